@@ -1,0 +1,242 @@
+"""The outside world as the domain and its operations see it: protocols and plain values.
+
+Adapters implement these and translate foreign errors into :class:`PortError` ones. Nothing here
+opens, reads or sends anything.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from kursdocs.core.errors import Unavailable
+
+
+class StoreUnavailable(Unavailable):
+    """The object store did not answer, or answered with an error that is not ours."""
+
+    def __init__(self) -> None:
+        super().__init__("store_unavailable")
+
+
+class KeysUnavailable(Unavailable):
+    """The key store did not answer."""
+
+    def __init__(self) -> None:
+        super().__init__("keys_unavailable")
+
+
+class SignInUnavailable(Unavailable):
+    """The sign-in provider did not answer."""
+
+    def __init__(self) -> None:
+        super().__init__("sign_in_unavailable")
+
+
+class ObjectMissing(Exception):
+    """No object of that name."""
+
+
+class KeyMissing(Exception):
+    """No key for that document: never made, or destroyed."""
+
+
+class Tampered(Exception):
+    """Ciphertext or wrapped key does not belong to this document, or was altered."""
+
+
+class ObjectStore(Protocol):
+    """Keeps sealed bytes under random names.
+
+    ``put`` returns only when the bytes are durable and never overwrites. Every method raises
+    :class:`StoreUnavailable` when the store does not answer in time.
+    """
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store ``data`` under ``name``; raises :class:`FileExistsError` if the name is taken."""
+
+    def get(self, name: str) -> bytes:
+        """The stored bytes; raises :class:`ObjectMissing`."""
+
+    def delete(self, name: str) -> None:
+        """Remove the object; silent when there is none."""
+
+    def names(self) -> Sequence[str]:
+        """All object names, for reconciliation and tests (the instance marker is left out)."""
+
+    def claim(self, instance: UUID) -> None:
+        """Mark the store as belonging to this installation.
+
+        Raises :class:`ForeignInstance` when another installation's mark is there.
+        """
+
+    def check(self) -> None:
+        """Raise :class:`StoreUnavailable` unless the store answers now."""
+
+
+class ForeignInstance(Exception):
+    """The store (or key store) belongs to another installation, or another master key."""
+
+
+class KeyStore(Protocol):
+    """One key per document, wrapped by the master key, in a database of its own.
+
+    Every method raises :class:`KeysUnavailable` when the key store does not answer.
+    """
+
+    def create(self, document_id: UUID) -> bytes:
+        """Make a fresh 256-bit key for the document and commit it; returns the plain key."""
+
+    def get(self, document_id: UUID) -> bytes:
+        """The document's key; raises :class:`KeyMissing`."""
+
+    def destroy(self, document_id: UUID) -> None:
+        """Forget the key for ever; silent when there is none."""
+
+    def older_than(self, seconds: int, limit: int) -> Sequence[UUID]:
+        """Documents whose key is older than ``seconds``, oldest first, at most ``limit``."""
+
+    def claim(self, instance: UUID) -> None:
+        """Bind the key store to this installation and this master key, or check that it is.
+
+        Raises :class:`ForeignInstance`.
+        """
+
+    def check(self) -> None:
+        """Raise :class:`KeysUnavailable` unless the key store answers now."""
+
+
+class Verdict(StrEnum):
+    """What the malware scanner says. Only ``CLEAN`` lets a document go out."""
+
+    CLEAN = "clean"
+    INFECTED = "infected"
+    UNSCANNABLE = "unscannable"
+
+
+class Scanner(Protocol):
+    """Looks for malware; never raises: whatever goes wrong is ``UNSCANNABLE``."""
+
+    def scan(self, data: bytes) -> Verdict:
+        """The verdict on these bytes."""
+
+    def check(self) -> None:
+        """Raise :class:`Unavailable` (``scanner_unavailable``) unless the scanner answers now."""
+
+
+@dataclass(frozen=True)
+class Paper:
+    """An accepted document: the PDF as it will be stored, and what is known of it."""
+
+    pdf: bytes
+    page_count: int
+    is_signed: bool
+
+
+class Papers(Protocol):
+    """Opens files of strangers, in a child process with limits on time and memory."""
+
+    def accept(self, files: Sequence[bytes]) -> Paper:
+        """Turn what was received into the PDF to be stored.
+
+        One PDF is kept byte for byte. One or more JPEG or PNG images become one PDF, re-encoded
+        from their pixels. Raises :class:`kursdocs.core.errors.Invalid` (field ``file``) with a
+        code that says what is wrong: ``file_empty``, ``file_type``, ``file_encrypted``,
+        ``file_damaged``, ``file_active``, ``file_too_many_pages``, ``file_too_big_inside``,
+        ``files_mixed``.
+        """
+
+    def page_image(self, pdf: bytes, page: int, width: int) -> bytes:
+        """Page ``page`` (from 1) as a PNG ``width`` pixels wide; raises ``NotFound``."""
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One mail, ready to go. Carries no personal data (rule 5)."""
+
+    to: str
+    subject: str
+    text: str
+    html: str
+    message_id: str
+
+
+class MailRefused(Exception):
+    """The server refused this mail for good; trying again is of no use."""
+
+
+class MailUnavailable(Exception):
+    """The mail could not be handed over now; try again later."""
+
+
+class Mailer(Protocol):
+    """Hands a mail over; returns only when the server has accepted it."""
+
+    def send(self, letter: Letter) -> None:
+        """Raises :class:`MailRefused` or :class:`MailUnavailable`."""
+
+    def check(self) -> None:
+        """Raise :class:`MailUnavailable` unless the server greets us now."""
+
+
+@dataclass(frozen=True)
+class SignInStart:
+    """Where to send the browser, and what must be remembered until it comes back."""
+
+    url: str
+    state: str
+    nonce: str
+    code_verifier: str
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who the sign-in provider says it is: checked claims of an id or access token."""
+
+    issuer: str
+    subject: str
+    claims: Mapping[str, object] = field(default_factory=dict)
+    id_token: str = ""
+    client_id: str = ""
+
+    @property
+    def is_service(self) -> bool:
+        """A token a program got for itself (client credentials), not on behalf of a person."""
+        return bool(self.client_id) and self.subject == self.client_id
+
+
+class SignInRefused(Exception):
+    """The provider or the token did not pass a check. ``reason`` is for the log, not for users."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class SignInProvider(Protocol):
+    """The municipality's OpenID provider. The only asynchronous port: it is used by the shell.
+
+    Every method raises :class:`SignInUnavailable` when the provider does not answer, and
+    :class:`SignInRefused` when an answer or token fails a check.
+    """
+
+    async def begin(self, redirect_uri: str) -> SignInStart:
+        """Start an authorization code flow with PKCE."""
+
+    async def finish(
+        self, query: Mapping[str, str], begun: SignInStart, redirect_uri: str
+    ) -> Identity:
+        """Exchange the code; check RFC 9207 ``iss`` and the id token with its nonce."""
+
+    async def bearer(self, token: str) -> Identity:
+        """Check an access token (RFC 9068): signature, issuer, audience, type, times."""
+
+    async def sign_out_url(self, id_token: str, return_to: str) -> str:
+        """The provider's end-session address (RP-initiated logout), or ``return_to`` itself."""
+
+    async def check(self) -> None:
+        """Raise unless discovery answers and names the configured issuer."""
+
+    async def close(self) -> None:
+        """Give connections back."""
