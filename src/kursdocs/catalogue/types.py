@@ -1,0 +1,184 @@
+"""What a catalogue holds: kinds of papers, their routes, how long they are kept, closed lists.
+
+All of it is frozen: a catalogue is read once, at the start, and never changes while the program
+runs. This module does not know the file it came from (see ``checker``) and none of our own nouns
+(agencies, documents, deliveries): those look things up here by code.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from kursdocs.catalogue import fields as field_rules
+from kursdocs.catalogue.fields import FieldMistake, KindField
+from kursdocs.catalogue.wording import AgencyKind, Need, StartEvent, Text
+
+
+@dataclass(frozen=True)
+class Route:
+    """A kind of paper may go from this kind of agency to those, on this legal ground.
+
+    ``ground`` cites the law in its own language, German.
+    """
+
+    sender: AgencyKind
+    recipients: tuple[AgencyKind, ...]
+    ground: str
+    need: Need
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long a paper is kept: a period after a start event, but never beyond the maximum.
+
+    Either ``days`` or ``months`` is given, the other is 0. ``max_months`` counts from the day
+    of storing and ends everything, also when the start event never comes.
+    """
+
+    code: str
+    start: StartEvent
+    days: int
+    months: int
+    max_months: int
+    text: Text
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of paper.
+
+    ``kept_from`` names the date field from which the retention period runs when its start is a
+    date of the paper, else it is empty; when an optional date was left open, the maximum counts.
+    ``due_working_days`` is the time in which a recipient should have taken the paper over.
+    """
+
+    code: str
+    name: Text
+    hint: Text
+    fields: tuple[KindField, ...]
+    retention: Retention
+    routes: tuple[Route, ...]
+    kept_from: str = ""
+    four_eyes: bool = False
+    due_working_days: int = 5
+
+    def route(self, sender: AgencyKind, recipient: AgencyKind) -> Route | None:
+        """The route from one kind of agency to another, or None: then it may not go there."""
+        for route in self.routes:
+            if route.sender == sender and recipient in route.recipients:
+                return route
+        return None
+
+    def recipient_kinds(self, sender: AgencyKind) -> tuple[AgencyKind, ...]:
+        """To which kinds of agencies this sender may address the paper, in catalogue order."""
+        return tuple(
+            recipient
+            for route in self.routes
+            if route.sender == sender
+            for recipient in route.recipients
+        )
+
+
+@dataclass(frozen=True)
+class ExcludedPaper:
+    """A paper that must not travel here at all, and the sentence that says why."""
+
+    code: str
+    name: Text
+    reason: Text
+
+
+@dataclass(frozen=True)
+class ReturnReason:
+    """Why a recipient gives a paper back."""
+
+    code: str
+    text: Text
+
+
+@dataclass(frozen=True)
+class WithdrawalReason:
+    """Why a sender takes a paper back."""
+
+    code: str
+    text: Text
+
+
+@dataclass(frozen=True)
+class NeedText:
+    """How a need is called, and what it asks of the clerk who sends."""
+
+    name: Text
+    hint: Text
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The rules of one municipality, as its catalogue file states them."""
+
+    version: str
+    kinds: tuple[Kind, ...]
+    retentions: tuple[Retention, ...]
+    excluded: tuple[ExcludedPaper, ...]
+    return_reasons: tuple[ReturnReason, ...]
+    withdrawal_reasons: tuple[WithdrawalReason, ...]
+    agency_kind_names: Mapping[AgencyKind, Text] = field(repr=False)
+    need_texts: Mapping[Need, NeedText] = field(repr=False)
+
+    @cached_property
+    def _kinds_by_code(self) -> dict[str, Kind]:
+        return {kind.code: kind for kind in self.kinds}
+
+    def kind(self, code: str) -> Kind | None:
+        """The kind of that code, or None."""
+        return self._kinds_by_code.get(code)
+
+    def route(
+        self, kind: Kind | str, sender_kind: AgencyKind, recipient_kind: AgencyKind
+    ) -> Route | None:
+        """The one route for this kind between these agencies; None means: not allowed."""
+        found = self._find(kind)
+        return found.route(sender_kind, recipient_kind) if found else None
+
+    def recipient_kinds(self, kind: Kind | str, sender_kind: AgencyKind) -> tuple[AgencyKind, ...]:
+        """Kinds of agencies to which this sender may address the paper; empty when none."""
+        found = self._find(kind)
+        return found.recipient_kinds(sender_kind) if found else ()
+
+    def sendable_by(self, sender_kind: AgencyKind) -> tuple[Kind, ...]:
+        """What this kind of agency may send, in the order of the file."""
+        return tuple(kind for kind in self.kinds if kind.recipient_kinds(sender_kind))
+
+    def receivable_by(self, recipient_kind: AgencyKind) -> tuple[Kind, ...]:
+        """What this kind of agency may be sent by anybody, in the order of the file."""
+        return tuple(
+            kind
+            for kind in self.kinds
+            if any(recipient_kind in route.recipients for route in kind.routes)
+        )
+
+    def excluded_paper(self, code: str) -> ExcludedPaper | None:
+        """The excluded paper of that code, or None."""
+        return next((paper for paper in self.excluded if paper.code == code), None)
+
+    def return_reason(self, code: str) -> ReturnReason | None:
+        """The return reason of that code, or None."""
+        return next((reason for reason in self.return_reasons if reason.code == code), None)
+
+    def withdrawal_reason(self, code: str) -> WithdrawalReason | None:
+        """The withdrawal reason of that code, or None."""
+        return next((reason for reason in self.withdrawal_reasons if reason.code == code), None)
+
+    def _find(self, kind: Kind | str) -> Kind | None:
+        return kind if isinstance(kind, Kind) else self.kind(kind)
+
+
+def validate_fields(
+    kind: Kind, values: Mapping[str, str]
+) -> tuple[dict[str, str], list[FieldMistake]]:
+    """Judge what was typed for a paper of this kind.
+
+    Returns the accepted values in one spelling (ISO dates, collapsed white space) and every
+    mistake, so that nobody mends them one by one. Never raises.
+    """
+    return field_rules.validate_fields(kind.fields, values)
