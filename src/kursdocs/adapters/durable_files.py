@@ -1,0 +1,43 @@
+"""Files that exist wholly or not at all, also after the power failed.
+
+Knows nothing of objects or keys. ``create_file`` is the entry point; ``sync_folder`` makes the
+names in a folder durable.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+
+
+def create_file(final: Path, data: bytes, temporary: Path) -> None:
+    """Make ``final`` with ``data``, durable when this returns; it is never seen half written.
+
+    ``temporary`` must not exist yet and lies on the same file system. Only the owner may read
+    the file. Raises :class:`FileExistsError` when ``final`` is taken, which stays untouched, and
+    any other :class:`OSError` as it comes; then ``final`` may or may not have become durable.
+    """
+    try:
+        _write_through(temporary, data)
+        # A link and not a rename: a rename would silently replace what has that name already.
+        os.link(temporary, final)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+    sync_folder(final.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make creations and removals in ``folder`` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_through(path: Path, data: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with open(os.open(path, flags, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,431 @@
+"""The object store: a folder on this machine, or a bucket of any S3 server.
+
+Keeps sealed bytes under random names and knows nothing of documents, keys or databases. The only
+module that imports ``minio`` (pinned below 8, whose interface differs). Entry points in reading
+order: :func:`open_store`, :class:`FolderStore`, :class:`MinioStore`.
+
+A store is used after ``claim``, which prepares what is missing and leaves the installation's
+mark. From then on nothing is prepared silently: what has gone (a disk no longer mounted, a
+removed bucket) is :class:`StoreUnavailable`, never an empty store.
+"""
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qs, urlsplit
+from uuid import UUID
+from xml.etree import ElementTree
+
+import structlog
+import urllib3
+from minio import Minio
+from minio.error import MinioException, S3Error
+from urllib3.exceptions import HTTPError, MaxRetryError
+
+from kursdocs.adapters.durable_files import create_file, sync_folder
+from kursdocs.core.ports import (
+    ForeignInstance,
+    ObjectMissing,
+    ObjectStore,
+    StoreUnavailable,
+    Tampered,
+)
+
+OBJECT_BYTES_MAX = 33 * 1024 * 1024
+"""The largest object: the largest document, sealed. One S3 request carries it."""
+
+MARKER = "kursdocs-instance"
+"""The name of the installation's mark, beside the objects."""
+
+_NAME = re.compile(r"[0-9a-f]{32}")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_SHARDS = tuple(f"{number:02x}" for number in range(256))
+_THREADS_MAX = 16
+
+log = structlog.get_logger(__name__)
+
+
+def open_store(url: str, access_key: str, secret_key: str) -> ObjectStore:
+    """The store that ``url`` names; opens no connection and touches no file.
+
+    ``folder:var/objects``, ``folder:/srv/objects`` or
+    ``s3://host[:port]/bucket[?tls=on|off][&region=…]``; TLS is on unless it is switched off, the
+    region is ``us-east-1`` unless given. The keys are for S3 alone. Raises :class:`ValueError`
+    with a sentence that says what is wrong.
+    """
+    scheme, _, rest = url.partition(":")
+    if scheme == "folder":
+        if not rest:
+            raise ValueError("The store URL names no folder: write folder:/path or folder:path.")
+        return FolderStore(Path(rest))
+    if scheme == "s3":
+        return _open_bucket(_split(url), access_key, secret_key)
+    raise ValueError(
+        "The store URL must start with folder: or s3:// "
+        "(folder:/srv/objects, s3://host:9000/bucket?tls=on)."
+    )
+
+
+class FolderStore:
+    """Objects as files under ``root``, in 256 folders by the first two characters of the name.
+
+    Files are written whole in ``root/incoming``, synced, then linked to their name. The path is
+    fixed at construction; a later change of the working directory does not move the store.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.absolute()
+        self._incoming = self._root / "incoming"
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store ``data``; raises :class:`FileExistsError` and :class:`ValueError`."""
+        path = self._path(name)
+        _checked_size(data)
+        with _folder_errors("put", passing=FileExistsError):
+            create_file(path, data, self._temporary(name))
+
+    def get(self, name: str) -> bytes:
+        """The stored bytes; raises :class:`ObjectMissing`, or :class:`Tampered` if too long."""
+        path = self._path(name)
+        with _folder_errors("get"):
+            try:
+                with path.open("rb") as file:
+                    return _not_too_long(file.read(OBJECT_BYTES_MAX + 1))
+            except FileNotFoundError as error:
+                os.stat(path.parent)  # Without its folder the store is gone, not the object.
+                raise ObjectMissing from error
+
+    def delete(self, name: str) -> None:
+        """Remove the object and whatever a killed ``put`` left of it; silent if there is none."""
+        path = self._path(name)
+        with _folder_errors("delete"):
+            # First what may still become the object: the link of a slow ``put`` then fails.
+            for left in self._incoming.glob(f"{name}.*"):
+                left.unlink(missing_ok=True)
+            sync_folder(self._incoming)
+            path.unlink(missing_ok=True)
+            sync_folder(path.parent)
+
+    def names(self) -> Sequence[str]:
+        """All object names, in order."""
+        with _folder_errors("names"):
+            found = [
+                name
+                for shard in _SHARDS
+                for name in os.listdir(self._root / shard)
+                if _NAME.fullmatch(name) and name.startswith(shard)
+            ]
+        return sorted(found)
+
+    def claim(self, instance: UUID) -> None:
+        """Prepare the folders and leave the mark; raises :class:`ForeignInstance`."""
+        with _folder_errors("claim"):
+            self._prepare()
+            marker = self._root / MARKER
+            with contextlib.suppress(FileExistsError):
+                create_file(marker, _marker_text(instance), self._temporary(MARKER))
+            _compare_marker(marker.read_bytes(), instance)
+
+    def check(self) -> None:
+        """Raise :class:`StoreUnavailable` unless the prepared folder is there now."""
+        with _folder_errors("check"):
+            os.stat(self._root / MARKER)
+            os.listdir(self._incoming)
+
+    def _prepare(self) -> None:
+        """Make the folders that are missing, durably, closed to other users."""
+        if not self._root.is_dir():
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sync_folder(self._root.parent)
+        for folder in (self._incoming, *(self._root / shard for shard in _SHARDS)):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(self._root)
+
+    def _path(self, name: str) -> Path:
+        return self._root / _checked_name(name)[:2] / name
+
+    def _temporary(self, name: str) -> Path:
+        return self._incoming / f"{name}.{secrets.token_hex(8)}"
+
+
+class MinioStore:
+    """Objects in one bucket of an S3 server that honours ``If-None-Match`` (``claim`` tries it).
+
+    With ``tls`` off, requests are signed but bytes (sealed) and names travel in the open, and
+    answers can be forged by whoever sits on the line: for a closed network only, by explicit
+    setting. Certificates are checked against the system's authorities.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        bucket: str,
+        access_key: str,
+        secret_key: str,
+        *,
+        tls: bool = True,
+        region: str = "us-east-1",
+    ) -> None:
+        def client(read_seconds: float) -> Minio:
+            return Minio(
+                endpoint,
+                access_key=access_key,
+                secret_key=secret_key,
+                secure=tls,
+                region=region,  # Without it, every bucket costs one more request.
+                http_client=_pool(read_seconds),
+            )
+
+        self._client = client(read_seconds=20.0)
+        self._probe = client(read_seconds=2.0)
+        self._bucket = bucket
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store ``data``; raises :class:`FileExistsError` and :class:`ValueError`."""
+        _checked_name(name)
+        _checked_size(data)
+        with _s3_errors("put", passing=FileExistsError):
+            self._create(name, data)
+
+    def get(self, name: str) -> bytes:
+        """The stored bytes; raises :class:`ObjectMissing`, or :class:`Tampered` if too long."""
+        _checked_name(name)
+        with _s3_errors("get"):
+            return self._read(name)
+
+    def delete(self, name: str) -> None:
+        """Remove the object; silent when there is none."""
+        _checked_name(name)
+        with _s3_errors("delete"):
+            self._client.remove_object(self._bucket, name)
+
+    def names(self) -> Sequence[str]:
+        """All object names, in order."""
+        with _s3_errors("names"):
+            listed = self._client.list_objects(self._bucket, recursive=True)
+            found = [entry.object_name or "" for entry in listed]
+        return sorted(name for name in found if _NAME.fullmatch(name))
+
+    def claim(self, instance: UUID) -> None:
+        """Make the bucket if it is missing and leave the mark; raises :class:`ForeignInstance`.
+
+        Also tries whether the server really never overwrites; one that does is refused as
+        :class:`StoreUnavailable`, with the reason in the log.
+        """
+        with _s3_errors("claim"):
+            self._ensure_bucket()
+            try:
+                _compare_marker(self._read(MARKER), instance)
+            except ObjectMissing:
+                with contextlib.suppress(FileExistsError):
+                    self._create(MARKER, _marker_text(instance))
+                _compare_marker(self._read(MARKER), instance)
+            self._refuse_a_server_that_overwrites(instance)
+
+    def check(self) -> None:
+        """Raise :class:`StoreUnavailable` unless the server answers for the bucket now.
+
+        Gives up sooner than the other methods, because readiness must not wait.
+        """
+        with _s3_errors("check"):
+            if not self._probe.bucket_exists(self._bucket):
+                raise _unavailable("check", "the bucket does not exist")
+
+    def _create(self, name: str, data: bytes) -> None:
+        """One PUT that the server refuses when the name is taken (412)."""
+        # ``put_object`` knows no conditions (as metadata the header would be stored and ignored);
+        # this is what it calls itself for one part, signature over the bytes included.
+        headers: dict[str, str | list[str] | tuple[str]] = {
+            "If-None-Match": "*",
+            "Content-Type": "application/octet-stream",
+        }
+        try:
+            self._client._put_object(self._bucket, name, data, headers)
+        except S3Error as error:
+            if error.code == "PreconditionFailed":
+                raise FileExistsError(errno.EEXIST, "the object name is taken") from error
+            raise
+
+    def _read(self, name: str) -> bytes:
+        try:
+            response = self._client.get_object(self._bucket, name)
+        except S3Error as error:
+            if error.code == "NoSuchKey":
+                raise ObjectMissing from error
+            raise
+        try:
+            return _not_too_long(response.read(OBJECT_BYTES_MAX + 1))
+        finally:
+            response.close()
+            response.release_conn()
+
+    def _ensure_bucket(self) -> None:
+        if self._client.bucket_exists(self._bucket):
+            return
+        try:
+            self._client.make_bucket(self._bucket)
+        except S3Error as error:
+            # Another process was faster. If it belongs to strangers, the next request fails.
+            if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+                raise
+
+    def _refuse_a_server_that_overwrites(self, instance: UUID) -> None:
+        # Harmless where the server ignores the condition: the mark is replaced by itself.
+        with contextlib.suppress(FileExistsError):
+            self._create(MARKER, _marker_text(instance))
+            raise _unavailable("claim", "the server ignores If-None-Match and would overwrite")
+
+
+def _pool(read_seconds: float) -> urllib3.PoolManager:
+    """Connections with short timeouts, and one second try where it cannot do harm.
+
+    A connection that was never made is tried again for every method. A lost answer or a server
+    error only where repeating changes nothing; after a PUT it would find its own object and call
+    it taken. Redirects are not followed.
+    """
+    return urllib3.PoolManager(
+        timeout=urllib3.Timeout(connect=3.0, read=read_seconds),
+        maxsize=_THREADS_MAX,
+        cert_reqs="CERT_REQUIRED",
+        retries=urllib3.Retry(
+            total=1,
+            redirect=False,
+            allowed_methods={"GET", "HEAD", "DELETE"},
+            status_forcelist=(500, 502, 503, 504),
+            raise_on_status=False,
+            backoff_factor=0.1,
+        ),
+    )
+
+
+# --- What is wrong -------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _folder_errors(action: str, passing: type[OSError] | tuple[()] = ()) -> Iterator[None]:
+    """Turn whatever the file system says into the port's errors, except ``passing``."""
+    try:
+        yield
+    except passing:
+        raise
+    except OSError as error:
+        reason = errno.errorcode.get(error.errno or 0, type(error).__name__)
+        raise _unavailable(action, reason) from error
+
+
+@contextlib.contextmanager
+def _s3_errors(action: str, passing: type[OSError] | tuple[()] = ()) -> Iterator[None]:
+    """Turn the error families of minio, urllib3 and the parsers into the port's errors.
+
+    ``ValueError`` is what minio raises for an answer it cannot make sense of.
+    """
+    try:
+        yield
+    except passing:
+        raise
+    except (MinioException, HTTPError, ElementTree.ParseError, ValueError, OSError) as error:
+        raise _unavailable(action, _s3_reason(error)) from error
+
+
+def _s3_reason(error: Exception) -> str:
+    """The kind of error, never its text: that can hold names, addresses and parts of answers."""
+    if isinstance(error, S3Error):
+        return f"S3 {error.code}"
+    if isinstance(error, MaxRetryError) and error.reason is not None:
+        return type(error.reason).__name__
+    return type(error).__name__
+
+
+def _unavailable(action: str, reason: str) -> StoreUnavailable:
+    log.warning("object store unavailable", action=action, reason=reason)
+    return StoreUnavailable()
+
+
+# --- Names, sizes and the mark -------------------------------------------------------------------
+
+
+def _checked_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError("An object name is 32 hexadecimal digits in lower case.")
+    return name
+
+
+def _checked_size(data: bytes) -> None:
+    if len(data) > OBJECT_BYTES_MAX:
+        raise ValueError(f"An object has at most {OBJECT_BYTES_MAX} bytes.")
+
+
+def _not_too_long(data: bytes) -> bytes:
+    if len(data) > OBJECT_BYTES_MAX:
+        raise Tampered("the stored object is longer than any that was put")
+    return data
+
+
+def _marker_text(instance: UUID) -> bytes:
+    return f"{instance}\n".encode("ascii")
+
+
+def _compare_marker(found: bytes, instance: UUID) -> None:
+    if found != _marker_text(instance):
+        raise ForeignInstance("The object store carries the mark of another installation.")
+
+
+# --- Store URLs ----------------------------------------------------------------------------------
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # Read for its check alone.
+    except ValueError as error:
+        raise ValueError("The store URL has no valid host and port.") from error
+    return parts
+
+
+def _open_bucket(parts: SplitResult, access_key: str, secret_key: str) -> MinioStore:
+    bucket = parts.path.removeprefix("/")
+    complaints = (
+        (
+            "@" in parts.netloc,
+            "The store URL must not contain a user or password: they are settings of their own.",
+        ),
+        (not parts.hostname, "The store URL names no host: write s3://host:port/bucket."),
+        (
+            not _BUCKET.fullmatch(bucket) or ".." in bucket,
+            "The store URL needs one bucket after the host (3 to 63 of a-z, 0-9, dot, hyphen).",
+        ),
+        (bool(parts.fragment), "The store URL must not have a part after #."),
+        (
+            not (access_key and secret_key),
+            "The object store needs an access key and a secret key.",
+        ),
+    )
+    for applies, sentence in complaints:
+        if applies:
+            raise ValueError(sentence)
+    options = _options(parts.query)
+    return MinioStore(
+        parts.netloc,
+        bucket,
+        access_key,
+        secret_key,
+        tls=options["tls"] == "on",
+        region=options["region"],
+    )
+
+
+def _options(query: str) -> dict[str, str]:
+    options = {"tls": "on", "region": "us-east-1"}
+    for option, values in parse_qs(query, keep_blank_values=True).items():
+        if option not in options:
+            raise ValueError("The store URL has an unknown option: only tls and region are known.")
+        if len(values) != 1 or not values[0]:
+            raise ValueError(f"The store URL must give {option} once, with a value.")
+        options[option] = values[0]
+    if options["tls"] not in ("on", "off"):
+        raise ValueError("The store URL must say tls=on or tls=off.")
+    return options
