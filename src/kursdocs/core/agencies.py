@@ -1,0 +1,148 @@
+"""Municipalities and their agencies: who can be written to.
+
+An agency has one kind and belongs to one municipality; a body with two functions is two agencies.
+Entry points: :func:`create_municipality`, :func:`open_agency`, :func:`recipients`, :func:`listing`.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from kursdocs.catalogue import AgencyKind
+from kursdocs.core import audit
+from kursdocs.core.access import Actor
+from kursdocs.core.audit import Happening
+from kursdocs.core.errors import Conflict, Invalid
+from kursdocs.core.tables import new_id, one_of, stored_as_value
+
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
+_MAILBOX = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}")
+NAME_LENGTH_MAX = 120
+
+
+class Municipality(SQLModel, table=True):
+    """A town, city or Kreis."""
+
+    __tablename__ = "municipality"
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    slug: str = Field(max_length=60, unique=True)
+    name: str = Field(max_length=NAME_LENGTH_MAX)
+    created_at: datetime
+
+
+class Agency(SQLModel, table=True):
+    """A body that sends and receives. ``mailbox`` is its functional address for reminders."""
+
+    __tablename__ = "agency"
+    __table_args__ = (one_of("kind", AgencyKind),)
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    municipality_id: UUID = Field(foreign_key="municipality.id", ondelete="RESTRICT", index=True)
+    slug: str = Field(max_length=60, unique=True)
+    name: str = Field(max_length=NAME_LENGTH_MAX)
+    kind: AgencyKind = Field(sa_type=stored_as_value(AgencyKind))
+    mailbox: str = Field(default="", max_length=254)
+    created_at: datetime
+    closed_at: datetime | None = None
+
+
+def create_municipality(
+    session: Session, actor: Actor, *, slug: str, name: str, now: datetime
+) -> Municipality:
+    """Make a municipality; raises ``Invalid`` for a bad slug or name, ``Conflict`` if taken."""
+    _check_name(slug, name)
+    if session.exec(select(Municipality.id).where(Municipality.slug == slug)).first():
+        raise Conflict("slug_taken", slug=slug)
+    municipality = Municipality(slug=slug, name=name.strip(), created_at=now)
+    session.add(municipality)
+    audit.record(session, actor, Happening.MUNICIPALITY_CREATED, now=now, slug=slug)
+    return municipality
+
+
+def open_agency(
+    session: Session,
+    actor: Actor,
+    *,
+    municipality: str,
+    slug: str,
+    name: str,
+    kind: AgencyKind,
+    mailbox: str,
+    now: datetime,
+) -> Agency:
+    """Open an agency of the municipality with that slug.
+
+    Raises ``Invalid`` for a bad slug, name, mailbox or an unknown municipality, ``Conflict`` when
+    the slug is taken.
+    """
+    _check_name(slug, name)
+    if mailbox and not _MAILBOX.fullmatch(mailbox):
+        raise Invalid("mailbox_invalid", field="mailbox")
+    owner = municipality_by_slug(session, municipality)
+    if session.exec(select(Agency.id).where(Agency.slug == slug)).first():
+        raise Conflict("slug_taken", slug=slug)
+    agency = Agency(
+        municipality_id=owner.id,
+        slug=slug,
+        name=name.strip(),
+        kind=kind,
+        mailbox=mailbox,
+        created_at=now,
+    )
+    session.add(agency)
+    audit.record(session, actor, Happening.AGENCY_OPENED, now=now, slug=slug, kind=kind.value)
+    return agency
+
+
+def _check_name(slug: str, name: str) -> None:
+    if not _SLUG.fullmatch(slug):
+        raise Invalid("slug_invalid", field="slug")
+    if not 1 <= len(name.strip()) <= NAME_LENGTH_MAX:
+        raise Invalid("name_invalid", field="name", limit=NAME_LENGTH_MAX)
+
+
+def municipality_by_slug(session: Session, slug: str) -> Municipality:
+    """The municipality; raises ``Invalid`` (``municipality_unknown``)."""
+    found = session.exec(select(Municipality).where(Municipality.slug == slug)).first()
+    if found is None:
+        raise Invalid("municipality_unknown", field="municipality")
+    return found
+
+
+def by_slug(session: Session, slug: str) -> Agency:
+    """The open agency; raises ``Invalid`` (``agency_unknown``)."""
+    query = select(Agency).where(Agency.slug == slug, col(Agency.closed_at).is_(None))
+    found = session.exec(query).first()
+    if found is None:
+        raise Invalid("agency_unknown", field="agency")
+    return found
+
+
+def recipients(
+    session: Session, actor: Actor, *, kinds: Collection[AgencyKind] | None = None
+) -> Sequence[Agency]:
+    """The open agencies of the actor's municipality that can be written to, by name.
+
+    The acting agency itself is left out; ``kinds`` narrows to agencies of these kinds.
+    """
+    query = (
+        select(Agency)
+        .where(Agency.municipality_id == actor.municipality_id, col(Agency.closed_at).is_(None))
+        .order_by(Agency.name)
+    )
+    if actor.agency is not None:
+        query = query.where(Agency.id != actor.agency.id)
+    if kinds is not None:
+        query = query.where(col(Agency.kind).in_(list(kinds)))
+    return session.exec(query).all()
+
+
+def with_mailbox(session: Session, ids: Collection[UUID]) -> Sequence[Agency]:
+    """Those of the agencies that have a functional mailbox."""
+    return session.exec(
+        select(Agency).where(col(Agency.id).in_(list(ids)), Agency.mailbox != "")
+    ).all()

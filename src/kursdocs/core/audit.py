@@ -1,0 +1,212 @@
+"""The audit log: what happened, who did it, which document it touched. Ids, never names.
+
+Reading is an event like any other (rule 7). Rows are chained by hash and the database refuses to
+change or remove them, so that the log cannot be altered unseen; each row is written in the
+transaction of what it tells. Entry points: :func:`record`, :func:`page`, :func:`verify`.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from kursdocs.core.access import Actor, ActorKind
+from kursdocs.core.tables import new_id, one_of, stored_as_value
+
+
+class Happening(StrEnum):
+    """The closed list of what can happen: noun, then what happened to it."""
+
+    SIGN_IN_SUCCEEDED = "sign_in.succeeded"
+    SIGN_IN_REFUSED = "sign_in.refused"
+    SIGN_IN_ENDED = "sign_in.ended"
+    AGENCY_SWITCHED = "agency.switched"
+    REQUEST_REFUSED = "request.refused"
+    INBOX_LISTED = "inbox.listed"
+    SENT_LISTED = "sent.listed"
+    NUMBERS_LISTED = "numbers.listed"
+    LOG_LISTED = "log.listed"
+    DOCUMENT_SENT = "document.sent"
+    DOCUMENT_HELD = "document.held"
+    DOCUMENT_RELEASED = "document.released"
+    DOCUMENT_BLOCKED = "document.blocked"
+    DOCUMENT_ABANDONED = "document.abandoned"
+    DOCUMENT_WITHDRAWN = "document.withdrawn"
+    DOCUMENT_VIEWED = "document.viewed"
+    DOCUMENT_EVENTS_LISTED = "document.events_listed"
+    DOCUMENT_PREVIEWED = "document.previewed"
+    DOCUMENT_DOWNLOADED = "document.downloaded"
+    RECEIPT_VIEWED = "receipt.viewed"
+    DELIVERY_TAKEN_OVER = "delivery.taken_over"
+    DELIVERY_RETURNED = "delivery.returned"
+    MUNICIPALITY_CREATED = "municipality.created"
+    AGENCY_OPENED = "agency.opened"
+    MEMBERSHIP_GRANTED = "membership.granted"
+    MEMBERSHIP_ENDED = "membership.ended"
+    SERVICE_ACCOUNT_CREATED = "service_account.created"
+
+
+# The exact keys each happening carries beside who, when and which document.
+DETAIL_KEYS: Mapping[Happening, frozenset[str]] = {
+    happening: frozenset(keys.split())
+    for happening, keys in {
+        Happening.SIGN_IN_SUCCEEDED: "memberships",
+        Happening.SIGN_IN_REFUSED: "reason",
+        Happening.SIGN_IN_ENDED: "",
+        Happening.AGENCY_SWITCHED: "",
+        Happening.REQUEST_REFUSED: "route code",
+        Happening.INBOX_LISTED: "state count",
+        Happening.SENT_LISTED: "count",
+        Happening.NUMBERS_LISTED: "count",
+        Happening.LOG_LISTED: "count",
+        Happening.DOCUMENT_SENT: "kind recipients bytes",
+        Happening.DOCUMENT_HELD: "kind recipients bytes",
+        Happening.DOCUMENT_RELEASED: "",
+        Happening.DOCUMENT_BLOCKED: "reason",
+        Happening.DOCUMENT_ABANDONED: "reason",
+        Happening.DOCUMENT_WITHDRAWN: "reason",
+        Happening.DOCUMENT_VIEWED: "",
+        Happening.DOCUMENT_EVENTS_LISTED: "count",
+        Happening.DOCUMENT_PREVIEWED: "page",
+        Happening.DOCUMENT_DOWNLOADED: "",
+        Happening.RECEIPT_VIEWED: "",
+        Happening.DELIVERY_TAKEN_OVER: "",
+        Happening.DELIVERY_RETURNED: "reason",
+        Happening.MUNICIPALITY_CREATED: "slug",
+        Happening.AGENCY_OPENED: "slug kind",
+        Happening.MEMBERSHIP_GRANTED: "role source",
+        Happening.MEMBERSHIP_ENDED: "role source",
+        Happening.SERVICE_ACCOUNT_CREATED: "",
+    }.items()
+}
+
+
+class AuditEvent(SQLModel, table=True):
+    """One row of the log. Insert only; the migration's triggers refuse anything else."""
+
+    __tablename__ = "audit_event"
+    # The list of happenings grows with every version; the code guards it, not the database.
+    __table_args__ = (
+        one_of("actor_kind", ActorKind),
+        sa.Index("ix_audit_event_agency_id_seq", "agency_id", "seq"),
+        sa.Index("ix_audit_event_municipality_id_seq", "municipality_id", "seq"),
+        sa.Index("ix_audit_event_document_id_seq", "document_id", "seq"),
+    )
+
+    seq: int = Field(
+        primary_key=True, sa_type=sa.BigInteger, sa_column_kwargs={"autoincrement": False}
+    )
+    id: UUID = Field(default_factory=new_id, unique=True)
+    at: datetime
+    happening: Happening = Field(sa_type=stored_as_value(Happening))
+    actor_kind: ActorKind = Field(sa_type=stored_as_value(ActorKind))
+    # Plain values without foreign keys: the log outlives what it speaks of.
+    user_id: UUID | None = None
+    service_account_id: UUID | None = None
+    municipality_id: UUID | None = None
+    agency_id: UUID | None = None
+    document_id: UUID | None = None
+    delivery_id: UUID | None = None
+    detail: dict[str, Any] = Field(sa_type=sa.JSON)
+    previous_hash: str = Field(max_length=64)
+    hash: str = Field(max_length=64)
+
+
+class AuditHead(SQLModel, table=True):
+    """The end of the chain: one row, locked while the next one is written."""
+
+    __tablename__ = "audit_head"
+    __table_args__ = (sa.CheckConstraint("id = 1", name="single"),)
+
+    id: int = Field(default=1, primary_key=True)
+    seq: int = Field(default=0, sa_type=sa.BigInteger)
+    hash: str = Field(default="", max_length=64)
+
+
+def record(
+    session: Session,
+    actor: Actor,
+    happening: Happening,
+    *,
+    now: datetime,
+    document_id: UUID | None = None,
+    delivery_id: UUID | None = None,
+    **detail: str | int,
+) -> AuditEvent:
+    """Append to the log, in the transaction of what happened.
+
+    Call it after the changes it tells of: it locks the end of the chain, and a transaction that
+    takes its locks in one order cannot deadlock with another. Raises ``ValueError`` when the
+    details are not exactly those the happening declares.
+    """
+    if set(detail) != DETAIL_KEYS[happening]:
+        raise ValueError(
+            f"{happening} carries {sorted(DETAIL_KEYS[happening])}, not {sorted(detail)}"
+        )
+    session.flush()
+    head = session.exec(select(AuditHead).with_for_update()).one()
+    event = AuditEvent(
+        seq=head.seq + 1,
+        at=now,
+        happening=happening,
+        actor_kind=actor.kind,
+        user_id=actor.user_id,
+        service_account_id=actor.service_account_id,
+        municipality_id=actor.municipality_id,
+        agency_id=actor.agency.id if actor.agency else None,
+        document_id=document_id,
+        delivery_id=delivery_id,
+        detail=detail,
+        previous_hash=head.hash,
+        hash="",
+    )
+    event.hash = _hash(event)
+    head.seq, head.hash = event.seq, event.hash
+    session.add(event)
+    session.flush()
+    return event
+
+
+def _hash(event: AuditEvent) -> str:
+    """SHA-256 over the previous hash and everything the row says, in a canonical form."""
+    said = {
+        name: str(getattr(event, name))
+        for name in AuditEvent.model_fields
+        if name not in ("hash", "detail", "at")
+    }
+    said["at"] = event.at.isoformat()
+    said["detail"] = json.dumps(event.detail, sort_keys=True)
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def verify(session: Session) -> int | None:
+    """The ``seq`` of the first row that was altered, removed or inserted; ``None`` when whole."""
+    expected, seq = "", 0
+    for event in session.exec(select(AuditEvent).order_by(col(AuditEvent.seq))):
+        seq += 1
+        if event.seq != seq or event.previous_hash != expected or event.hash != _hash(event):
+            return seq
+        expected = event.hash
+    head = session.exec(select(AuditHead)).one()
+    return None if (head.seq, head.hash) == (seq, expected) else seq + 1
+
+
+def page(session: Session, actor: Actor, *, before: int | None, limit: int) -> list[AuditEvent]:
+    """The newest rows first: the agency's own for its head, the municipality's for the auditor.
+
+    ``before`` is the ``seq`` of the last row of the previous page.
+    """
+    query = select(AuditEvent).order_by(col(AuditEvent.seq).desc()).limit(limit)
+    if actor.agency is not None:
+        query = query.where(AuditEvent.agency_id == actor.agency.id)
+    else:
+        query = query.where(AuditEvent.municipality_id == actor.municipality_id)
+    if before is not None:
+        query = query.where(col(AuditEvent.seq) < before)
+    return list(session.exec(query))

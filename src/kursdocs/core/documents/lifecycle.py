@@ -1,0 +1,414 @@
+"""The states of a document, and the only functions that change them.
+
+``pending → held → live → withdrawn | blocked``, or ``abandoned`` when an intake died. Each function
+locks the row, refuses any other starting state, and leaves its trace in the audit log.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlmodel import Session, col, delete, select
+
+from kursdocs.core import accounts, audit, outbox
+from kursdocs.core.access import Actor, ActorKind
+from kursdocs.core.agencies import with_mailbox
+from kursdocs.core.audit import Happening
+from kursdocs.core.documents import names
+from kursdocs.core.documents.deadlines import add_working_days
+from kursdocs.core.documents.sending import Sending
+from kursdocs.core.documents.tables import (
+    Delivery,
+    DeliveryState,
+    Document,
+    DocumentState,
+    IdempotencyKey,
+    SearchToken,
+)
+from kursdocs.core.errors import Conflict, NotFound
+
+# An intake that has not finished by then is dead: every step of it has a shorter limit.
+INTAKE_LIMIT = timedelta(minutes=4)
+# How long a tombstone is kept, because a slow upload may still be writing.
+TOMBSTONE_AGE = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What became of the bytes of a document."""
+
+    object_name: str
+    received_sha256: str
+    sha256: str
+    byte_size: int
+    page_count: int
+
+
+def repeated(
+    session: Session, actor: Actor, *, key: str, content_hash: str, now: datetime
+) -> UUID | None:
+    """The document that this idempotency key already brought, or ``None`` when the key is free.
+
+    Raises ``Conflict``: ``key_reused`` when the content differs, ``still_running`` while another
+    attempt is under way. After a dead attempt the key is free again.
+    """
+    known = session.get(IdempotencyKey, (actor.acting.id, key))
+    if known is None:
+        return None
+    document = session.get_one(Document, known.document_id)
+    if document.state is DocumentState.PENDING and document.created_at < now - INTAKE_LIMIT:
+        abandon(session, actor, document.id, reason="died", now=now)
+        return None
+    if known.content_hash != content_hash:
+        raise Conflict("key_reused")
+    if document.state is DocumentState.PENDING:
+        raise Conflict("still_running", retry_after_seconds=2)
+    return document.id
+
+
+def reserve(
+    session: Session,
+    actor: Actor,
+    sending: Sending,
+    stored: Stored,
+    *,
+    document_id: UUID,
+    key: str,
+    now: datetime,
+) -> None:
+    """Write the row before any byte: whatever dies from here on can be found by it."""
+    agency = actor.acting
+    document = Document(
+        id=document_id,
+        kind=sending.kind.code,
+        state=DocumentState.PENDING,
+        municipality_id=actor.municipality,
+        sender_agency_id=agency.id,
+        sent_by_user_id=actor.user_id,
+        sent_by_service_account_id=actor.service_account_id,
+        family_name=sending.family_name,
+        given_names=sending.given_names,
+        birth_date=sending.birth_date,
+        fields=dict(sending.fields),
+        release_given_on=sending.release_given_on,
+        release_form=sending.release_form,
+        original_at=sending.original_at,
+        object_name=stored.object_name,
+        received_sha256=stored.received_sha256,
+        sha256=stored.sha256,
+        byte_size=stored.byte_size,
+        page_count=stored.page_count,
+        created_at=now,
+    )
+    session.add(document)
+    session.flush()
+    if key:
+        session.add(
+            IdempotencyKey(
+                agency_id=agency.id,
+                key=key,
+                content_hash=sending.content_hash(stored.received_sha256),
+                document_id=document_id,
+                created_at=now,
+            )
+        )
+        session.flush()
+
+
+def finish(
+    session: Session,
+    actor: Actor,
+    sending: Sending,
+    *,
+    document_id: UUID,
+    stored_sha256: str,
+    scanned: bool,
+    now: datetime,
+) -> None:
+    """Make a pending document live (or held, while the scanner has not spoken) and address it.
+
+    Raises ``Conflict`` (``intake_died``) when the sweeper has given the intake up meanwhile.
+    """
+    document = _locked(session, document_id)
+    if document is None or document.state is not DocumentState.PENDING:
+        raise Conflict("intake_died")
+    document.state = DocumentState.LIVE if scanned else DocumentState.HELD
+    document.stored_sha256 = stored_sha256
+    document.stored_at = now
+    session.add(document)
+    for addressed in sending.addressed:
+        due_days = sending.kind.due_working_days
+        delivery = Delivery(
+            document_id=document_id,
+            sender_agency_id=document.sender_agency_id,
+            recipient_agency_id=addressed.agency_id,
+            ground=addressed.route.ground,
+            need=addressed.route.need.value,
+            due_on=add_working_days(now.date(), due_days),
+            delivered_at=now if scanned else None,
+        )
+        session.add(delivery)
+        session.flush()
+        _index(session, document, delivery)
+    if scanned:
+        _announce(session, document, now=now)
+    audit.record(
+        session,
+        actor,
+        Happening.DOCUMENT_SENT if scanned else Happening.DOCUMENT_HELD,
+        now=now,
+        document_id=document_id,
+        kind=document.kind,
+        recipients=len(sending.addressed),
+        bytes=document.byte_size,
+    )
+
+
+def _locked(session: Session, document_id: UUID) -> Document | None:
+    query = select(Document).where(Document.id == document_id).with_for_update()
+    return session.exec(query).first()
+
+
+def _index(session: Session, document: Document, delivery: Delivery) -> None:
+    """Make the delivery findable inside the recipient's own inbox, and nowhere else."""
+    texts = [document.family_name, document.given_names, *document.fields.values()]
+    for token in names.tokens(texts):
+        session.add(
+            SearchToken(
+                agency_id=delivery.recipient_agency_id, token=token, delivery_id=delivery.id
+            )
+        )
+
+
+def _announce(session: Session, document: Document, *, now: datetime) -> None:
+    """Tell each recipient's mailbox that there is something new; it says neither what nor whom."""
+    query = select(Delivery.recipient_agency_id).where(Delivery.document_id == document.id)
+    for agency in with_mailbox(session, session.exec(query).all()):
+        outbox.announce_arrivals(session, agency_id=agency.id, now=now)
+
+
+def release_held(session: Session, actor: Actor, document_id: UUID, *, now: datetime) -> None:
+    """Deliver what was held, after the scanner found it clean."""
+    document = _held(session, document_id)
+    document.state = DocumentState.LIVE
+    session.add(document)
+    for delivery in deliveries_of(session, document_id):
+        delivery.delivered_at = now
+        session.add(delivery)
+    _announce(session, document, now=now)
+    audit.record(session, actor, Happening.DOCUMENT_RELEASED, now=now, document_id=document_id)
+
+
+def block_held(
+    session: Session, actor: Actor, document_id: UUID, *, reason: str, now: datetime
+) -> None:
+    """Never deliver what was held: the scanner found something."""
+    document = _held(session, document_id)
+    document.state = DocumentState.BLOCKED
+    document.end_reason = reason
+    session.add(document)
+    audit.record(
+        session, actor, Happening.DOCUMENT_BLOCKED, now=now, document_id=document_id, reason=reason
+    )
+
+
+def _held(session: Session, document_id: UUID) -> Document:
+    document = _locked(session, document_id)
+    if document is None or document.state is not DocumentState.HELD:
+        raise Conflict("not_held")
+    return document
+
+
+def abandon(
+    session: Session, actor: Actor, document_id: UUID, *, reason: str, now: datetime
+) -> bool:
+    """Give an intake up: the row stays as a tombstone without the person, its key is free again.
+
+    Returns whether there was something to give up (``False``: it finished, or is given up already).
+    """
+    document = _locked(session, document_id)
+    if document is None or document.state is not DocumentState.PENDING:
+        return False
+    document.state = DocumentState.ABANDONED
+    document.end_reason = reason
+    document.family_name = document.given_names = document.original_at = ""
+    document.birth_date = None
+    document.fields = {}
+    document.sha256 = document.received_sha256 = ""
+    session.add(document)
+    session.exec(delete(IdempotencyKey).where(col(IdempotencyKey.document_id) == document_id))
+    audit.record(
+        session,
+        actor,
+        Happening.DOCUMENT_ABANDONED,
+        now=now,
+        document_id=document_id,
+        reason=reason,
+    )
+    return True
+
+
+def withdraw(
+    session: Session, actor: Actor, document_id: UUID, *, reason: str, now: datetime
+) -> None:
+    """Take a misaddressed document back: gone for every recipient, with a trace.
+
+    Raises ``NotFound`` for anything but the actor's agency's own document, ``Conflict``
+    (``not_withdrawable``) when it is no longer on its way.
+    """
+    document = _locked(session, document_id)
+    if document is None or document.sender_agency_id != actor.acting.id:
+        raise NotFound
+    if document.state not in (DocumentState.LIVE, DocumentState.HELD):
+        raise Conflict("not_withdrawable", state=document.state.value)
+    document.state = DocumentState.WITHDRAWN
+    document.withdrawn_at = now
+    document.end_reason = reason
+    session.add(document)
+    ids = [delivery.id for delivery in deliveries_of(session, document_id)]
+    session.exec(delete(SearchToken).where(col(SearchToken.delivery_id).in_(ids)))
+    audit.record(
+        session,
+        actor,
+        Happening.DOCUMENT_WITHDRAWN,
+        now=now,
+        document_id=document_id,
+        reason=reason,
+    )
+
+
+def take_over(session: Session, actor: Actor, delivery_id: UUID, *, now: datetime) -> UUID:
+    """Make the delivery the agency's own, once for all in it; returns the document's id.
+
+    Raises ``NotFound`` when it is not addressed to the acting agency, ``Conflict``
+    (``already_taken_over``, ``already_returned``) with when and who.
+    """
+    delivery = _untouched(session, actor, delivery_id)
+    delivery.state = DeliveryState.TAKEN_OVER
+    delivery.taken_over_at = now
+    delivery.taken_over_by_user_id = actor.user_id
+    session.add(delivery)
+    audit.record(
+        session,
+        actor,
+        Happening.DELIVERY_TAKEN_OVER,
+        now=now,
+        document_id=delivery.document_id,
+        delivery_id=delivery_id,
+    )
+    return delivery.document_id
+
+
+def return_(
+    session: Session, actor: Actor, delivery_id: UUID, *, reason: str, now: datetime
+) -> UUID:
+    """Send the delivery back with a reason of the catalogue's list; returns the document's id.
+
+    Raises as :func:`take_over` does.
+    """
+    delivery = _untouched(session, actor, delivery_id)
+    delivery.state = DeliveryState.RETURNED
+    delivery.returned_at = now
+    delivery.return_reason = reason
+    session.add(delivery)
+    audit.record(
+        session,
+        actor,
+        Happening.DELIVERY_RETURNED,
+        now=now,
+        document_id=delivery.document_id,
+        delivery_id=delivery_id,
+        reason=reason,
+    )
+    return delivery.document_id
+
+
+def _untouched(session: Session, actor: Actor, delivery_id: UUID) -> Delivery:
+    query = (
+        select(Delivery)
+        .join(Document, col(Document.id) == Delivery.document_id)
+        .where(
+            Delivery.id == delivery_id,
+            Delivery.recipient_agency_id == actor.acting.id,
+            Document.state == DocumentState.LIVE,
+        )
+        .with_for_update()
+    )
+    delivery = session.exec(query).first()
+    if delivery is None:
+        raise NotFound
+    if delivery.state is DeliveryState.TAKEN_OVER and delivery.taken_over_at is not None:
+        raise Conflict(
+            "already_taken_over",
+            at=delivery.taken_over_at.isoformat(),
+            by=_colleague(session, delivery),
+        )
+    if delivery.state is DeliveryState.RETURNED and delivery.returned_at is not None:
+        raise Conflict("already_returned", at=delivery.returned_at.isoformat())
+    return delivery
+
+
+def _colleague(session: Session, delivery: Delivery) -> str:
+    """Who of the own agency took it over; a program has no name of its own here."""
+    if delivery.taken_over_by_user_id is None:
+        return ""
+    found = accounts.names_of(session, [delivery.taken_over_by_user_id])
+    return found.get(delivery.taken_over_by_user_id, "")
+
+
+def deliveries_of(session: Session, document_id: UUID) -> Sequence[Delivery]:
+    """The document's deliveries, in the order in which they were addressed."""
+    query = select(Delivery).where(Delivery.document_id == document_id).order_by(col(Delivery.id))
+    return session.exec(query).all()
+
+
+def dead_intakes(session: Session, *, now: datetime, limit: int) -> Sequence[Document]:
+    """Pending documents whose intake must have died, oldest first."""
+    query = (
+        select(Document)
+        .where(Document.state == DocumentState.PENDING, Document.created_at < now - INTAKE_LIMIT)
+        .order_by(col(Document.created_at))
+        .limit(limit)
+    )
+    return session.exec(query).all()
+
+
+def tombstones(session: Session, *, now: datetime, limit: int) -> Sequence[Document]:
+    """Abandoned documents whose object is to be deleted once more, because it is safe now."""
+    query = (
+        select(Document)
+        .where(
+            Document.state == DocumentState.ABANDONED,
+            col(Document.swept_at).is_(None),
+            Document.created_at < now - TOMBSTONE_AGE,
+        )
+        .order_by(col(Document.created_at))
+        .limit(limit)
+    )
+    return session.exec(query).all()
+
+
+def held(session: Session, *, after: UUID | None, limit: int) -> Sequence[Document]:
+    """Documents that wait for the scanner, by id."""
+    query = select(Document).where(Document.state == DocumentState.HELD)
+    if after is not None:
+        query = query.where(Document.id > after)
+    return session.exec(query.order_by(col(Document.id)).limit(limit)).all()
+
+
+def bury(session: Session, document_id: UUID, *, now: datetime) -> None:
+    """Note that nothing of an abandoned document can be left in the store."""
+    document = session.get_one(Document, document_id)
+    document.swept_at = now
+    session.add(document)
+
+
+def known_ids(session: Session, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the ids that have a row."""
+    return set(session.exec(select(Document.id).where(col(Document.id).in_(list(ids)))))
+
+
+def system_of(document: Document, duty: str) -> Actor:
+    """kursdocs itself, acting on this document's municipality (so that its auditor sees it)."""
+    return Actor(kind=ActorKind.SYSTEM, display_name=duty, municipality_id=document.municipality_id)

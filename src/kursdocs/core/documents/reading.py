@@ -1,0 +1,431 @@
+"""What an agency may read: lists and views, always starting at the actor.
+
+The sender sees its document and all deliveries. A recipient sees the document and its own
+delivery, never who else got it. What is foreign is not found. Lists read columns, page by key.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from kursdocs.core.access import Actor
+from kursdocs.core.agencies import Agency
+from kursdocs.core.documents.names import tokens
+from kursdocs.core.documents.tables import (
+    Delivery,
+    DeliveryState,
+    Document,
+    DocumentState,
+    ReleaseForm,
+    SearchToken,
+)
+from kursdocs.core.errors import NotFound
+
+COUNT_CAP = 1000
+
+
+class InboxState(StrEnum):
+    """The tabs of an inbox. ``withdrawn`` lists traces, without the person."""
+
+    NEW = "new"
+    TAKEN_OVER = "taken_over"
+    RETURNED = "returned"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True)
+class InboxRow:
+    """One delivery in the recipient's list."""
+
+    id: UUID
+    document_id: UUID
+    kind: str
+    family_name: str
+    given_names: str
+    birth_date: date | None
+    sender: str
+    sender_name: str
+    state: InboxState
+    due_on: date
+    delivered_at: datetime
+    opened_at: datetime | None
+    taken_over_at: datetime | None
+    returned_at: datetime | None
+    byte_size: int
+    page_count: int
+
+
+@dataclass(frozen=True)
+class DeliveryView:
+    """One delivery as sender or recipient may see it."""
+
+    id: UUID
+    recipient: str
+    recipient_name: str
+    ground: str
+    state: DeliveryState
+    due_on: date
+    delivered_at: datetime | None
+    opened_at: datetime | None
+    taken_over_at: datetime | None
+    taken_over_by_user_id: UUID | None
+    returned_at: datetime | None
+    return_reason: str
+
+
+@dataclass(frozen=True)
+class DocumentView:
+    """A document as the actor may see it; ``deliveries`` holds only what is theirs to see."""
+
+    id: UUID
+    kind: str
+    state: DocumentState
+    sender: str
+    sender_name: str
+    is_own: bool
+    family_name: str
+    given_names: str
+    birth_date: date | None
+    fields: Mapping[str, Any]
+    release_given_on: date | None
+    release_form: ReleaseForm | None
+    is_copy: bool
+    original_at: str
+    sha256: str
+    received_sha256: str
+    byte_size: int
+    page_count: int
+    created_at: datetime
+    stored_at: datetime | None
+    withdrawn_at: datetime | None
+    end_reason: str
+    sent_by_user_id: UUID | None
+    deliveries: Sequence[DeliveryView]
+
+    @property
+    def own_delivery(self) -> DeliveryView | None:
+        """The recipient's own delivery; ``None`` for the sender."""
+        return None if self.is_own or not self.deliveries else self.deliveries[0]
+
+
+@dataclass(frozen=True)
+class SentRow:
+    """One document in the sender's list."""
+
+    id: UUID
+    kind: str
+    state: DocumentState
+    family_name: str
+    given_names: str
+    stored_at: datetime | None
+    created_at: datetime
+    deliveries: Sequence[DeliveryView]
+
+
+@dataclass(frozen=True)
+class TimelineEvent:
+    """One thing that happened to a document, for people: code, when, and at whose desk."""
+
+    code: str
+    at: datetime
+    agency_name: str
+    reason: str = ""
+
+
+_INBOX_COLUMNS: tuple[Any, ...] = (
+    col(Delivery.id),
+    col(Document.id).label("document_id"),
+    col(Document.kind),
+    col(Document.state).label("document_state"),
+    col(Document.family_name),
+    col(Document.given_names),
+    col(Document.birth_date),
+    col(Agency.slug).label("sender"),
+    col(Agency.name).label("sender_name"),
+    col(Delivery.state),
+    col(Delivery.due_on),
+    col(Delivery.delivered_at),
+    col(Delivery.opened_at),
+    col(Delivery.taken_over_at),
+    col(Delivery.returned_at),
+    col(Document.byte_size),
+    col(Document.page_count),
+)
+
+
+def inbox(
+    session: Session,
+    actor: Actor,
+    state: InboxState,
+    *,
+    after: UUID | None = None,
+    limit: int = 50,
+    name: str = "",
+) -> list[InboxRow]:
+    """The acting agency's deliveries in one state, newest first, from the key ``after`` on.
+
+    ``name`` narrows to people whose folded name parts or numbers start with each of its words.
+    """
+    query = (
+        sa.select(*_INBOX_COLUMNS)
+        .join(Document, col(Document.id) == Delivery.document_id)
+        .join(Agency, col(Agency.id) == Delivery.sender_agency_id)
+        .where(*_in_inbox(actor, state))
+        .order_by(col(Delivery.id).desc())
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(col(Delivery.id) < after)
+    for token in tokens([name]):
+        query = query.where(
+            sa.exists()
+            .where(col(SearchToken.agency_id) == actor.acting.id)
+            .where(col(SearchToken.delivery_id) == Delivery.id)
+            .where(col(SearchToken.token).startswith(token, autoescape=True))
+        )
+    return [_inbox_row(row) for row in session.execute(query)]
+
+
+def _in_inbox(actor: Actor, state: InboxState) -> tuple[sa.ColumnElement[bool], ...]:
+    mine = (
+        col(Delivery.recipient_agency_id) == actor.acting.id,
+        col(Delivery.delivered_at).is_not(None),
+    )
+    if state is InboxState.WITHDRAWN:
+        return (*mine, col(Document.state) == DocumentState.WITHDRAWN)
+    settled = DeliveryState(state.value)
+    return (*mine, col(Document.state) == DocumentState.LIVE, col(Delivery.state) == settled)
+
+
+def _inbox_row(row: sa.Row[Any]) -> InboxRow:
+    values = dict(row._mapping)
+    withdrawn = values.pop("document_state") is DocumentState.WITHDRAWN
+    values["state"] = InboxState.WITHDRAWN if withdrawn else InboxState(values["state"].value)
+    if withdrawn:
+        values.update(family_name="", given_names="", birth_date=None)
+    return InboxRow(**values)
+
+
+def inbox_counts(session: Session, actor: Actor) -> dict[InboxState, int]:
+    """How many deliveries stand in each tab, counted up to ``COUNT_CAP``."""
+    counts = {}
+    for state in InboxState:
+        capped = (
+            sa.select(col(Delivery.id))
+            .join(Document, col(Document.id) == Delivery.document_id)
+            .where(*_in_inbox(actor, state))
+            .limit(COUNT_CAP)
+            .subquery()
+        )
+        counts[state] = session.scalar(sa.select(sa.func.count()).select_from(capped)) or 0
+    return counts
+
+
+def sent(
+    session: Session, actor: Actor, *, after: UUID | None = None, limit: int = 50
+) -> list[SentRow]:
+    """What the acting agency sent, newest first, from the key ``after`` on."""
+    query = (
+        select(Document)
+        .where(
+            Document.sender_agency_id == actor.acting.id,
+            col(Document.state).not_in([DocumentState.PENDING, DocumentState.ABANDONED]),
+        )
+        .order_by(col(Document.id).desc())
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(col(Document.id) < after)
+    documents = session.exec(query).all()
+    views = _deliveries(session, [document.id for document in documents])
+    return [
+        SentRow(
+            id=document.id,
+            kind=document.kind,
+            state=document.state,
+            family_name=document.family_name,
+            given_names=document.given_names,
+            stored_at=document.stored_at,
+            created_at=document.created_at,
+            deliveries=views.get(document.id, []),
+        )
+        for document in documents
+    ]
+
+
+def _deliveries(
+    session: Session, document_ids: Sequence[UUID], *, recipient: UUID | None = None
+) -> dict[UUID, list[DeliveryView]]:
+    """Delivery views by document, all of them or those of one recipient."""
+    query = (
+        select(Delivery, Agency)
+        .join(Agency, col(Agency.id) == Delivery.recipient_agency_id)
+        .where(col(Delivery.document_id).in_(list(document_ids)))
+        .order_by(col(Delivery.id))
+    )
+    if recipient is not None:
+        query = query.where(Delivery.recipient_agency_id == recipient)
+    found: dict[UUID, list[DeliveryView]] = {}
+    for delivery, agency in session.exec(query):
+        found.setdefault(delivery.document_id, []).append(
+            DeliveryView(
+                id=delivery.id,
+                recipient=agency.slug,
+                recipient_name=agency.name,
+                ground=delivery.ground,
+                state=delivery.state,
+                due_on=delivery.due_on,
+                delivered_at=delivery.delivered_at,
+                opened_at=delivery.opened_at,
+                taken_over_at=delivery.taken_over_at,
+                taken_over_by_user_id=delivery.taken_over_by_user_id,
+                returned_at=delivery.returned_at,
+                return_reason=delivery.return_reason,
+            )
+        )
+    return found
+
+
+_SENDER_SEES = (
+    DocumentState.HELD,
+    DocumentState.LIVE,
+    DocumentState.WITHDRAWN,
+    DocumentState.BLOCKED,
+    DocumentState.ERASED,
+)
+
+
+def in_reach(session: Session, actor: Actor, document_id: UUID) -> tuple[Document, bool]:
+    """The document's row and whether the acting agency sent it; raises ``NotFound``.
+
+    This is the object gate: the sender reaches its own, a recipient what is delivered to it and
+    neither withdrawn nor held. Nothing else can be told from an id that never existed.
+    """
+    agency_id = actor.acting.id
+    delivered = (
+        sa.exists()
+        .where(col(Delivery.document_id) == Document.id)
+        .where(col(Delivery.recipient_agency_id) == agency_id)
+        .where(col(Delivery.delivered_at).is_not(None))
+    )
+    query = select(Document).where(
+        Document.id == document_id,
+        sa.or_(
+            sa.and_(
+                col(Document.sender_agency_id) == agency_id,
+                col(Document.state).in_(_SENDER_SEES),
+            ),
+            sa.and_(col(Document.state) == DocumentState.LIVE, delivered),
+        ),
+    )
+    document = session.exec(query).first()
+    if document is None:
+        raise NotFound
+    return document, document.sender_agency_id == agency_id
+
+
+def view(session: Session, actor: Actor, document_id: UUID) -> DocumentView:
+    """One document as the actor may see it; raises ``NotFound``."""
+    document, is_own = in_reach(session, actor, document_id)
+    recipient = None if is_own else actor.acting.id
+    deliveries = _deliveries(session, [document_id], recipient=recipient).get(document_id, [])
+    sender = session.get_one(Agency, document.sender_agency_id)
+    shown = set(DocumentView.__dataclass_fields__) & set(Document.model_fields)
+    return DocumentView(
+        **{name: getattr(document, name) for name in shown},
+        sender=sender.slug,
+        sender_name=sender.name,
+        is_own=is_own,
+        deliveries=deliveries,
+    )
+
+
+def readable(session: Session, actor: Actor, document_id: UUID) -> Document:
+    """The row of a document whose bytes the actor may read; raises ``NotFound``."""
+    document, _ = in_reach(session, actor, document_id)
+    if document.state not in (DocumentState.LIVE, DocumentState.HELD, DocumentState.WITHDRAWN):
+        raise NotFound
+    return document
+
+
+def mark_opened(session: Session, actor: Actor, document_id: UUID, *, now: datetime) -> None:
+    """Note the first time that the recipient's agency looked at its delivery."""
+    session.execute(
+        sa.update(Delivery)
+        .where(
+            col(Delivery.document_id) == document_id,
+            col(Delivery.recipient_agency_id) == actor.acting.id,
+            col(Delivery.opened_at).is_(None),
+        )
+        .values(opened_at=now)
+    )
+
+
+def timeline(document: DocumentView) -> list[TimelineEvent]:
+    """What happened to the document, oldest first; holds no more than the view does."""
+    events = [
+        TimelineEvent("sent", document.stored_at or document.created_at, document.sender_name)
+    ]
+    for delivery in document.deliveries:
+        for code, at, reason in (
+            ("delivered", delivery.delivered_at, ""),
+            ("opened", delivery.opened_at, ""),
+            ("taken_over", delivery.taken_over_at, ""),
+            ("returned", delivery.returned_at, delivery.return_reason),
+        ):
+            if at is not None:
+                events.append(TimelineEvent(code, at, delivery.recipient_name, reason))
+    if document.withdrawn_at is not None:
+        events.append(
+            TimelineEvent(
+                "withdrawn", document.withdrawn_at, document.sender_name, document.end_reason
+            )
+        )
+    return sorted(events, key=lambda event: event.at)
+
+
+@dataclass(frozen=True)
+class AgencyNumbers:
+    """One agency in the coordinator's list: counts only (rule 9)."""
+
+    slug: str
+    name: str
+    kind: str
+    sent: int
+    received: int
+    waiting: int
+
+
+def numbers(session: Session, actor: Actor) -> list[AgencyNumbers]:
+    """Per agency of the actor's municipality: sent, received and waiting documents."""
+    live = col(Document.state) == DocumentState.LIVE
+    sent_count = (
+        sa.select(sa.func.count())
+        .where(col(Document.sender_agency_id) == Agency.id, live)
+        .scalar_subquery()
+    )
+    received = (
+        sa.select(sa.func.count())
+        .select_from(sa.join(Delivery, Document, col(Delivery.document_id) == Document.id))
+        .where(col(Delivery.recipient_agency_id) == Agency.id, live)
+    )
+    waiting = received.where(col(Delivery.state) == DeliveryState.NEW).scalar_subquery()
+    query = (
+        sa.select(
+            col(Agency.slug),
+            col(Agency.name),
+            col(Agency.kind),
+            sent_count,
+            received.scalar_subquery(),
+            waiting,
+        )
+        .where(col(Agency.municipality_id) == actor.municipality_id)
+        .order_by(col(Agency.name))
+    )
+    return [AgencyNumbers(*row) for row in session.execute(query)]

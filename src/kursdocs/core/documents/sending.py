@@ -1,0 +1,228 @@
+"""What a sender wants to send: checked against the catalogue before a byte of the file is read.
+
+Entry points: :class:`SendingForm` (as typed), :func:`check` (raises every mistake at once) and
+:class:`Sending` (what :mod:`kursdocs.operations.intake` then carries out).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+from uuid import UUID
+
+from sqlmodel import Session
+
+from kursdocs.catalogue import (
+    Catalogue,
+    DateFormat,
+    Field,
+    FieldFormat,
+    Kind,
+    KindField,
+    Need,
+    Route,
+    Text,
+    TextFormat,
+)
+from kursdocs.catalogue.fields import validate_fields
+from kursdocs.core import agencies
+from kursdocs.core.access import Actor
+from kursdocs.core.agencies import Agency
+from kursdocs.core.documents.tables import NAME_LENGTH_MAX, ORIGINAL_AT_LENGTH_MAX, ReleaseForm
+from kursdocs.core.errors import Invalid, InvalidForm
+
+RECIPIENTS_MAX = 20
+_EARLIEST_BIRTH = date(1900, 1, 1)
+
+
+@dataclass(frozen=True)
+class SendingForm:
+    """The fields of a sending as they were typed, page or API alike."""
+
+    kind: str = ""
+    recipients: Sequence[str] = ()
+    family_name: str = ""
+    given_names: str = ""
+    birth_date: str = ""
+    original_at: str = ""
+    released: bool = False
+    release_given_on: str = ""
+    release_form: str = ""
+    obliging_bodies: Sequence[str] = ()
+    fields: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Addressed:
+    """One recipient, and the route on which the document may go there."""
+
+    agency_id: UUID
+    route: Route
+
+
+@dataclass(frozen=True)
+class Sending:
+    """A checked sending: nothing in it can be refused for its form any more."""
+
+    kind: Kind
+    addressed: Sequence[Addressed]
+    family_name: str
+    given_names: str
+    birth_date: date
+    fields: Mapping[str, str]
+    original_at: str
+    release_given_on: date | None
+    release_form: ReleaseForm | None
+
+    def content_hash(self, received_sha256: str) -> str:
+        """One hash of fields and bytes, so that a repeated key can be told from a reused one."""
+        said = {
+            "kind": self.kind.code,
+            "to": sorted(str(a.agency_id) for a in self.addressed),
+            "person": [self.family_name, self.given_names, self.birth_date.isoformat()],
+            "fields": dict(self.fields),
+            "original_at": self.original_at,
+            "received": received_sha256,
+        }
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def common_fields(today: date) -> tuple[KindField, ...]:
+    """The fields every document has, in the form's order; nothing lies after ``today``."""
+    past = DateFormat(earliest=_EARLIEST_BIRTH, latest=today)
+    return (
+        _field("family_name", "Familienname", "Family name", TextFormat(NAME_LENGTH_MAX)),
+        _field("given_names", "Vornamen", "Given names", TextFormat(NAME_LENGTH_MAX)),
+        _field("birth_date", "Geburtsdatum", "Date of birth", past),
+        _field("release_given_on", "Freigegeben am", "Released on", past, required=False),
+        _field(
+            "original_at",
+            "Wo liegt das Original?",
+            "Where is the original kept?",
+            TextFormat(ORIGINAL_AT_LENGTH_MAX),
+            required=False,
+        ),
+    )
+
+
+def _field(
+    name: str, german: str, english: str, format_: FieldFormat, *, required: bool = True
+) -> KindField:
+    return KindField(Field(name, Text(german, english), None, format_), required)
+
+
+def check(
+    session: Session, actor: Actor, catalogue: Catalogue, form: SendingForm, *, today: date
+) -> Sending:
+    """Check a form against catalogue and agencies; raises ``InvalidForm`` with every mistake."""
+    mistakes: list[Invalid] = []
+    kind = _kind(actor, catalogue, form, mistakes)
+    if kind is None:
+        raise InvalidForm(mistakes)
+    addressed = _addressed(session, actor, catalogue, kind, form, mistakes)
+    common = {
+        "family_name": form.family_name,
+        "given_names": form.given_names,
+        "birth_date": form.birth_date,
+        "release_given_on": form.release_given_on,
+        "original_at": form.original_at,
+    }
+    asked = (*common_fields(today), *kind.fields)
+    values, wrong = validate_fields(asked, {**form.fields, **common})
+    mistakes += [Invalid(m.code, field=m.field, **m.details) for m in wrong]
+    release_form = _release(form, addressed, mistakes)
+    if mistakes:
+        raise InvalidForm(mistakes)
+    given_on = values.get("release_given_on")
+    return Sending(
+        kind=kind,
+        addressed=[Addressed(agency.id, route) for agency, route in addressed],
+        family_name=values["family_name"],
+        given_names=values["given_names"],
+        birth_date=date.fromisoformat(values["birth_date"]),
+        fields={name: value for name, value in values.items() if name not in common},
+        original_at=values.get("original_at", ""),
+        release_given_on=_given_on(given_on, today) if release_form else None,
+        release_form=release_form,
+    )
+
+
+def _given_on(typed: str | None, today: date) -> date:
+    return date.fromisoformat(typed) if typed else today
+
+
+def _kind(
+    actor: Actor, catalogue: Catalogue, form: SendingForm, mistakes: list[Invalid]
+) -> Kind | None:
+    if not form.kind:
+        mistakes.append(Invalid("field_missing", field="kind"))
+        return None
+    if catalogue.excluded_paper(form.kind):
+        mistakes.append(Invalid("kind_excluded", field="kind", kind=form.kind))
+        return None
+    kind = catalogue.kind(form.kind)
+    if kind is None:
+        mistakes.append(Invalid("kind_unknown", field="kind"))
+    elif kind not in catalogue.sendable_by(actor.acting.kind):
+        mistakes.append(Invalid("kind_not_yours", field="kind", kind=form.kind))
+        return None
+    return kind
+
+
+def _addressed(
+    session: Session,
+    actor: Actor,
+    catalogue: Catalogue,
+    kind: Kind,
+    form: SendingForm,
+    mistakes: list[Invalid],
+) -> list[tuple[Agency, Route]]:
+    slugs = list(dict.fromkeys(form.recipients))
+    if not slugs or len(slugs) > RECIPIENTS_MAX:
+        code = "recipients_too_many" if slugs else "recipient_missing"
+        mistakes.append(Invalid(code, field="recipient"))
+        return []
+    known = {agency.slug: agency for agency in agencies.recipients(session, actor)}
+    addressed = []
+    for slug in slugs:
+        agency = known.get(slug)
+        if agency is None:
+            mistakes.append(Invalid("recipient_unknown", field="recipient", recipient=slug[:60]))
+            continue
+        route = catalogue.route(kind, actor.acting.kind, agency.kind)
+        if route is None:
+            mistakes.append(
+                Invalid("recipient_not_allowed", field="recipient", recipient=slug, kind=kind.code)
+            )
+            continue
+        _check_need(slug, route, form, mistakes)
+        addressed.append((agency, route))
+    return addressed
+
+
+def _check_need(slug: str, route: Route, form: SendingForm, mistakes: list[Invalid]) -> None:
+    """What the route asks for beside the release, which is checked once for all recipients."""
+    if route.need is Need.OBLIGING_BODY and slug not in form.obliging_bodies:
+        mistakes.append(Invalid("obliging_body_missing", field="obliging_body", recipient=slug))
+    if route.need is Need.PRIOR_REQUEST:
+        mistakes.append(Invalid("prior_request_missing", field="recipient", recipient=slug))
+
+
+def _release(
+    form: SendingForm, addressed: Sequence[tuple[Agency, Route]], mistakes: list[Invalid]
+) -> ReleaseForm | None:
+    """How the person released it; ``released`` alone means today and in person.
+
+    A release covers exactly the recipients named.
+    """
+    if not (form.released or form.release_given_on.strip() or form.release_form):
+        if any(route.need is Need.RELEASE for _, route in addressed):
+            mistakes.append(Invalid("release_missing", field="released"))
+        return None
+    try:
+        return ReleaseForm(form.release_form or ReleaseForm.IN_PERSON)
+    except ValueError:
+        mistakes.append(Invalid("field_choice", field="release_form"))
+        return None

@@ -1,0 +1,17 @@
+"""Alembic's entry for the main database. The caller brings the connection (and its lock)."""
+
+from alembic import context
+
+from kursdocs.core import accounts, agencies, audit, outbox, tables
+from kursdocs.core.documents import tables as documents
+
+# The tables are known to the metadata once their modules are imported.
+NOUNS = (agencies, audit, outbox, accounts, documents)
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=tables.metadata,
+    transaction_per_migration=False,
+    compare_type=True,
+)
+context.run_migrations()

@@ -1,0 +1,169 @@
+"""The only reader of the environment. Everything wrong is reported at once, by variable name.
+
+Variables are named ``KURSDOCS_…``; every secret may also be given as ``KURSDOCS_…_FILE``, the path
+of a file that holds it.
+"""
+
+import os
+from collections.abc import Mapping
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "KURSDOCS_"
+
+
+class SettingsError(Exception):
+    """Some settings are missing or wrong; the message has one line for each."""
+
+
+class Settings(BaseSettings):
+    """The settings of one installation; frozen."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    database_url: str = Field(
+        description="The database: `sqlite:///PATH` (one process) or `postgresql://…`."
+    )
+    keys_url: str = Field(
+        description="The key store: another SQLite file or PostgreSQL database than DATABASE_URL."
+    )
+    store_url: str = Field(
+        description="The object store: `folder:PATH` or `s3://HOST:PORT/BUCKET?tls=on`."
+    )
+    s3_access_key: str = Field(default="", description="Access key, when STORE_URL is `s3://`.")
+    s3_secret_key: SecretStr = Field(
+        default=SecretStr(""), description="Secret key, when STORE_URL is `s3://`."
+    )
+    master_key_file: Path = Field(
+        description="File with the master keys, one `ID:BASE64` a line, the active one first."
+    )
+    public_url: str = Field(
+        description="The address people type, `https://…` without a path; `http` on loopback only."
+    )
+    oidc_issuer: str = Field(description="Issuer of the municipality's OpenID provider.")
+    oidc_client_id: str = Field(description="Client id of kursdocs at the provider.")
+    oidc_client_secret: SecretStr = Field(description="Client secret of kursdocs.")
+    oidc_audience: str = Field(
+        default="urn:kursdocs:api", description="Audience that API access tokens must carry."
+    )
+    oidc_token_types: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("at+jwt",),
+        description="Accepted `typ` of access tokens, by comma; add `JWT` for Keycloak and others.",
+    )
+    claims: Path | None = Field(
+        default=None, description="Mapping file (TOML) from claims to agency and role."
+    )
+    smtp_url: str = Field(
+        description="Where mail goes: `smtp://[USER@]HOST:PORT?tls=on` or `folder:PATH`."
+    )
+    smtp_password: SecretStr = Field(
+        default=SecretStr(""), description="Password, when SMTP_URL names a user."
+    )
+    mail_from: str = Field(description="Sender address of all mails.")
+    clamd: str = Field(
+        description="Malware scanner: `unix:PATH`, `HOST:PORT`, or `off` by explicit choice."
+    )
+    catalogue: Path | None = Field(
+        default=None, description="The municipality's own catalogue instead of the shipped one."
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Addresses of reverse proxies whose headers count, by comma."
+    )
+    demo: bool = Field(default=False, description="Demo: own sign-in provider; loopback only.")
+
+    @field_validator("oidc_token_types", "trusted_proxies", mode="before")
+    @classmethod
+    def _by_comma(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be an address like https://kursdocs.example")
+        if parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError("must have no path: kursdocs is served at the root of its host")
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
+            raise ValueError("must be https, unless it is the loopback address")
+        return value.rstrip("/")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in value:
+            ip_network(proxy)
+        return value
+
+    @property
+    def is_https(self) -> bool:
+        """Whether browsers reach kursdocs over TLS."""
+        return self.public_url.startswith("https://")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host name is this machine itself."""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def variable(field: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + field.upper()
+
+
+def secret_fields() -> list[str]:
+    """The settings that may also be given as a file."""
+    return [n for n, f in Settings.model_fields.items() if f.annotation is SecretStr]
+
+
+def load(**given: Any) -> Settings:
+    """Settings from the environment; ``given`` ones count more.
+
+    Raises :class:`SettingsError` that names every missing, wrong or unknown variable.
+    """
+    problems = _unknown(os.environ)
+    secrets = _from_files(os.environ, problems)
+    try:
+        settings = Settings(**{**secrets, **given})
+    except ValidationError as error:
+        for mistake in error.errors(include_url=False, include_input=False):
+            name = variable(str(mistake["loc"][0]))
+            reason = "is missing" if mistake["type"] == "missing" else mistake["msg"]
+            problems.append(f"{name}: {reason.removeprefix('Value error, ')}")
+        raise SettingsError("\n".join(problems)) from None
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def _unknown(environ: Mapping[str, str]) -> list[str]:
+    known = {variable(name) for name in Settings.model_fields}
+    known |= {variable(name) + "_FILE" for name in secret_fields()}
+    return [
+        f"{name}: is not a setting of kursdocs"
+        for name in sorted(environ)
+        if name.startswith(PREFIX) and name not in known
+    ]
+
+
+def _from_files(environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    secrets = {}
+    for field in secret_fields():
+        name = variable(field) + "_FILE"
+        if name not in environ:
+            continue
+        if variable(field) in environ:
+            problems.append(f"{name}: is given twice, also as {variable(field)}")
+            continue
+        try:
+            secrets[field] = Path(environ[name]).read_text().rstrip("\n")
+        except OSError as error:
+            problems.append(f"{name}: cannot be read ({error.strerror})")
+    return secrets
