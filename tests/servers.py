@@ -315,6 +315,14 @@ class S3Server:
             # A polite end can take half a minute when clients keep their connections.
             stop_process(self._process, first=signal.SIGKILL)
             self._process = None
+            self._remove_sockets()
+
+    def _remove_sockets(self) -> None:
+        # It makes them in this folder whatever it is told, and leaves them when it ends.
+        ports = [self.port, *self._others]
+        for port in [*ports, *(port + _PORT_TWIN for port in ports)]:
+            for left_over in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
+                left_over.unlink(missing_ok=True)
 
     def _flags(self) -> list[str]:
         master, volume, filer, admin = self._others

@@ -140,6 +140,7 @@ def test_seaweedfs_keeps_objects_over_a_restart_and_leaves_no_process(tmp_path: 
         assert server.bucket_url(bucket) == f"s3://127.0.0.1:{server.port}/{bucket}?tls=off"
 
     assert processes_with(str(tmp_path)) == []
+    assert list(Path("/tmp").glob(f"seaweedfs-*-{server.port}.sock")) == []  # noqa: S108
 
 
 def put_object(server: S3Server, bucket: str, name: str, data: bytes) -> None:
