@@ -165,7 +165,8 @@ def _format(table: Table) -> FieldFormat:
     if name not in formats:
         if name:
             table.wrong("format", f"unknown format {name!r}; known are {', '.join(formats)}")
-        return TextFormat(max_length=1)
+        table.ignore_rest()  # Which keys belong here depends on the format.
+        return TextFormat(max_length=500)
     return formats[name](table)
 
 
@@ -179,7 +180,7 @@ def _code_format(table: Table) -> FieldFormat:
     pattern = table.string("pattern", length_max=200)
     if wrong := patterns.problem(pattern):
         table.wrong("pattern", f"pattern {wrong}")
-        pattern = ""
+        return TextFormat(max_length)
     return CodeFormat(pattern, max_length)
 
 
@@ -297,10 +298,7 @@ def _check_kept_from(table: Table, kind: Kind) -> None:
 def _routes(table: Table, asked: Iterable[KindField]) -> tuple[Route, ...]:
     routes: list[Route] = []
     first_seen: dict[tuple[AgencyKind, AgencyKind], tuple[Route, int]] = {}
-    rows = table.rows("routes")
-    if not rows:
-        table.wrong("routes", "a kind without routes can go nowhere")
-    for row in rows:
+    for row in table.rows("routes"):
         sender = row.member("from", AgencyKind)
         recipients = row.members("to", AgencyKind)
         ground = row.string("ground", length_max=200)

@@ -180,11 +180,14 @@ class Table:
         return Table(value, (*self.path, key), self.mistakes)
 
     def rows(self, key: str) -> list["Table"]:
-        """The tables of an array (``[[key]]``), in the order of the file."""
-        value = self._take(key, [])
+        """The tables of an array (``[[key]]``), at least one, in the order of the file."""
+        self._asked.add(key)
+        value = self._data.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             self.wrong(key, f"{key} must be written as [[{self._below(key)}]]")
             return []
+        if not value:
+            self.wrong(key, f"at least one [[{self._below(key)}]] is needed")
         return [
             Table(data, (*self.path, key, position), self.mistakes)
             for position, data in enumerate(value)
@@ -198,6 +201,10 @@ class Table:
                 f"{self.name!r} is no code: small letters a-z, digits and single _, "
                 f"at most {_CODE_LENGTH_MAX}",
             )
+
+    def ignore_rest(self) -> None:
+        """Ask for nothing more; keys not asked for so far are no mistakes."""
+        self._asked.update(self._data)
 
     def done(self) -> None:
         """Every key must have been asked for by now; the others are mistakes."""

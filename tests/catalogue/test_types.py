@@ -1,0 +1,112 @@
+"""Questions asked of a loaded catalogue."""
+
+import dataclasses
+
+import pytest
+
+from kursdocs.catalogue import AgencyKind, Catalogue, Need, Text, load
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalogue:
+    return load()
+
+
+def codes_of(kinds: tuple[object, ...]) -> list[str]:
+    return [getattr(kind, "code", "") for kind in kinds]
+
+
+def test_english_readers_get_english_and_everybody_else_german() -> None:
+    text = Text(de="Zulassung", en="admission")
+
+    assert [text.get(language) for language in ("en", "en-GB", "EN", "de", "uk", "")] == [
+        "admission",
+        "admission",
+        "admission",
+        "Zulassung",
+        "Zulassung",
+        "Zulassung",
+    ]
+
+
+def test_a_kind_is_found_by_its_code_only(catalogue: Catalogue) -> None:
+    found = catalogue.kind("admission_ik_jc")
+
+    assert found is not None
+    assert found.name.de == "Zulassung zum Integrationskurs (Jobcenter)"
+    assert catalogue.kind("medical_certificate") is None
+    assert catalogue.kind("") is None
+
+
+def test_a_route_is_found_by_code_and_by_kind(catalogue: Catalogue) -> None:
+    sender, recipient = AgencyKind.COURSE_PROVIDER, AgencyKind.JOBCENTER
+    kind = catalogue.kind("admission_ik_jc")
+    assert kind is not None
+
+    route = catalogue.route(kind, sender, recipient)
+
+    assert route is not None
+    assert route.need is Need.RELEASE
+    assert catalogue.route("admission_ik_jc", sender, recipient) is route
+    assert catalogue.route("unknown", sender, recipient) is None
+
+
+def test_recipients_are_those_of_all_routes_of_the_sender(catalogue: Catalogue) -> None:
+    provider = catalogue.recipient_kinds("admission_ik_jc", AgencyKind.COURSE_PROVIDER)
+    jobcenter = catalogue.recipient_kinds("admission_ik_jc", AgencyKind.JOBCENTER)
+    immigration = catalogue.recipient_kinds("admission_ik_jc", AgencyKind.IMMIGRATION_OFFICE)
+
+    assert provider == (AgencyKind.JOBCENTER, AgencyKind.IMMIGRATION_OFFICE)
+    assert jobcenter == (AgencyKind.COURSE_PROVIDER,)
+    assert immigration == ()
+    assert catalogue.recipient_kinds("unknown", AgencyKind.JOBCENTER) == ()
+
+
+def test_each_agency_is_offered_only_what_it_may_send(catalogue: Catalogue) -> None:
+    assert len(catalogue.sendable_by(AgencyKind.COURSE_PROVIDER)) == 9
+    assert codes_of(catalogue.sendable_by(AgencyKind.IMMIGRATION_OFFICE)) == [
+        "entitlement_ik",
+        "obligation_ik_abh",
+    ]
+    assert codes_of(catalogue.sendable_by(AgencyKind.JOBCENTER)) == [
+        "obligation_ik_jc",
+        "admission_ik_jc",
+    ]
+    assert catalogue.sendable_by(AgencyKind.EMPLOYMENT_AGENCY) == ()
+
+
+def test_each_agency_knows_what_it_may_be_sent(catalogue: Catalogue) -> None:
+    assert codes_of(catalogue.receivable_by(AgencyKind.EMPLOYMENT_AGENCY)) == [
+        "registration_confirmation_bsk"
+    ]
+    assert codes_of(catalogue.receivable_by(AgencyKind.COURSE_PROVIDER)) == [
+        "entitlement_ik",
+        "obligation_ik_abh",
+        "obligation_ik_jc",
+        "admission_ik_jc",
+    ]
+
+
+def test_reasons_and_excluded_papers_are_closed_lists(catalogue: Catalogue) -> None:
+    returned = catalogue.return_reason("not_ours")
+    withdrawn = catalogue.withdrawal_reason("wrong_recipient")
+    excluded = catalogue.excluded_paper("passport_copy")
+
+    assert returned is not None
+    assert returned.text.de == "Wir sind nicht zuständig"
+    assert withdrawn is not None
+    assert withdrawn.text.en == "Sent to the wrong agency"
+    assert excluded is not None
+    assert catalogue.return_reason("wrong_recipient") is None
+    assert catalogue.withdrawal_reason("not_ours") is None
+    assert catalogue.excluded_paper("admission_ik_jc") is None
+
+
+def test_every_agency_kind_and_need_has_a_name(catalogue: Catalogue) -> None:
+    assert list(catalogue.agency_kind_names) == list(AgencyKind)
+    assert list(catalogue.need_texts) == list(Need)
+
+
+def test_a_catalogue_cannot_be_changed(catalogue: Catalogue) -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        catalogue.version = "2027-01"  # type: ignore[misc]  # what this test is about
