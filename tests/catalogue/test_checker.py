@@ -454,6 +454,67 @@ MISTAKES = {
         "needs.consent: 'consent' is unknown; "
         "known are none, release, obliging_body, prior_request",
     ),
+    "an agency kind that is never told, twice": (
+        'never_to = "employment_agency"',
+        'never_to = ["employment_agency", "employment_agency"]',
+        "never_to",
+        "fields.person_no: never_to names one twice",
+    ),
+    "a name that is no pair of texts": (
+        '{ de = "Zertifikat", en = "Certificate" }',
+        '"Zertifikat"',
+        'name = "Zertifikat"',
+        'kinds.certificate: name must be { de = "…", en = "…" }',
+    ),
+    "fields that are no list": (
+        '["issued_on", "level"]',
+        '"issued_on level"',
+        'fields = "issued_on',
+        "kinds.certificate: fields must be a list of texts",
+    ),
+    "a kind that says nothing of fields": (
+        'fields = ["issued_on", "level"]\n',
+        "",
+        "[kinds.certificate]",
+        "kinds.certificate: fields is missing",
+    ),
+    "a route without recipients": (
+        'to = "jobcenter"\n',
+        "",
+        "[[kinds.certificate.routes]]",
+        "kinds.certificate.routes: to is missing",
+    ),
+    "a route without a need": (
+        'needs = "none"\n',
+        "",
+        "[[kinds.certificate.routes]]",
+        "kinds.certificate.routes: needs is missing",
+    ),
+    "a number without a bound": (
+        "max = 1300\n",
+        "",
+        "[fields.lessons]",
+        "fields.lessons: max is missing",
+    ),
+    "a retention class without a maximum": (
+        "max_months = 15\n",
+        "",
+        "[retention.R2]",
+        "retention.R2: max_months is missing",
+    ),
+    "a choice that never had options": (
+        '[fields.level.options]\nA2 = { de = "A2", en = "A2" }\nB1 = { de = "B1", en = "B1" }\n',
+        "",
+        "[fields.level]",
+        "fields.level: options is missing",
+    ),
+    "no excluded papers, said wrongly": (
+        '[excluded.passport_copy]\nname = { de = "Passkopie", en = "Copy of a passport" }\n'
+        'reason = { de = "Nicht nötig.", en = "Not needed." }',
+        "[excluded]",
+        "[excluded]",
+        "the file: excluded must hold at least one table [excluded.…]",
+    ),
     "a list of reasons that is empty": (
         '[return_reasons.not_ours]\ntext = { de = "Nicht zuständig", en = "Not responsible" }',
         "",

@@ -21,6 +21,7 @@ from kursdocs.catalogue.fields import (
     KindField,
     Option,
     TextFormat,
+    validate_fields,
 )
 from kursdocs.catalogue.types import (
     Catalogue,
@@ -31,7 +32,6 @@ from kursdocs.catalogue.types import (
     ReturnReason,
     Route,
     WithdrawalReason,
-    validate_fields,
 )
 from kursdocs.catalogue.wording import AgencyKind, Need, StartEvent, Text
 

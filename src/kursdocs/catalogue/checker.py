@@ -197,7 +197,7 @@ def _integer_format(table: Table) -> FieldFormat:
     bound = 999_999_999
     minimum = table.number("min", -bound, bound)
     maximum = table.number("max", -bound, bound)
-    if minimum > maximum:
+    if minimum > maximum and table.has("max"):
         table.wrong("min", "min is larger than max")
     return IntegerFormat(minimum, maximum)
 
@@ -223,7 +223,7 @@ def _retention(table: Table) -> Retention:
     days = table.number("days", 1, 31 * RETENTION_MONTHS_MAX, default=0)
     months = table.number("months", 1, RETENTION_MONTHS_MAX, default=0)
     max_months = table.number("max_months", 1, RETENTION_MONTHS_MAX)
-    if months > max_months or days > 31 * max_months:
+    if table.has("max_months") and (months > max_months or days > 31 * max_months):
         table.wrong("max_months", "the period is longer than its own maximum")
     retention = Retention(
         code=table.name,

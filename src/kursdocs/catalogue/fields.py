@@ -188,11 +188,11 @@ class KindField:
 def validate_fields(
     fields: tuple[KindField, ...], values: Mapping[str, str]
 ) -> tuple[dict[str, str], list[FieldMistake]]:
-    """Judge what was typed into ``fields``.
+    """Judge what was typed into ``fields``: those of a kind, or others of the same form too.
 
     Returns the accepted values in their one spelling and in the order of the fields (empty
     optional ones are left out), and every mistake: those of the fields first, in their order,
-    then unknown names.
+    then unknown names. So nobody mends them one by one. Never raises.
     """
     accepted: dict[str, str] = {}
     mistakes: list[FieldMistake] = []

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from kursdocs.catalogue import fields as field_rules
-from kursdocs.catalogue.fields import FieldMistake, KindField
+from kursdocs.catalogue.fields import KindField
 from kursdocs.catalogue.wording import AgencyKind, Need, StartEvent, Text
 
 
@@ -171,14 +170,3 @@ class Catalogue:
 
     def _find(self, kind: Kind | str) -> Kind | None:
         return kind if isinstance(kind, Kind) else self.kind(kind)
-
-
-def validate_fields(
-    kind: Kind, values: Mapping[str, str]
-) -> tuple[dict[str, str], list[FieldMistake]]:
-    """Judge what was typed for a paper of this kind.
-
-    Returns the accepted values in one spelling (ISO dates, collapsed white space) and every
-    mistake, so that nobody mends them one by one. Never raises.
-    """
-    return field_rules.validate_fields(kind.fields, values)
