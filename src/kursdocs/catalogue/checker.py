@@ -48,6 +48,9 @@ RESERVED_FIELD_NAMES = frozenset(
     {
         "kind",
         "recipient",
+        "recipients",
+        "obliging_body",
+        "obliging_bodies",
         "family_name",
         "given_names",
         "birth_date",
