@@ -1,0 +1,117 @@
+"""The master keys: a file that wraps every document key, and must be kept apart from all backups.
+
+One line per key, ``<id>:<base64 of 32 bytes>``; the first is used for new document keys, the
+others only to read what they once wrapped (rotation). Empty lines and lines with ``#`` are
+skipped. Knows nothing of databases. No message of this module contains key material.
+"""
+
+import base64
+import binascii
+import hashlib
+import os
+import re
+import secrets
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from kursdocs.adapters.durable_files import create_file
+from kursdocs.core.ports import Tampered
+
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+_FILE_BYTES_MAX = 64 * 1024
+_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+
+
+class MasterKeys:
+    """The keys of one file, in memory. Shows nothing of them when printed."""
+
+    def __init__(self, keys: Mapping[str, bytes]) -> None:
+        """``keys`` by id, the active one first; at least one, each of 32 bytes."""
+        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
+        self.ids = tuple(keys)
+
+    @property
+    def active_id(self) -> str:
+        """The id of the key that wraps from now on."""
+        return self.ids[0]
+
+    @classmethod
+    def load(cls, path: Path) -> "MasterKeys":
+        """Read the file; raises :class:`ValueError` with a sentence that says what is wrong."""
+        try:
+            text = _read_guarded(path)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not a text file"
+            raise ValueError(f"The master key file {path} cannot be read: {reason}.") from error
+        keys: dict[str, bytes] = {}
+        for number, line in enumerate(text.splitlines(), start=1):
+            if line.strip() and not line.startswith("#"):
+                key_id, key = _parse(line.strip(), f"Line {number} of the master key file {path}")
+                if key_id in keys or key in keys.values():
+                    raise ValueError(f"Line {number} of the master key file {path} is a duplicate.")
+                keys[key_id] = key
+        if not keys:
+            raise ValueError(f"The master key file {path} holds no key.")
+        return cls(keys)
+
+    @classmethod
+    def create(cls, path: Path) -> "MasterKeys":
+        """Make the file with one fresh key, durable and readable for its owner alone.
+
+        Its id is derived from the key, so that ids never meet. Raises :class:`FileExistsError`
+        when there is a file already, which stays as it is.
+        """
+        key = secrets.token_bytes(_KEY_BYTES)
+        key_id = f"k-{hashlib.sha256(key).hexdigest()[:8]}"
+        line = f"{key_id}:{base64.b64encode(key).decode('ascii')}\n"
+        temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        create_file(path, line.encode("ascii"), temporary)
+        return cls({key_id: key})
+
+    def wrap(self, plain: bytes, bound_to: bytes) -> bytes:
+        """``plain`` sealed with the active key and tied to ``bound_to``."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._ciphers[self.active_id].encrypt(nonce, plain, bound_to)
+
+    def unwrap(self, key_id: str, wrapped: bytes, bound_to: bytes) -> bytes:
+        """What was wrapped; raises :class:`Tampered`, and :class:`KeyError` for a foreign id."""
+        cipher = self._ciphers[key_id]
+        try:
+            return cipher.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], bound_to)
+        except (InvalidTag, ValueError) as error:
+            raise Tampered("wrapped by another key, for something else, or altered") from error
+
+    def __repr__(self) -> str:
+        return f"MasterKeys({', '.join(self.ids)})"
+
+
+def _read_guarded(path: Path) -> str:
+    with path.open("rb") as file:
+        # Asked of the open file, so that nobody can change it in between.
+        if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & (stat.S_IRWXO | stat.S_IWGRP):
+            raise ValueError(
+                f"The master key file {path} is open to other users: set its mode to 0400 or 0440."
+            )
+        data = file.read(_FILE_BYTES_MAX + 1)
+    if len(data) > _FILE_BYTES_MAX:
+        raise ValueError(f"The master key file {path} is too large to be one.")
+    return data.decode("utf-8")
+
+
+def _parse(line: str, where: str) -> tuple[str, bytes]:
+    key_id, separator, encoded = line.partition(":")
+    if not separator or not _ID.fullmatch(key_id):
+        raise ValueError(f"{where} must be <id>:<base64>, the id of a-z, 0-9, dot, hyphen.")
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        # Not chained: the cause could show a part of the key.
+        raise ValueError(f"{where} has no valid base64 after the colon.") from None
+    if len(key) != _KEY_BYTES:
+        raise ValueError(f"{where} has a key of {len(key)} bytes; it must have {_KEY_BYTES}.")
+    return key_id, key
