@@ -14,16 +14,17 @@ export PYTHON
 export UV_PYTHON_DOWNLOADS := never
 
 uv := .tools/bin/uv
-# The folder is part of it: the scripts in .venv name it, so a moved checkout needs a new one.
-venv := .venv/.made-$(shell pwd | sha256sum | cut -c1-12)
-synced = .venv/.synced-$(1)-$(shell cat pyproject.toml infra/locks/$(1).txt | sha256sum | cut -c1-12)
+# The folder counts too: the scripts in .venv name it, so that a moved checkout needs a new one.
+here := $(shell pwd | sha256sum | cut -c1-12)
+venv := .venv/.made-$(here)
+synced = .venv/.synced-$(1)-$(here)-$(shell cat pyproject.toml infra/locks/$(1).txt | sha256sum | cut -c1-12)
 all := $(call synced,all)
 # Once the test tools are there, `make run` keeps them.
 run := $(if $(wildcard .venv/bin/pytest),$(all),$(call synced,run))
 
 frontend := frontend/dist/manifest.json
 frontend_sources := $(shell find frontend -mindepth 1 \( -name node_modules -o -name dist -o -name locale \) -prune -o -print)
-test_packages := $(patsubst %/package.json,%/node_modules/.installed,$(wildcard tests/*/package.json))
+test_packages := $(patsubst %/package.json,%/node_modules/.installed,$(shell find tests -name node_modules -prune -o -name package.json -print))
 
 .PHONY: help setup setup-tests run test check ruff format-check types imports rules frontend-types format lock clean
 
@@ -31,10 +32,10 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what the program needs into .venv and build the front end
-	@$(MAKE) -j2 $(run) $(frontend)
+	@$(MAKE) -s -j2 $(run) $(frontend)
 
 run: setup ## Serve the demo: make run PORT=8000 VAR=var
-	@exec .venv/bin/kursdocs demo --port $(PORT) --var $(VAR)
+	@exec .venv/bin/kursdocs demo --port "$(PORT)" --var "$(VAR)"
 
 test: ## Check and test everything, with the Debian packages for it: make test T=tests/core
 	@infra/system.sh tests
@@ -43,10 +44,10 @@ test: ## Check and test everything, with the Debian packages for it: make test T
 	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(T)
 
 setup-tests: ## Install what the tests need as well
-	@$(MAKE) -j2 $(all) $(frontend) $(test_packages)
+	@$(MAKE) -s -j2 $(all) $(frontend) $(test_packages)
 
 check: ## Static checks alone: style, types, import directions, rules of the repository
-	@$(MAKE) -j2 $(all) frontend/node_modules/.installed
+	@$(MAKE) -s -j2 $(all) frontend/node_modules/.installed
 	@$(MAKE) -j2 --output-sync --keep-going ruff format-check types imports rules frontend-types
 
 ruff:
@@ -72,7 +73,7 @@ lock: $(uv) ## Write the lock files anew from pyproject.toml; newest versions: m
 lock_options = $(UPGRADE) --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 clean: ## Remove all that was installed or built; never the data in var
-	rm -rf .venv .tools frontend/dist frontend/node_modules tests/*/node_modules
+	rm -rf .venv .tools frontend/dist frontend/node_modules $(dir $(test_packages))
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 $(uv): infra/locks/uv.txt
@@ -99,5 +100,5 @@ $(venv): | $(uv)
 
 $(frontend): frontend/node_modules/.installed $(frontend_sources)
 	@echo "Building the front end …"
-	@cd frontend && npm run --silent build
+	@cd frontend && npm run --silent build -- --logLevel warn
 	@touch $@
