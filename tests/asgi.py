@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -18,12 +19,20 @@ _START_SECONDS = 10.0
 
 
 @contextlib.contextmanager
-def served(build: Callable[[str], ASGIApp]) -> Iterator[str]:
-    """Serve ``build(base_url)`` and yield the base URL; nothing listens there afterwards."""
+def served(build: Callable[[str], ASGIApp], *, tls: Path | None = None) -> Iterator[str]:
+    """Serve ``build(base_url)`` and yield the base URL; nothing listens there afterwards.
+
+    With ``tls`` (a file with key and certificate) the base URL is an https one.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        url = f"{'https' if tls else 'http'}://127.0.0.1:{listener.getsockname()[1]}"
         config = uvicorn.Config(
-            build(url), lifespan="off", ws="none", log_config=None, timeout_graceful_shutdown=1
+            build(url),
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            timeout_graceful_shutdown=1,
+            ssl_certfile=tls,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), name=f"serves {url}")

@@ -5,11 +5,19 @@ import gzip
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import httpx2
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from joserfc.jwk import ECKey, RSAKey
 from starlette.responses import (
     JSONResponse,
@@ -715,6 +723,75 @@ def test_the_check_asks_the_provider_each_time(provider: HostileProvider) -> Non
     run(client.close())
 
     assert provider.asked[DISCOVERY] == 2
+
+
+# -- https ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Key and certificate for 127.0.0.1, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Anmeldung Musterstadt")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "tls.pem"
+    path.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + certificate.public_bytes(Encoding.PEM)
+    )
+    return path
+
+
+@pytest.fixture
+def https_provider(certificate: Path) -> Iterator[HostileProvider]:
+    """A provider behind that certificate."""
+    built: list[HostileProvider] = []
+
+    def build(url: str) -> ASGIApp:
+        built.append(HostileProvider(url, KEY))
+        return built[0].app()
+
+    with served(build, tls=certificate):
+        yield built[0]
+
+
+def test_a_provider_is_trusted_by_the_authorities_of_the_machine(
+    https_provider: HostileProvider, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = https_provider.access_token()
+    with pytest.raises(SignInUnavailable):
+        run(client_of(https_provider).bearer(token))
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    assert run(client_of(https_provider).bearer(token)).is_service
+
+
+def test_an_https_provider_may_not_name_an_address_without_protection(
+    https_provider: HostileProvider, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    https_provider.metadata["token_endpoint"] = "http://127.0.0.1:9/token"
+
+    assert refusal(client_of(https_provider).begin(REDIRECT_URI)) == "metadata_token_endpoint"
+
+
+def test_an_http_provider_cannot_vouch_for_an_https_address(
+    provider: HostileProvider, https_provider: HostileProvider
+) -> None:
+    provider.metadata["jwks_uri"] = f"{https_provider.issuer}/jwks"
+
+    with pytest.raises(SignInUnavailable):
+        run(client_of(provider).bearer(provider.access_token()))
 
 
 # -- sign-out and settings -----------------------------------------------------------------

@@ -293,6 +293,14 @@ def test_what_was_asked_survives_the_click_and_is_escaped(demo: Demo) -> None:
     assert query_of(back)["state"] == '"><script>alert(1)</script>'
 
 
+def test_names_are_shown_as_text() -> None:
+    person = DemoPerson("lin.probe", "Lin <script>Probe</script>", "", "Ohne Rolle")
+
+    page = Demo(settings={"people": [person]}).authorize().text
+
+    assert "Lin &lt;script&gt;Probe" in page
+
+
 def test_an_unknown_person_is_asked_again(demo: Demo) -> None:
     answer = demo.http.post(authorize_path(), data={"person": "niemand"})
 
