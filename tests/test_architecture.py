@@ -39,21 +39,17 @@ def called_name(call: ast.Call) -> str:
 
 def calls_on_import(node: ast.AST) -> Iterator[ast.Call]:
     """The calls that run when the module is imported: all but those inside functions."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
-            for part in [*child.decorator_list, *child.args.defaults, *child.args.kw_defaults]:
-                if part is not None:
-                    yield from calls_in(part)
-        elif not isinstance(child, ast.Lambda) and not is_main_guard(child):
-            if isinstance(child, ast.Call):
-                yield child
-            yield from calls_on_import(child)
-
-
-def calls_in(node: ast.AST) -> Iterator[ast.Call]:
+    if isinstance(node, ast.Lambda) or is_main_guard(node):
+        return
     if isinstance(node, ast.Call):
         yield node
-    yield from calls_on_import(node)
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        inner = [*node.decorator_list, *node.args.defaults, *node.args.kw_defaults]
+    else:
+        inner = list(ast.iter_child_nodes(node))
+    for child in inner:
+        if child is not None:
+            yield from calls_on_import(child)
 
 
 def is_main_guard(node: ast.AST) -> bool:
