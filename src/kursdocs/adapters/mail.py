@@ -1,0 +1,250 @@
+"""Handing mails over: to an SMTP server, or into a folder (the demo's mailbox).
+
+:func:`open_mailer` is the entry point. Knows letters only: not whom they are about, nor the
+outbox they come from. Addresses and contents never reach a log or the text of an error, which is
+why the errors raised here hide what caused them.
+"""
+
+import os
+import re
+import secrets
+import smtplib
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import formatdate
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from kursdocs.adapters.durable_files import create_file
+from kursdocs.core.ports import Letter, Mailer, MailRefused, MailUnavailable
+
+TIMEOUT_SECONDS = 10.0
+_IMPLICIT_TLS_PORT = 465
+# One plain address: no name beside it, no quoting, nothing a header could be broken with.
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}")
+_MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+>")
+# 7bit: no server has to offer 8BITMIME for umlauts to arrive.
+_POLICY = SMTP.clone(cte_type="7bit")
+# "Sign in first", "wrong password" and the like: the settings are wrong, not this mail.
+_SIGN_IN_REPLIES = frozenset({530, 534, 535, 538})
+
+
+class Tls(StrEnum):
+    """How the line to the server is protected. ``OFF`` is for this machine itself only."""
+
+    STARTTLS = "starttls"
+    IMPLICIT = "implicit"
+    OFF = "off"
+
+
+def open_mailer(url: str, sender: str, password: str) -> Mailer:
+    """The mailer for ``smtp://[USER@]HOST:PORT?tls=on|starttls|implicit|off`` or ``folder:PATH``.
+
+    ``sender`` is the address all mails come from. ``tls=on`` (also when left out) is implicit TLS
+    on port 465 and enforced STARTTLS on any other. Opens no connection. Raises ``ValueError``,
+    with a sentence, for anything else.
+    """
+    if not _ADDRESS.fullmatch(sender):
+        raise ValueError("the sender of mails must be one plain address, like post@town.example")
+    if url.startswith("folder:"):
+        if not url.removeprefix("folder:"):
+            raise ValueError("the mail folder needs a path: folder:PATH")
+        return FolderMailer(Path(url.removeprefix("folder:")), sender)
+    parts = _parts(url)
+    host, port = str(parts.hostname), int(parts.port or 0)
+    user = unquote(parts.username or "")
+    _check_sign_in(user, password)
+    return SmtpMailer(
+        host=host,
+        port=port,
+        tls=_tls(parts.query, host, port),
+        user=user,
+        password=password,
+        sender=sender,
+    )
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        has_server = bool(parts.hostname and parts.port)
+        (parts.hostname or "").encode("idna")
+    except ValueError:
+        raise ValueError("the mail server has an impossible host name or port") from None
+    if parts.scheme != "smtp" or not has_server:
+        raise ValueError("mail goes to smtp://[USER@]HOST:PORT?tls=on or folder:PATH")
+    if parts.password is not None:
+        raise ValueError("the mail password does not belong in the address; it has its own setting")
+    if parts.path.strip("/") or parts.fragment:
+        raise ValueError("the mail server's address has nothing after the port but ?tls=…")
+    return parts
+
+
+def _tls(query: str, host: str, port: int) -> Tls:
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    wanted = options.pop("tls", "on")
+    if options:
+        raise ValueError("the mail server's address takes no option but tls")
+    if wanted == "on":
+        return Tls.IMPLICIT if port == _IMPLICIT_TLS_PORT else Tls.STARTTLS
+    if wanted not in set(Tls):
+        raise ValueError("the mail server's option tls is on, starttls, implicit or off")
+    if wanted == Tls.OFF and not _is_loopback(host):
+        raise ValueError("tls=off is allowed only when the mail server runs on this machine")
+    return Tls(wanted)
+
+
+def _check_sign_in(user: str, password: str) -> None:
+    if bool(user) != bool(password):
+        missing = "password" if user else "user name"
+        raise ValueError(f"signing in at the mail server needs a {missing} too")
+    if not (user + password).isascii():
+        raise ValueError("user name and password of the mail server must be plain ASCII")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _message(letter: Letter, sender: str) -> bytes:
+    """The mail as it goes over the wire; raises :class:`MailRefused` for unfit headers."""
+    if not _ADDRESS.fullmatch(letter.to):
+        raise MailRefused("the recipient is not one plain address")
+    if not _MESSAGE_ID.fullmatch(letter.message_id):
+        raise MailRefused("the Message-ID is malformed")
+    message = EmailMessage(policy=_POLICY)
+    try:
+        message["Subject"] = letter.subject
+    except ValueError:
+        raise MailRefused("the subject has a line break") from None
+    message["From"] = sender
+    message["To"] = letter.to
+    message["Date"] = formatdate()
+    message["Message-ID"] = letter.message_id
+    # Keeps out-of-office answers from coming back (RFC 3834).
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(letter.text)
+    message.add_alternative(letter.html, subtype="html")
+    return message.as_bytes()
+
+
+@dataclass(frozen=True)
+class SmtpMailer:
+    """Hands mails to an SMTP server, one connection for each. Safe to use from many threads.
+
+    Certificates are verified against the machine's trusted authorities and the host's name.
+    ``timeout_seconds`` limits each wait for the server.
+    """
+
+    host: str
+    port: int
+    tls: Tls
+    user: str
+    password: str = field(repr=False)
+    sender: str
+    timeout_seconds: float = TIMEOUT_SECONDS
+
+    def send(self, letter: Letter) -> None:
+        """See :class:`kursdocs.core.ports.Mailer`.
+
+        When the line breaks after the mail's last byte, the server may have accepted it: this
+        raises :class:`MailUnavailable`, and the next attempt carries the same Message-ID.
+        """
+        message = _message(letter, self.sender)
+        try:
+            with self._connected() as server:
+                server.sendmail(self.sender, [letter.to], message)
+        except OSError as error:
+            raise _translated(error) from None
+
+    def check(self) -> None:
+        """See :class:`kursdocs.core.ports.Mailer`; signs in as well, where a user is set."""
+        try:
+            with self._connected() as server:
+                server.ehlo_or_helo_if_needed()
+        except OSError as error:
+            raise _unavailable(error) from None
+
+    @contextmanager
+    def _connected(self) -> Iterator[smtplib.SMTP]:
+        """A greeted, protected and signed-in line; raises ``OSError`` (smtplib's too are that)."""
+        server = self._greeted()
+        try:
+            if self.tls is Tls.STARTTLS:
+                server.starttls(context=ssl.create_default_context())
+            if self.user:
+                server.login(self.user, self.password)
+            yield server
+            # The mail is handed over already: a failing farewell must not make it fail.
+            with suppress(OSError):
+                server.quit()
+        finally:
+            server.close()
+
+    def _greeted(self) -> smtplib.SMTP:
+        if self.tls is Tls.IMPLICIT:
+            context = ssl.create_default_context()
+            return smtplib.SMTP_SSL(
+                self.host, self.port, timeout=self.timeout_seconds, context=context
+            )
+        return smtplib.SMTP(self.host, self.port, timeout=self.timeout_seconds)
+
+
+def _translated(error: OSError) -> MailRefused | MailUnavailable:
+    """Refused for good only when the server says 5xx about sender, recipient or content."""
+    match error:
+        case smtplib.SMTPRecipientsRefused():
+            stage, code = "recipient", int(next(iter(error.recipients.values()))[0])
+        case smtplib.SMTPSenderRefused():
+            stage, code = "sender", error.smtp_code
+        case smtplib.SMTPDataError():
+            stage, code = "content", error.smtp_code
+        case _:
+            return _unavailable(error)
+    reason = f"{stage} refused with {code}"
+    if 500 <= code < 600 and code not in _SIGN_IN_REPLIES:
+        return MailRefused(reason)
+    return MailUnavailable(reason)
+
+
+def _unavailable(error: OSError) -> MailUnavailable:
+    """Says what kind of trouble it was, without the server's words, which may quote addresses."""
+    code = f" {error.smtp_code}" if isinstance(error, smtplib.SMTPResponseException) else ""
+    return MailUnavailable(f"{type(error).__name__}{code}")
+
+
+@dataclass(frozen=True)
+class FolderMailer:
+    """Puts each mail into ``folder`` as one ``.eml`` file; later ones sort after earlier ones."""
+
+    folder: Path
+    sender: str
+
+    def send(self, letter: Letter) -> None:
+        """See :class:`kursdocs.core.ports.Mailer`."""
+        message = _message(letter, self.sender)
+        name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            create_file(self.folder / f"{name}.eml", message, self.folder / f".{name}.part")
+        except OSError as error:
+            raise _unavailable(error) from None
+
+    def check(self) -> None:
+        """Raise :class:`MailUnavailable` unless the folder can be written to."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unavailable(error) from None
+        if not os.access(self.folder, os.W_OK | os.X_OK):
+            raise MailUnavailable("the mail folder cannot be written to")
