@@ -43,6 +43,7 @@ def calls_on_import(node: ast.AST) -> Iterator[ast.Call]:
         return
     if isinstance(node, ast.Call):
         yield node
+    inner: list[ast.expr | None] | list[ast.AST]
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         inner = [*node.decorator_list, *node.args.defaults, *node.args.kw_defaults]
     else:
