@@ -1,0 +1,10 @@
+/** What every page loads. Each module finds its own elements and does nothing without them. */
+import "virtual:kern.css";
+import "./app.css";
+import { enhanceMenus } from "./menus";
+import { enhancePreferences } from "./preferences";
+import { enhanceSending } from "./sending";
+
+enhanceMenus();
+enhancePreferences();
+enhanceSending(document);
