@@ -1,0 +1,404 @@
+"""Every page with invented content, in its empty, filled and mistaken states.
+
+Used by the tests of the pages, and good for looking at them without the application. Each sample
+is the contract of its template: what it names here is what the handler must hand over.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+from uuid import UUID
+
+from kursdocs import catalogue as rules
+from kursdocs.catalogue import AgencyKind, Catalogue
+from kursdocs.core.access import ROLE_PERMISSIONS, Role
+from kursdocs.web.pages import Flash, Membership, Page
+
+NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+TODAY = date(2026, 11, 23)
+SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+HOSTILE = "<img src=x onerror=alert(1)>\"'"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One page: a name for it, its template, and what the template gets."""
+
+    name: str
+    template: str
+    page: Page
+    context: Mapping[str, object]
+
+
+def identifier(number: int) -> UUID:
+    """A stable id."""
+    return UUID(int=0x01A2_0000_0000_7000_8000_0000_0000_0000 + number)
+
+
+VISITOR = Page(language="de", today=TODAY, path="/", municipality="Musterstadt", is_demo=True)
+CLERK = replace(
+    VISITOR,
+    actor_name="Amina Muster",
+    agency_name="Ausländerbehörde Musterstadt",
+    memberships=(
+        Membership("m1", "Ausländerbehörde Musterstadt · Sachbearbeitung", is_acting=True),
+        Membership("m2", "Volkshochschule Musterstadt · Leitung"),
+    ),
+    permissions=ROLE_PERMISSIONS[Role.HEAD],
+    new_count=3,
+)
+COORDINATOR = replace(
+    VISITOR, actor_name="Kim Koordination", permissions=ROLE_PERMISSIONS[Role.COORDINATOR]
+)
+
+
+def delivery(number: int, **changes: object) -> SimpleNamespace:
+    """One delivery as lists show it."""
+    values: dict[str, object] = {
+        "id": identifier(number),
+        "document_id": identifier(100 + number),
+        "kind": "admission_ik_jc",
+        "family_name": "Muster",
+        "given_names": "Amina",
+        "sender_name": "Volkshochschule Musterstadt",
+        "recipient_name": "Ausländerbehörde Musterstadt",
+        "state": "new",
+        "delivered_at": NOW - timedelta(days=number),
+        "opened_at": None,
+        "taken_over_at": None,
+        "returned_at": None,
+        "due_on": TODAY + timedelta(days=3 - number),
+    }
+    return SimpleNamespace(**(values | changes))
+
+
+def document(**changes: object) -> SimpleNamespace:
+    """One document as its page and receipt show it."""
+    values: dict[str, object] = {
+        "id": identifier(101),
+        "kind": "admission_ik_jc",
+        "state": "live",
+        "family_name": "Muster",
+        "given_names": "Amina",
+        "birth_date": date(1990, 4, 1),
+        "fields": [("Ausgestellt am", "02.11.2026"), ("BAMF-Personenkennziffer", "123456789")],
+        "sha256": SHA256,
+        "received_sha256": SHA256[::-1],
+        "byte_size": 812_345,
+        "page_count": 2,
+        "created_at": NOW,
+        "stored_at": NOW,
+        "is_copy": True,
+        "original_at": "Kursakte, Raum 12",
+        "released": SimpleNamespace(
+            given_on=date(2026, 11, 20), form="in_person", noted_by="Vera Beispiel"
+        ),
+        "deliveries": [],
+    }
+    return SimpleNamespace(**(values | changes))
+
+
+def event(sentence: str, actor_name: str = "", days: int = 0) -> SimpleNamespace:
+    """One entry of a timeline."""
+    return SimpleNamespace(at=NOW - timedelta(days=days), sentence=sentence, actor_name=actor_name)
+
+
+def log_entry(sentence: str, **changes: object) -> SimpleNamespace:
+    """One row of the log."""
+    values: dict[str, object] = {
+        "at": NOW,
+        "actor_name": "Amina Muster",
+        "agency_name": "Ausländerbehörde Musterstadt",
+        "sentence": sentence,
+        "document_id": None,
+        "href": "",
+    }
+    return SimpleNamespace(**(values | changes))
+
+
+def form(catalogue: Catalogue, code: str, **changes: object) -> dict[str, object]:
+    """What the form of a kind gets, as sent by a course provider."""
+    kind = catalogue.kind(code)
+    if kind is None:
+        raise LookupError(code)
+    agencies = [
+        ("auslaenderbehoerde", "Ausländerbehörde Musterstadt", AgencyKind.IMMIGRATION_OFFICE),
+        ("jobcenter", "Jobcenter Musterstadt", AgencyKind.JOBCENTER),
+    ]
+    offers = [
+        SimpleNamespace(agency=SimpleNamespace(slug=slug, name=name), route=route)
+        for slug, name, to in agencies
+        if (route := kind.route(AgencyKind.COURSE_PROVIDER, to))
+    ]
+    typed = SimpleNamespace(
+        recipients=(),
+        obliging_bodies=(),
+        family_name="",
+        given_names="",
+        birth_date="",
+        original_at="",
+        release_given_on="",
+        release_form="",
+        fields={},
+    )
+    return {
+        "kind": kind,
+        "offers": offers,
+        "typed": typed,
+        "errors": {},
+        "idempotency_key": "7b0c",
+        "upload_bytes_max": 32 * 1024 * 1024,
+        "photographs_max": 20,
+    } | changes
+
+
+MISTAKEN = {
+    "typed": SimpleNamespace(
+        recipients=("jobcenter",),
+        obliging_bodies=(),
+        family_name="محمد " + HOSTILE,
+        given_names="",
+        birth_date="31.02.1990",
+        original_at="",
+        release_given_on="20.11.2026",
+        release_form="in_writing",
+        fields={"issued_on": "gestern"},
+    ),
+    "errors": {
+        "": "Mit diesem Schlüssel wurde schon etwas anderes gesendet.",
+        "recipient": "An diese Stelle darf das Papier nicht gehen.",
+        "given_names": "Bitte geben Sie die Vornamen an.",
+        "birth_date": "Diesen Tag gibt es nicht.",
+        "issued_on": "Bitte schreiben Sie das Datum wie 31.12.2026.",
+        "release_form": "Bitte wählen Sie, wie freigegeben wurde.",
+    },
+}
+
+SHOW: dict[str, object] = {
+    "sender_name": "Volkshochschule Musterstadt",
+    "own": None,
+    "can_read": True,
+    "can_settle": False,
+    "can_withdraw": False,
+    "errors": {},
+}
+
+
+def samples() -> list[Sample]:
+    """All of them."""
+    catalogue = rules.load()
+    reasons: dict[str, object] = {
+        "return_reasons": catalogue.return_reasons,
+        "withdrawal_reasons": catalogue.withdrawal_reasons,
+    }
+    return [
+        *_account_pages(),
+        *_inbox_pages(),
+        *_sending_pages(catalogue),
+        *_document_pages(reasons, catalogue.return_reasons[0].code),
+        *_other_pages(catalogue),
+    ]
+
+
+def _account_pages() -> list[Sample]:
+    nobody = {"issuer": "https://anmeldung.musterstadt.example", "subject_tail": "…c4f2"}
+    without_role = replace(VISITOR, actor_name="Lin Probe")
+    return [
+        Sample("sign-in", "accounts/sign_in.html", VISITOR, {"start_href": "/sign-in/start"}),
+        Sample("signed-out", "accounts/signed_out.html", replace(VISITOR, is_demo=False), {}),
+        Sample("no-role", "accounts/no_role.html", without_role, nobody | {"contact": ""}),
+    ]
+
+
+def _inbox_pages() -> list[Sample]:
+    rows = {
+        "new": [
+            delivery(1),
+            delivery(4, given_names="Omar", family_name="Beispiel", opened_at=NOW),
+            delivery(2, family_name="محمد", given_names="فاطمة", kind="entitlement_ik"),
+            delivery(3, family_name=HOSTILE, given_names="X" * 120, sender_name="Sprachwerk"),
+        ],
+        "taken_over": [delivery(5, state="taken_over", taken_over_at=NOW)],
+        "returned": [delivery(6, state="returned", returned_at=NOW)],
+        "withdrawn": [delivery(7, state="withdrawn", family_name="", given_names="")],
+    }
+    pages = []
+    for state, deliveries in rows.items():
+        page = replace(CLERK, path=f"/inbox?state={state}")
+        base: dict[str, object] = {"state": state, "count_max": 100}
+        filled = base | {
+            "deliveries": deliveries,
+            "counts": {"new": 101, "taken_over": 1, "returned": 1, "withdrawn": 1},
+            "next_href": "/inbox?state=new&after=1",
+        }
+        empty = base | {
+            "deliveries": [],
+            "counts": {"new": 0, "taken_over": 0, "returned": 0, "withdrawn": 0},
+            "next_href": "",
+        }
+        pages.append(Sample(f"inbox-{state}", "inbox/index.html", page, filled))
+        pages.append(Sample(f"inbox-{state}-empty", "inbox/index.html", page, empty))
+    return pages
+
+
+def _sending_pages(catalogue: Catalogue) -> list[Sample]:
+    page = replace(CLERK, path="/documents/new", agency_name="Volkshochschule Musterstadt")
+    kinds = catalogue.sendable_by(AgencyKind.COURSE_PROVIDER)
+    forms = [
+        Sample(f"new-{kind.code}", "documents/new.html", page, form(catalogue, kind.code))
+        for kind in kinds
+    ]
+    return [
+        Sample(
+            "choose-kind",
+            "documents/choose_kind.html",
+            page,
+            {"kinds": kinds, "excluded": catalogue.excluded},
+        ),
+        Sample(
+            "choose-kind-empty", "documents/choose_kind.html", page, {"kinds": [], "excluded": []}
+        ),
+        *forms,
+        Sample(
+            "new-mistaken",
+            "documents/new.html",
+            page,
+            form(catalogue, "admission_ik_jc", **MISTAKEN),
+        ),
+        Sample(
+            "new-nobody",
+            "documents/new.html",
+            page,
+            form(catalogue, "admission_ik_jc", offers=[]),
+        ),
+    ]
+
+
+def _document_pages(reasons: dict[str, object], return_reason: str) -> list[Sample]:
+    page = replace(CLERK, path=f"/documents/{identifier(101)}")
+    mine = delivery(
+        1,
+        return_reason="",
+        opened_at=NOW,
+        events=[event("Zugestellt", days=2), event("Geöffnet", "Amina Muster", days=1)],
+    )
+    theirs = [
+        delivery(
+            1,
+            opened_at=NOW,
+            state="taken_over",
+            return_reason="",
+            events=[
+                event("Zugestellt", days=2),
+                event("Geöffnet", days=1),
+                event("Übernommen", "Amina Muster"),
+            ],
+        ),
+        delivery(
+            2,
+            recipient_name="Jobcenter Musterstadt",
+            state="returned",
+            return_reason=return_reason,
+            events=[event("Zugestellt", days=2), event("Zurückgegeben")],
+        ),
+    ]
+    sent = SHOW | reasons | {"deliveries": theirs, "can_withdraw": True}
+    received = SHOW | reasons | {"deliveries": [mine], "own": mine, "can_settle": True}
+    receipt = {"document": document(), "deliveries": theirs}
+    states = ("held", "withdrawn", "blocked", "abandoned", "erased")
+    return [
+        Sample("receipt", "documents/receipt.html", page, receipt),
+        Sample(
+            "receipt-held",
+            "documents/receipt.html",
+            page,
+            receipt | {"document": document(state="held")},
+        ),
+        Sample("show-sender", "documents/show.html", page, sent | {"document": document()}),
+        Sample("show-recipient", "documents/show.html", page, received | {"document": document()}),
+        Sample(
+            "show-mistaken",
+            "documents/show.html",
+            replace(page, flash=Flash("warning", "Bitte wählen Sie einen Grund.")),
+            received | {"document": document(), "errors": {"reason": "Bitte wählen Sie."}},
+        ),
+        *(
+            Sample(
+                f"show-{state}",
+                "documents/show.html",
+                page,
+                sent
+                | {"document": document(state=state), "can_read": False, "can_withdraw": False},
+            )
+            for state in states
+        ),
+        Sample(
+            "show-withdrawn-recipient",
+            "documents/show.html",
+            page,
+            received
+            | {"document": document(state="withdrawn"), "can_read": False, "can_settle": False},
+        ),
+    ]
+
+
+def _other_pages(catalogue: Catalogue) -> list[Sample]:
+    sent_page = replace(CLERK, path="/sent", flash=Flash("success", "Das Papier ist gesendet."))
+    sent = [
+        document(deliveries=[delivery(1), delivery(2, state="taken_over")]),
+        document(id=identifier(102), state="held"),
+        document(id=identifier(103), state="withdrawn"),
+        document(id=identifier(104), state="pending", stored_at=None),
+    ]
+    log_page = replace(CLERK, path="/log")
+    log: dict[str, object] = {
+        "scope": "Ausländerbehörde Musterstadt",
+        "day_from": "",
+        "day_to": "",
+        "errors": {},
+        "next_href": "",
+    }
+    entries = [
+        log_entry("Eingang angesehen (Neu, 3 Einträge)"),
+        log_entry("Dokument heruntergeladen", document_id=identifier(1), href="/documents/1"),
+        log_entry("Dokument angesehen", document_id=identifier(2), agency_name=""),
+    ]
+    agencies = [
+        SimpleNamespace(
+            name="Jobcenter Musterstadt",
+            kind=AgencyKind.JOBCENTER,
+            sent_count=1234,
+            received_count=88,
+            waiting_count=3,
+            oldest_waiting_days=days,
+        )
+        for days in (None, 0, 1, 12)
+    ]
+    retry = SimpleNamespace(
+        action="/documents", fields=[("family_name", HOSTILE)], file_label="Datei"
+    )
+    error: dict[str, object] = {
+        "heading": "Das gibt es hier nicht",
+        "sentence": "Die Adresse gibt es nicht, oder sie ist nicht für Ihre Stelle.",
+        "advice": "Prüfen Sie die Adresse oder gehen Sie zur Startseite.",
+        "reference": "01J2-7F3K",
+        "retry": None,
+    }
+    coordinating = replace(COORDINATOR, path="/agencies")
+    return [
+        Sample("sent", "documents/sent.html", sent_page, {"documents": sent, "next_href": "/sent"}),
+        Sample("sent-empty", "documents/sent.html", sent_page, {"documents": [], "next_href": ""}),
+        Sample(
+            "catalogue",
+            "catalogue/index.html",
+            replace(CLERK, path="/catalogue"),
+            {"catalogue": catalogue},
+        ),
+        Sample("log", "audit/index.html", log_page, log | {"entries": entries}),
+        Sample("log-empty", "audit/index.html", log_page, log | {"entries": []}),
+        Sample("agencies", "agencies/index.html", coordinating, {"agencies": agencies}),
+        Sample("agencies-empty", "agencies/index.html", coordinating, {"agencies": []}),
+        Sample("error", "error.html", VISITOR, error),
+        Sample("error-retry", "error.html", CLERK, error | {"retry": retry, "advice": ""}),
+    ]
