@@ -493,13 +493,19 @@ def test_a_closed_port_is_unavailable() -> None:
         store.claim(INSTANCE)
 
 
-def test_a_bucket_that_was_removed_is_unavailable_with_a_reason_in_the_log(s3: S3Server) -> None:
-    store = open_store(s3.bucket_url(f"test-{uuid4().hex}"), s3.access_key, s3.secret_key)
+def test_a_bucket_that_is_missing_or_empty_is_unavailable_with_a_reason_in_the_log(
+    s3: S3Server,
+) -> None:
+    for bucket, reason in (
+        (f"test-{uuid4().hex}", "S3 NoSuchBucket"),
+        (s3.new_bucket(), "not claimed yet"),
+    ):
+        store = open_store(s3.bucket_url(bucket), s3.access_key, s3.secret_key)
 
-    with structlog.testing.capture_logs() as logged, pytest.raises(StoreUnavailable):
-        store.check()
+        with structlog.testing.capture_logs() as logged, pytest.raises(StoreUnavailable):
+            store.check()
 
-    assert [entry["reason"] for entry in logged] == ["the bucket does not exist"]
+        assert [entry["reason"] for entry in logged] == [reason]
 
 
 def test_wrong_keys_are_unavailable_and_the_log_holds_neither_keys_nor_names(s3: S3Server) -> None:
@@ -735,4 +741,4 @@ def test_bytes_travel_encrypted_unless_it_is_switched_off(rude: Rude) -> None:
 
     assert server.asked == []
     server.store.check()
-    assert server.asked == ["HEAD"]
+    assert server.asked == ["GET"]

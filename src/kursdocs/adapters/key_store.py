@@ -326,8 +326,8 @@ def _engine(url: sa.URL, *, wait_seconds: int) -> sa.Engine:
             "connect_timeout": 3,
             "tcp_user_timeout": 1000 * wait_seconds,
             "application_name": "kursdocs-keys",
-            "options": f"-c statement_timeout={wait_seconds}s -c lock_timeout={wait_seconds}s"
-            " -c idle_in_transaction_session_timeout=60s -c timezone=UTC",
+            "options": f"-c statement_timeout={wait_seconds}s -c timezone=UTC"
+            " -c idle_in_transaction_session_timeout=60s",
         },
     )
 

@@ -6,7 +6,8 @@ order: :func:`open_store`, :class:`FolderStore`, :class:`MinioStore`.
 
 A store is used after ``claim``, which prepares what is missing and leaves the installation's
 mark. From then on nothing is prepared silently: what has gone (a disk no longer mounted, a
-removed bucket) is :class:`StoreUnavailable`, never an empty store.
+removed bucket) is :class:`StoreUnavailable`, never an empty store. An installation that
+knows it has documents calls ``check`` before ``claim``: then a start prepares no empty one either.
 """
 
 import contextlib
@@ -131,7 +132,7 @@ class FolderStore:
             _compare_marker(marker.read_bytes(), instance)
 
     def check(self) -> None:
-        """Raise :class:`StoreUnavailable` unless the prepared folder is there now."""
+        """Raise :class:`StoreUnavailable` unless the mark of a claim is there now."""
         with _folder_errors("check"):
             os.stat(self._root / MARKER)
             os.listdir(self._incoming)
@@ -227,13 +228,15 @@ class MinioStore:
             self._refuse_a_server_that_overwrites(instance)
 
     def check(self) -> None:
-        """Raise :class:`StoreUnavailable` unless the server answers for the bucket now.
+        """Raise :class:`StoreUnavailable` unless the server has the mark of a claim now.
 
         Gives up sooner than the other methods, because readiness must not wait.
         """
         with _s3_errors("check"):
-            if not self._probe.bucket_exists(self._bucket):
-                raise _unavailable("check", "the bucket does not exist")
+            try:
+                self._read(MARKER, self._probe)
+            except ObjectMissing as error:
+                raise _unavailable("check", "not claimed yet") from error
 
     def _create(self, name: str, data: bytes) -> None:
         """One PUT that the server refuses when the name is taken (412)."""
@@ -250,9 +253,9 @@ class MinioStore:
                 raise FileExistsError(errno.EEXIST, "the object name is taken") from error
             raise
 
-    def _read(self, name: str) -> bytes:
+    def _read(self, name: str, client: Minio | None = None) -> bytes:
         try:
-            response = self._client.get_object(self._bucket, name)
+            response = (client or self._client).get_object(self._bucket, name)
         except S3Error as error:
             if error.code == "NoSuchKey":
                 raise ObjectMissing from error
