@@ -278,9 +278,9 @@ def test_the_page_is_sound_and_says_that_it_is_a_demo(demo: Demo) -> None:
 def test_the_page_links_the_stylesheet_it_was_given() -> None:
     demo = Demo(settings={"stylesheet_href": lambda: "/static/main.css"})
 
-    (link,) = Page(demo.authorize().text).attributes("link")
+    links = Page(demo.authorize().text).attributes("link")
 
-    assert link == {"rel": "stylesheet", "href": "/static/main.css"}
+    assert {"rel": "stylesheet", "href": "/static/main.css"} in links
 
 
 def test_what_was_asked_survives_the_click_and_is_escaped(demo: Demo) -> None:
