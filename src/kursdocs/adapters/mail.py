@@ -14,9 +14,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import formatdate
+from email.utils import format_datetime
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
@@ -56,7 +57,7 @@ def open_mailer(url: str, sender: str, password: str) -> Mailer:
     if url.startswith("folder:"):
         if not url.removeprefix("folder:"):
             raise ValueError("the mail folder needs a path: folder:PATH")
-        return FolderMailer(Path(url.removeprefix("folder:")), sender)
+        return FolderMailer(Path(url.removeprefix("folder:")).absolute(), sender)
     parts = _parts(url)
     host, port = str(parts.hostname), int(parts.port or 0)
     user = unquote(parts.username or "")
@@ -129,7 +130,7 @@ def _message(letter: Letter, sender: str) -> bytes:
         raise MailRefused("the subject has a line break") from None
     message["From"] = sender
     message["To"] = letter.to
-    message["Date"] = formatdate()
+    message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = letter.message_id
     # Keeps out-of-office answers from coming back (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
