@@ -10,7 +10,7 @@ Entry points: :func:`begin_sign_in`, :func:`take_attempt`, :func:`sign_in`,
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -509,7 +509,7 @@ def grant_by_subject(
     issuer: str,
     subject: str,
     role: Role,
-    municipality: Municipality,
+    municipality_id: UUID,
     agency: Agency | None,
     now: datetime,
 ) -> User:
@@ -520,7 +520,7 @@ def grant_by_subject(
         actor,
         Membership(
             user_id=user.id,
-            municipality_id=municipality.id,
+            municipality_id=municipality_id,
             agency_id=agency.id if agency else None,
             role=role,
             source=MembershipSource.MANUAL,
@@ -531,9 +531,19 @@ def grant_by_subject(
     return user
 
 
-def names_of(session: Session, ids: Sequence[UUID]) -> dict[UUID, str]:
-    """Display names of users, for pages of their own agency."""
-    if not ids:
-        return {}
-    query = select(User.id, User.display_name).where(col(User.id).in_(set(ids)))
+def names_of(session: Session, ids: Iterable[UUID | None]) -> dict[UUID, str]:
+    """Display names of users by id, for pages of their own agency."""
+    query = select(User.id, User.display_name).where(col(User.id).in_(_known(ids)))
     return dict(session.exec(query).all())
+
+
+def services_of(session: Session, ids: Iterable[UUID | None]) -> dict[UUID, str]:
+    """Client ids of service accounts by id."""
+    query = select(ServiceAccount.id, ServiceAccount.client_id).where(
+        col(ServiceAccount.id).in_(_known(ids))
+    )
+    return dict(session.exec(query).all())
+
+
+def _known(ids: Iterable[UUID | None]) -> set[UUID]:
+    return {one for one in ids if one is not None}

@@ -146,3 +146,14 @@ def with_mailbox(session: Session, ids: Collection[UUID]) -> Sequence[Agency]:
     return session.exec(
         select(Agency).where(col(Agency.id).in_(list(ids)), Agency.mailbox != "")
     ).all()
+
+
+def get(session: Session, agency_id: UUID) -> Agency:
+    """The agency with that id, which is known to exist."""
+    return session.get_one(Agency, agency_id)
+
+
+def names_of(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
+    """Names of agencies by id."""
+    query = select(Agency.id, Agency.name).where(col(Agency.id).in_(list(ids)))
+    return dict(session.exec(query).all())

@@ -197,16 +197,29 @@ def verify(session: Session) -> int | None:
     return None if (head.seq, head.hash) == (seq, expected) else seq + 1
 
 
-def page(session: Session, actor: Actor, *, before: int | None, limit: int) -> list[AuditEvent]:
+def page(
+    session: Session,
+    actor: Actor,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[AuditEvent]:
     """The newest rows first: the agency's own for its head, the municipality's for the auditor.
 
-    ``before`` is the ``seq`` of the last row of the previous page.
+    ``since`` and ``until`` bound the time, ``before`` is the ``seq`` of the last row of the page
+    before.
     """
     query = select(AuditEvent).order_by(col(AuditEvent.seq).desc()).limit(limit)
     if actor.agency is not None:
         query = query.where(AuditEvent.agency_id == actor.agency.id)
     else:
-        query = query.where(AuditEvent.municipality_id == actor.municipality_id)
+        query = query.where(AuditEvent.municipality_id == actor.municipality)
+    if since is not None:
+        query = query.where(AuditEvent.at >= since)
+    if until is not None:
+        query = query.where(AuditEvent.at < until)
     if before is not None:
-        query = query.where(col(AuditEvent.seq) < before)
+        query = query.where(AuditEvent.seq < before)
     return list(session.exec(query))

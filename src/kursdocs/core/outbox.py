@@ -100,6 +100,14 @@ def mark_sent(session: Session, mail_id: UUID, *, now: datetime) -> None:
     session.add(mail)
 
 
+def drop(session: Session, mail_id: UUID, *, now: datetime) -> None:
+    """There is nothing to say any more: everything was taken over before the mail went out."""
+    mail = session.get_one(OutboxMail, mail_id)
+    mail.dead_at = now
+    mail.last_error = "nothing_to_say"
+    session.add(mail)
+
+
 def mark_failed(session: Session, mail_id: UUID, *, error: str, final: bool, now: datetime) -> None:
     """Try again later, ever more slowly; after ``ATTEMPTS_MAX`` or a final refusal, give up."""
     mail = session.get_one(OutboxMail, mail_id)

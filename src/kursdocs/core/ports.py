@@ -6,6 +6,7 @@ opens, reads or sends anything.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -94,8 +95,10 @@ class KeyStore(Protocol):
     def destroy(self, document_id: UUID) -> None:
         """Forget the key for ever; silent when there is none."""
 
-    def older_than(self, seconds: int, limit: int) -> Sequence[UUID]:
-        """Documents whose key is older than ``seconds``, oldest first, at most ``limit``."""
+    def made_between(
+        self, start: datetime, end: datetime, *, after: UUID | None, limit: int
+    ) -> Sequence[UUID]:
+        """Documents whose key was made in ``[start, end)``, by id from ``after`` on."""
 
     def claim(self, instance: UUID) -> None:
         """Bind the key store to this installation and this master key, or check that it is.

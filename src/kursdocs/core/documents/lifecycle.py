@@ -288,6 +288,7 @@ def take_over(session: Session, actor: Actor, delivery_id: UUID, *, now: datetim
     delivery.state = DeliveryState.TAKEN_OVER
     delivery.taken_over_at = now
     delivery.taken_over_by_user_id = actor.user_id
+    delivery.taken_over_by_service_account_id = actor.service_account_id
     session.add(delivery)
     audit.record(
         session,
@@ -341,20 +342,23 @@ def _untouched(session: Session, actor: Actor, delivery_id: UUID) -> Delivery:
     if delivery.state is DeliveryState.TAKEN_OVER and delivery.taken_over_at is not None:
         raise Conflict(
             "already_taken_over",
-            at=delivery.taken_over_at.isoformat(),
+            at=_utc(delivery.taken_over_at),
             by=_colleague(session, delivery),
         )
     if delivery.state is DeliveryState.RETURNED and delivery.returned_at is not None:
-        raise Conflict("already_returned", at=delivery.returned_at.isoformat())
+        raise Conflict("already_returned", at=_utc(delivery.returned_at))
     return delivery
 
 
+def _utc(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _colleague(session: Session, delivery: Delivery) -> str:
-    """Who of the own agency took it over; a program has no name of its own here."""
-    if delivery.taken_over_by_user_id is None:
-        return ""
-    found = accounts.names_of(session, [delivery.taken_over_by_user_id])
-    return found.get(delivery.taken_over_by_user_id, "")
+    """Who of the own agency took it over: a person's name, or a program's client id."""
+    people = accounts.names_of(session, [delivery.taken_over_by_user_id])
+    programs = accounts.services_of(session, [delivery.taken_over_by_service_account_id])
+    return next(iter((people | programs).values()), "")
 
 
 def deliveries_of(session: Session, document_id: UUID) -> Sequence[Delivery]:

@@ -13,7 +13,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
+from sqlmodel.sql.sqltypes import UTCDateTime
 
+from kursdocs.catalogue import AgencyKind
 from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
 from kursdocs.core.documents.names import tokens
@@ -75,6 +77,7 @@ class DeliveryView:
     opened_at: datetime | None
     taken_over_at: datetime | None
     taken_over_by_user_id: UUID | None
+    taken_over_by_service_account_id: UUID | None
     returned_at: datetime | None
     return_reason: str
 
@@ -285,6 +288,7 @@ def _deliveries(
                 opened_at=delivery.opened_at,
                 taken_over_at=delivery.taken_over_at,
                 taken_over_by_user_id=delivery.taken_over_by_user_id,
+                taken_over_by_service_account_id=delivery.taken_over_by_service_account_id,
                 returned_at=delivery.returned_at,
                 return_reason=delivery.return_reason,
             )
@@ -367,27 +371,33 @@ def mark_opened(session: Session, actor: Actor, document_id: UUID, *, now: datet
     )
 
 
-def timeline(document: DocumentView) -> list[TimelineEvent]:
-    """What happened to the document, oldest first; holds no more than the view does."""
-    events = [
-        TimelineEvent("sent", document.stored_at or document.created_at, document.sender_name)
-    ]
-    for delivery in document.deliveries:
-        for code, at, reason in (
-            ("delivered", delivery.delivered_at, ""),
-            ("opened", delivery.opened_at, ""),
-            ("taken_over", delivery.taken_over_at, ""),
-            ("returned", delivery.returned_at, delivery.return_reason),
-        ):
-            if at is not None:
-                events.append(TimelineEvent(code, at, delivery.recipient_name, reason))
-    if document.withdrawn_at is not None:
-        events.append(
-            TimelineEvent(
-                "withdrawn", document.withdrawn_at, document.sender_name, document.end_reason
-            )
-        )
+def timeline(document: DocumentView, delivery: DeliveryView) -> list[TimelineEvent]:
+    """What happened to one delivery, oldest first, like a parcel's way."""
+    steps = (
+        ("sent", document.stored_at, document.sender_name, ""),
+        ("delivered", delivery.delivered_at, delivery.recipient_name, ""),
+        ("opened", delivery.opened_at, delivery.recipient_name, ""),
+        ("taken_over", delivery.taken_over_at, delivery.recipient_name, ""),
+        ("returned", delivery.returned_at, delivery.recipient_name, delivery.return_reason),
+        ("withdrawn", document.withdrawn_at, document.sender_name, document.end_reason),
+    )
+    events = [TimelineEvent(code, at, name, reason) for code, at, name, reason in steps if at]
     return sorted(events, key=lambda event: event.at)
+
+
+def waiting(session: Session, agency_id: UUID) -> int:
+    """How many delivered documents nobody of the agency has taken over or returned."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(sa.join(Delivery, Document, col(Delivery.document_id) == Document.id))
+        .where(
+            col(Delivery.recipient_agency_id) == agency_id,
+            col(Delivery.delivered_at).is_not(None),
+            col(Delivery.state) == DeliveryState.NEW,
+            col(Document.state) == DocumentState.LIVE,
+        )
+    )
+    return session.scalar(query) or 0
 
 
 @dataclass(frozen=True)
@@ -396,36 +406,53 @@ class AgencyNumbers:
 
     slug: str
     name: str
-    kind: str
-    sent: int
-    received: int
-    waiting: int
+    kind: AgencyKind
+    sent_count: int
+    received_count: int
+    waiting_count: int
+    oldest_waiting_days: int | None
 
 
-def numbers(session: Session, actor: Actor) -> list[AgencyNumbers]:
+def numbers(session: Session, actor: Actor, *, now: datetime) -> list[AgencyNumbers]:
     """Per agency of the actor's municipality: sent, received and waiting documents."""
-    live = col(Document.state) == DocumentState.LIVE
-    sent_count = (
-        sa.select(sa.func.count())
-        .where(col(Document.sender_agency_id) == Agency.id, live)
-        .scalar_subquery()
-    )
-    received = (
-        sa.select(sa.func.count())
-        .select_from(sa.join(Delivery, Document, col(Delivery.document_id) == Document.id))
-        .where(col(Delivery.recipient_agency_id) == Agency.id, live)
-    )
-    waiting = received.where(col(Delivery.state) == DeliveryState.NEW).scalar_subquery()
-    query = (
-        sa.select(
-            col(Agency.slug),
-            col(Agency.name),
-            col(Agency.kind),
-            sent_count,
-            received.scalar_subquery(),
-            waiting,
-        )
-        .where(col(Agency.municipality_id) == actor.municipality_id)
+    of_agencies = (
+        sa.select(col(Agency.id), col(Agency.slug), col(Agency.name), col(Agency.kind))
+        .where(col(Agency.municipality_id) == actor.municipality)
         .order_by(col(Agency.name))
     )
-    return [AgencyNumbers(*row) for row in session.execute(query)]
+    live = col(Document.state) == DocumentState.LIVE
+    is_new = sa.case((col(Delivery.state) == DeliveryState.NEW, 1))
+    since = sa.case((col(Delivery.state) == DeliveryState.NEW, col(Delivery.delivered_at)))
+    received = {
+        row[0]: row[1:]
+        for row in session.execute(
+            sa.select(
+                col(Delivery.recipient_agency_id),
+                sa.func.count(),
+                sa.func.count(is_new),
+                sa.func.min(since, type_=UTCDateTime()),
+            )
+            .join(Document, col(Document.id) == Delivery.document_id)
+            .where(live, col(Document.municipality_id) == actor.municipality)
+            .group_by(col(Delivery.recipient_agency_id))
+        )
+    }
+    sent_counts = dict(
+        session.execute(
+            sa.select(col(Document.sender_agency_id), sa.func.count())
+            .where(live, col(Document.municipality_id) == actor.municipality)
+            .group_by(col(Document.sender_agency_id))
+        )
+        .tuples()
+        .all()
+    )
+    found = []
+    for agency_id, slug, name, kind in session.execute(of_agencies):
+        count, waiting_count, oldest = received.get(agency_id, (0, 0, None))
+        days = (now - oldest).days if oldest else None
+        found.append(
+            AgencyNumbers(
+                slug, name, kind, sent_counts.get(agency_id, 0), count, waiting_count, days
+            )
+        )
+    return found

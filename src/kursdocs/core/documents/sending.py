@@ -7,9 +7,8 @@ Entry points: :class:`SendingForm` (as typed), :func:`check` (raises every mista
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from types import MappingProxyType
 from uuid import UUID
 
 from sqlmodel import Session
@@ -34,6 +33,7 @@ from kursdocs.core.documents.tables import NAME_LENGTH_MAX, ORIGINAL_AT_LENGTH_M
 from kursdocs.core.errors import Invalid, InvalidForm
 
 RECIPIENTS_MAX = 20
+COMMON_FIELDS = ("family_name", "given_names", "birth_date", "release_given_on", "original_at")
 _EARLIEST_BIRTH = date(1900, 1, 1)
 
 
@@ -51,7 +51,7 @@ class SendingForm:
     release_given_on: str = ""
     release_form: str = ""
     obliging_bodies: Sequence[str] = ()
-    fields: Mapping[str, str] = MappingProxyType({})
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,13 +122,7 @@ def check(
     if kind is None:
         raise InvalidForm(mistakes)
     addressed = _addressed(session, actor, catalogue, kind, form, mistakes)
-    common = {
-        "family_name": form.family_name,
-        "given_names": form.given_names,
-        "birth_date": form.birth_date,
-        "release_given_on": form.release_given_on,
-        "original_at": form.original_at,
-    }
+    common = {name: getattr(form, name) for name in COMMON_FIELDS}
     asked = (*common_fields(today), *kind.fields)
     values, wrong = validate_fields(asked, {**form.fields, **common})
     mistakes += [Invalid(m.code, field=m.field, **m.details) for m in wrong]

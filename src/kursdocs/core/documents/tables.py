@@ -141,6 +141,9 @@ class Delivery(SQLModel, table=True):
     taken_over_by_user_id: UUID | None = Field(
         default=None, foreign_key="app_user.id", ondelete="SET NULL"
     )
+    taken_over_by_service_account_id: UUID | None = Field(
+        default=None, foreign_key="service_account.id", ondelete="SET NULL"
+    )
     returned_at: datetime | None = None
     return_reason: str = Field(default="", max_length=60)
 

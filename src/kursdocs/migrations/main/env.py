@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from kursdocs.core import accounts, agencies, audit, outbox, tables
+from kursdocs.core import accounts, agencies, audit, installation, outbox, tables
 from kursdocs.core.documents import tables as documents
 
 # The tables are known to the metadata once their modules are imported.
-NOUNS = (agencies, audit, outbox, accounts, documents)
+NOUNS = (agencies, audit, installation, outbox, accounts, documents)
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -51,8 +51,8 @@ def _tables() -> None:  # one statement a table; splitting them would only scatt
         sa.Column("display_name", sa.String(length=200), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("deactivated_at", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("id", name="pk_app_user"),
-        sa.UniqueConstraint("issuer", "subject", name="uq_app_user_issuer_subject"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_app_user")),
+        sa.UniqueConstraint("issuer", "subject", name=op.f("uq_app_user_issuer_subject")),
     )
     op.create_table(
         "audit_event",
@@ -71,10 +71,11 @@ def _tables() -> None:  # one statement a table; splitting them would only scatt
         sa.Column("previous_hash", sa.String(length=64), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.CheckConstraint(
-            "actor_kind IN ('person', 'service', 'system')", name="ck_audit_event_actor_kind_known"
+            "actor_kind IN ('person', 'service', 'system')",
+            name=op.f("ck_audit_event_actor_kind_known"),
         ),
-        sa.PrimaryKeyConstraint("seq", name="pk_audit_event"),
-        sa.UniqueConstraint("id", name="uq_audit_event_id"),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit_event")),
+        sa.UniqueConstraint("id", name=op.f("uq_audit_event_id")),
     )
     op.create_index(
         "ix_audit_event_agency_id_seq", "audit_event", ["agency_id", "seq"], unique=False
@@ -93,8 +94,17 @@ def _tables() -> None:  # one statement a table; splitting them would only scatt
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
-        sa.CheckConstraint("id = 1", name="ck_audit_head_single"),
-        sa.PrimaryKeyConstraint("id", name="pk_audit_head"),
+        sa.CheckConstraint("id = 1", name=op.f("ck_audit_head_single")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
+    )
+    op.create_table(
+        "installation",
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("bound_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("position = 1", name=op.f("ck_installation_single")),
+        sa.PrimaryKeyConstraint("position", name=op.f("pk_installation")),
     )
     op.create_table(
         "municipality",
@@ -102,8 +112,8 @@ def _tables() -> None:  # one statement a table; splitting them would only scatt
         sa.Column("slug", sa.String(length=60), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_municipality"),
-        sa.UniqueConstraint("slug", name="uq_municipality_slug"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_municipality")),
+        sa.UniqueConstraint("slug", name=op.f("uq_municipality_slug")),
     )
     op.create_table(
         "sign_in_attempt",
@@ -113,9 +123,11 @@ def _tables() -> None:  # one statement a table; splitting them would only scatt
         sa.Column("code_verifier", sa.String(length=200), nullable=False),
         sa.Column("return_to", sa.String(length=500), nullable=False),
         sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("state_hash", name="pk_sign_in_attempt"),
+        sa.PrimaryKeyConstraint("state_hash", name=op.f("pk_sign_in_attempt")),
     )
-    op.create_index("ix_sign_in_attempt_begun_at", "sign_in_attempt", ["begun_at"], unique=False)
+    op.create_index(
+        op.f("ix_sign_in_attempt_begun_at"), "sign_in_attempt", ["begun_at"], unique=False
+    )
     op.create_table(
         "agency",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -128,18 +140,18 @@ def _tables() -> None:  # one statement a table; splitting them would only scatt
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "kind IN ('course_provider', 'immigration_office', 'jobcenter', 'asylum_benefit_office', 'employment_agency')",
-            name="ck_agency_kind_known",
+            name=op.f("ck_agency_kind_known"),
         ),
         sa.ForeignKeyConstraint(
             ["municipality_id"],
             ["municipality.id"],
-            name="fk_agency_municipality_id",
+            name=op.f("fk_agency_municipality_id"),
             ondelete="RESTRICT",
         ),
-        sa.PrimaryKeyConstraint("id", name="pk_agency"),
-        sa.UniqueConstraint("slug", name="uq_agency_slug"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_agency")),
+        sa.UniqueConstraint("slug", name=op.f("uq_agency_slug")),
     )
-    op.create_index("ix_agency_municipality_id", "agency", ["municipality_id"], unique=False)
+    op.create_index(op.f("ix_agency_municipality_id"), "agency", ["municipality_id"], unique=False)
     op.create_table(
         "membership",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -152,32 +164,35 @@ def _tables() -> None:  # one statement a table; splitting them would only scatt
         sa.Column("valid_until", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "(role IN ('clerk', 'head')) = (agency_id IS NOT NULL)",
-            name="ck_membership_agency_by_role",
+            name=op.f("ck_membership_agency_by_role"),
         ),
         sa.CheckConstraint(
-            "role IN ('clerk', 'head', 'coordinator', 'auditor')", name="ck_membership_role_known"
+            "role IN ('clerk', 'head', 'coordinator', 'auditor')",
+            name=op.f("ck_membership_role_known"),
         ),
-        sa.CheckConstraint("source IN ('claim', 'manual')", name="ck_membership_source_known"),
+        sa.CheckConstraint(
+            "source IN ('claim', 'manual')", name=op.f("ck_membership_source_known")
+        ),
         sa.CheckConstraint(
             "valid_until IS NULL OR valid_until >= valid_from",
-            name="ck_membership_ends_after_start",
+            name=op.f("ck_membership_ends_after_start"),
         ),
         sa.ForeignKeyConstraint(
-            ["agency_id"], ["agency.id"], name="fk_membership_agency_id", ondelete="RESTRICT"
+            ["agency_id"], ["agency.id"], name=op.f("fk_membership_agency_id"), ondelete="RESTRICT"
         ),
         sa.ForeignKeyConstraint(
             ["municipality_id"],
             ["municipality.id"],
-            name="fk_membership_municipality_id",
+            name=op.f("fk_membership_municipality_id"),
             ondelete="RESTRICT",
         ),
         sa.ForeignKeyConstraint(
-            ["user_id"], ["app_user.id"], name="fk_membership_user_id", ondelete="CASCADE"
+            ["user_id"], ["app_user.id"], name=op.f("fk_membership_user_id"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("id", name="pk_membership"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_membership")),
     )
-    op.create_index("ix_membership_agency_id", "membership", ["agency_id"], unique=False)
-    op.create_index("ix_membership_user_id", "membership", ["user_id"], unique=False)
+    op.create_index(op.f("ix_membership_agency_id"), "membership", ["agency_id"], unique=False)
+    op.create_index(op.f("ix_membership_user_id"), "membership", ["user_id"], unique=False)
     op.create_table(
         "outbox_mail",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -190,13 +205,13 @@ def _tables() -> None:  # one statement a table; splitting them would only scatt
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("dead_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_error", sa.String(length=60), nullable=False),
-        sa.CheckConstraint("occasion IN ('arrivals')", name="ck_outbox_mail_occasion_known"),
-        sa.CheckConstraint("attempts >= 0", name="ck_outbox_mail_attempts_not_negative"),
+        sa.CheckConstraint("occasion IN ('arrivals')", name=op.f("ck_outbox_mail_occasion_known")),
+        sa.CheckConstraint("attempts >= 0", name=op.f("ck_outbox_mail_attempts_not_negative")),
         sa.ForeignKeyConstraint(
-            ["agency_id"], ["agency.id"], name="fk_outbox_mail_agency_id", ondelete="RESTRICT"
+            ["agency_id"], ["agency.id"], name=op.f("fk_outbox_mail_agency_id"), ondelete="RESTRICT"
         ),
-        sa.PrimaryKeyConstraint("id", name="pk_outbox_mail"),
-        sa.UniqueConstraint("dedupe", name="uq_outbox_mail_dedupe"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox_mail")),
+        sa.UniqueConstraint("dedupe", name=op.f("uq_outbox_mail_dedupe")),
     )
     op.create_index(
         "ix_outbox_mail_due_at",
@@ -214,12 +229,19 @@ def _tables() -> None:  # one statement a table; splitting them would only scatt
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
-            ["agency_id"], ["agency.id"], name="fk_service_account_agency_id", ondelete="RESTRICT"
+            ["agency_id"],
+            ["agency.id"],
+            name=op.f("fk_service_account_agency_id"),
+            ondelete="RESTRICT",
         ),
-        sa.PrimaryKeyConstraint("id", name="pk_service_account"),
-        sa.UniqueConstraint("issuer", "client_id", name="uq_service_account_issuer_client_id"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_service_account")),
+        sa.UniqueConstraint(
+            "issuer", "client_id", name=op.f("uq_service_account_issuer_client_id")
+        ),
     )
-    op.create_index("ix_service_account_agency_id", "service_account", ["agency_id"], unique=False)
+    op.create_index(
+        op.f("ix_service_account_agency_id"), "service_account", ["agency_id"], unique=False
+    )
     op.create_table(
         "document",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -250,53 +272,54 @@ def _tables() -> None:  # one statement a table; splitting them would only scatt
         sa.Column("swept_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "(state = 'withdrawn') = (withdrawn_at IS NOT NULL)",
-            name="ck_document_withdrawn_has_time",
+            name=op.f("ck_document_withdrawn_has_time"),
         ),
         sa.CheckConstraint(
             "release_form IN ('in_person', 'in_writing', 'electronic')",
-            name="ck_document_release_form_known",
+            name=op.f("ck_document_release_form_known"),
         ),
         sa.CheckConstraint(
             "state IN ('pending', 'held', 'live', 'withdrawn', 'blocked', 'erased', 'abandoned')",
-            name="ck_document_state_known",
+            name=op.f("ck_document_state_known"),
         ),
         sa.CheckConstraint(
             "state NOT IN ('held', 'live', 'withdrawn') OR stored_at IS NOT NULL",
-            name="ck_document_stored_when_kept",
+            name=op.f("ck_document_stored_when_kept"),
         ),
         sa.CheckConstraint(
-            "(release_given_on IS NULL) = (release_form IS NULL)", name="ck_document_release_whole"
+            "(release_given_on IS NULL) = (release_form IS NULL)",
+            name=op.f("ck_document_release_whole"),
         ),
         sa.CheckConstraint(
-            "byte_size >= 0 AND page_count >= 0", name="ck_document_sizes_not_negative"
+            "byte_size >= 0 AND page_count >= 0", name=op.f("ck_document_sizes_not_negative")
         ),
         sa.ForeignKeyConstraint(
             ["municipality_id"],
             ["municipality.id"],
-            name="fk_document_municipality_id",
+            name=op.f("fk_document_municipality_id"),
             ondelete="RESTRICT",
         ),
         sa.ForeignKeyConstraint(
             ["sender_agency_id"],
             ["agency.id"],
-            name="fk_document_sender_agency_id",
+            name=op.f("fk_document_sender_agency_id"),
             ondelete="RESTRICT",
         ),
         sa.ForeignKeyConstraint(
             ["sent_by_service_account_id"],
             ["service_account.id"],
-            name="fk_document_sent_by_service_account_id",
+            name=op.f("fk_document_sent_by_service_account_id"),
             ondelete="SET NULL",
         ),
         sa.ForeignKeyConstraint(
             ["sent_by_user_id"],
             ["app_user.id"],
-            name="fk_document_sent_by_user_id",
+            name=op.f("fk_document_sent_by_user_id"),
             ondelete="SET NULL",
         ),
-        sa.PrimaryKeyConstraint("id", name="pk_document"),
-        sa.UniqueConstraint("id", "sender_agency_id", name="uq_document_id_sender_agency_id"),
-        sa.UniqueConstraint("object_name", name="uq_document_object_name"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_document")),
+        sa.UniqueConstraint("id", "sender_agency_id", name=op.f("uq_document_id_sender_agency_id")),
+        sa.UniqueConstraint("object_name", name=op.f("uq_document_object_name")),
     )
     op.create_index(
         "ix_document_sender_agency_id_id", "document", ["sender_agency_id", "id"], unique=False
@@ -315,15 +338,15 @@ def _tables() -> None:  # one statement a table; splitting them would only scatt
         sa.ForeignKeyConstraint(
             ["membership_id"],
             ["membership.id"],
-            name="fk_sign_in_membership_id",
+            name=op.f("fk_sign_in_membership_id"),
             ondelete="SET NULL",
         ),
         sa.ForeignKeyConstraint(
-            ["user_id"], ["app_user.id"], name="fk_sign_in_user_id", ondelete="CASCADE"
+            ["user_id"], ["app_user.id"], name=op.f("fk_sign_in_user_id"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("token_hash", name="pk_sign_in"),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_sign_in")),
     )
-    op.create_index("ix_sign_in_user_id", "sign_in", ["user_id"], unique=False)
+    op.create_index(op.f("ix_sign_in_user_id"), "sign_in", ["user_id"], unique=False)
     op.create_table(
         "delivery",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -338,48 +361,59 @@ def _tables() -> None:  # one statement a table; splitting them would only scatt
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("taken_over_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("taken_over_by_user_id", sa.Uuid(), nullable=True),
+        sa.Column("taken_over_by_service_account_id", sa.Uuid(), nullable=True),
         sa.Column("returned_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("return_reason", sa.String(length=60), nullable=False),
         sa.CheckConstraint(
-            "(state = 'returned') = (returned_at IS NOT NULL)", name="ck_delivery_returned_has_time"
+            "(state = 'returned') = (returned_at IS NOT NULL)",
+            name=op.f("ck_delivery_returned_has_time"),
         ),
         sa.CheckConstraint(
             "(state = 'taken_over') = (taken_over_at IS NOT NULL)",
-            name="ck_delivery_taken_over_has_time",
+            name=op.f("ck_delivery_taken_over_has_time"),
         ),
         sa.CheckConstraint(
-            "state = 'new' OR delivered_at IS NOT NULL", name="ck_delivery_settled_after_delivery"
+            "state = 'new' OR delivered_at IS NOT NULL",
+            name=op.f("ck_delivery_settled_after_delivery"),
         ),
         sa.CheckConstraint(
-            "state IN ('new', 'taken_over', 'returned')", name="ck_delivery_state_known"
+            "state IN ('new', 'taken_over', 'returned')", name=op.f("ck_delivery_state_known")
         ),
         sa.CheckConstraint(
-            "recipient_agency_id <> sender_agency_id", name="ck_delivery_not_to_oneself"
+            "recipient_agency_id <> sender_agency_id", name=op.f("ck_delivery_not_to_oneself")
         ),
         sa.ForeignKeyConstraint(
             ["document_id", "sender_agency_id"],
             ["document.id", "document.sender_agency_id"],
-            name="fk_delivery_document_id_sender_agency_id",
+            name=op.f("fk_delivery_document_id_sender_agency_id"),
             ondelete="RESTRICT",
         ),
         sa.ForeignKeyConstraint(
             ["recipient_agency_id"],
             ["agency.id"],
-            name="fk_delivery_recipient_agency_id",
+            name=op.f("fk_delivery_recipient_agency_id"),
             ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["taken_over_by_service_account_id"],
+            ["service_account.id"],
+            name=op.f("fk_delivery_taken_over_by_service_account_id"),
+            ondelete="SET NULL",
         ),
         sa.ForeignKeyConstraint(
             ["taken_over_by_user_id"],
             ["app_user.id"],
-            name="fk_delivery_taken_over_by_user_id",
+            name=op.f("fk_delivery_taken_over_by_user_id"),
             ondelete="SET NULL",
         ),
-        sa.PrimaryKeyConstraint("id", name="pk_delivery"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
         sa.UniqueConstraint(
-            "document_id", "recipient_agency_id", name="uq_delivery_document_id_recipient_agency_id"
+            "document_id",
+            "recipient_agency_id",
+            name=op.f("uq_delivery_document_id_recipient_agency_id"),
         ),
     )
-    op.create_index("ix_delivery_document_id", "delivery", ["document_id"], unique=False)
+    op.create_index(op.f("ix_delivery_document_id"), "delivery", ["document_id"], unique=False)
     op.create_index(
         "ix_delivery_recipient_agency_id_state_id",
         "delivery",
@@ -394,16 +428,19 @@ def _tables() -> None:  # one statement a table; splitting them would only scatt
         sa.Column("document_id", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
-            ["agency_id"], ["agency.id"], name="fk_idempotency_key_agency_id", ondelete="RESTRICT"
+            ["agency_id"],
+            ["agency.id"],
+            name=op.f("fk_idempotency_key_agency_id"),
+            ondelete="RESTRICT",
         ),
         sa.ForeignKeyConstraint(
             ["document_id"],
             ["document.id"],
-            name="fk_idempotency_key_document_id",
+            name=op.f("fk_idempotency_key_document_id"),
             ondelete="RESTRICT",
         ),
-        sa.PrimaryKeyConstraint("agency_id", "key", name="pk_idempotency_key"),
-        sa.UniqueConstraint("document_id", name="uq_idempotency_key_document_id"),
+        sa.PrimaryKeyConstraint("agency_id", "key", name=op.f("pk_idempotency_key")),
+        sa.UniqueConstraint("document_id", name=op.f("uq_idempotency_key_document_id")),
     )
     op.create_table(
         "search_token",
@@ -411,11 +448,19 @@ def _tables() -> None:  # one statement a table; splitting them would only scatt
         sa.Column("token", sa.String(length=120), nullable=False),
         sa.Column("delivery_id", sa.Uuid(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["agency_id"], ["agency.id"], name="fk_search_token_agency_id", ondelete="RESTRICT"
+            ["agency_id"],
+            ["agency.id"],
+            name=op.f("fk_search_token_agency_id"),
+            ondelete="RESTRICT",
         ),
         sa.ForeignKeyConstraint(
-            ["delivery_id"], ["delivery.id"], name="fk_search_token_delivery_id", ondelete="CASCADE"
+            ["delivery_id"],
+            ["delivery.id"],
+            name=op.f("fk_search_token_delivery_id"),
+            ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("agency_id", "token", "delivery_id", name="pk_search_token"),
+        sa.PrimaryKeyConstraint("agency_id", "token", "delivery_id", name=op.f("pk_search_token")),
     )
-    op.create_index("ix_search_token_delivery_id", "search_token", ["delivery_id"], unique=False)
+    op.create_index(
+        op.f("ix_search_token_delivery_id"), "search_token", ["delivery_id"], unique=False
+    )

@@ -1,0 +1,80 @@
+"""Handing out the bytes of a document: the log entry is committed before the first byte.
+
+Reading is an event (rule 7): every preview and download is in the audit log, and the first one by
+a recipient marks its delivery as opened.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from uuid import UUID
+
+from kursdocs.core import audit
+from kursdocs.core.access import Actor
+from kursdocs.core.audit import Happening
+from kursdocs.core.documents import reading
+from kursdocs.core.documents.tables import Document
+from kursdocs.core.errors import NotFound, Unavailable
+from kursdocs.core.ports import KeyMissing, ObjectMissing, Tampered
+from kursdocs.operations.sealing import unseal
+from kursdocs.services import Services
+
+
+class DocumentDamaged(Unavailable):
+    """Key, object or hash do not fit: nothing is handed out, and the operator must look."""
+
+    def __init__(self) -> None:
+        super().__init__("document_damaged")
+
+
+@dataclass(frozen=True)
+class Handout:
+    """The stored PDF, exactly as its receipt says."""
+
+    document_id: UUID
+    kind: str
+    pdf: bytes
+
+
+def download(services: Services, actor: Actor, document_id: UUID) -> Handout:
+    """The stored bytes; raises ``NotFound``, ``Unavailable``."""
+    with services.transaction() as session:
+        document = reading.readable(session, actor, document_id)
+        now = services.clock()
+        reading.mark_opened(session, actor, document_id, now=now)
+        audit.record(
+            session, actor, Happening.DOCUMENT_DOWNLOADED, now=now, document_id=document_id
+        )
+    return Handout(document_id, document.kind, open_stored(services, document))
+
+
+def page_image(
+    services: Services, actor: Actor, document_id: UUID, *, page: int, width: int
+) -> bytes:
+    """One page as PNG; raises ``NotFound`` also for a page there is not, ``Unavailable``."""
+    with services.transaction() as session:
+        document = reading.readable(session, actor, document_id)
+        if not 1 <= page <= document.page_count:
+            raise NotFound
+        now = services.clock()
+        reading.mark_opened(session, actor, document_id, now=now)
+        audit.record(
+            session,
+            actor,
+            Happening.DOCUMENT_PREVIEWED,
+            now=now,
+            document_id=document_id,
+            page=page,
+        )
+    return services.papers.page_image(open_stored(services, document), page, width)
+
+
+def open_stored(services: Services, document: Document) -> bytes:
+    """Fetch, decrypt and compare; raises ``DocumentDamaged`` or ``Unavailable``."""
+    try:
+        key = services.keys.get(document.id)
+        pdf = unseal(key, document.id, services.store.get(document.object_name))
+    except (KeyMissing, ObjectMissing, Tampered) as error:
+        raise DocumentDamaged from error
+    if hashlib.sha256(pdf).hexdigest() != document.sha256:
+        raise DocumentDamaged
+    return pdf

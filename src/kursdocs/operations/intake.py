@@ -1,0 +1,168 @@
+"""Receiving a document: from checked fields and bytes to "stored", in the order that loses nothing.
+
+Nobody is told "stored" before bytes, hash, row and audit entry are safe (rule 3). The steps of
+:func:`store`, what a crash before the next one leaves behind, and who repairs it:
+
+1. check what it is, hash it              nothing is left
+2. make its key, commit                   an unused key; ``sweeping`` destroys it
+3. write its row PENDING, commit          a dead intake; ``sweeping`` abandons it and reports it
+4. encrypt, put, read back, compare       the same, with an object; ``sweeping`` deletes it
+5. ask the scanner                        the same
+6. LIVE or HELD, deliveries, log, outbox  one transaction: all or nothing
+"""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+
+from kursdocs.core.access import Actor
+from kursdocs.core.documents import lifecycle, reading
+from kursdocs.core.documents.lifecycle import Stored
+from kursdocs.core.documents.reading import DocumentView
+from kursdocs.core.documents.sending import Sending, SendingForm, check
+from kursdocs.core.errors import Conflict, Invalid, KursdocsError, Unavailable
+from kursdocs.core.ports import Paper, StoreUnavailable, Verdict
+from kursdocs.core.tables import new_id
+from kursdocs.operations.calendar import local_date
+from kursdocs.operations.sealing import seal
+from kursdocs.services import Services
+
+FILE_BYTES_MAX = 32 * 1024 * 1024
+KEY_LENGTH_MAX = 200
+
+_log = structlog.get_logger()
+
+
+def prepare(services: Services, actor: Actor, form: SendingForm) -> Sending:
+    """Check kind, recipients and fields, before the file is received.
+
+    Raises ``InvalidForm`` with every mistake.
+    """
+    with services.transaction() as session:
+        today = local_date(services.clock())
+        return check(session, actor, services.catalogue, form, today=today)
+
+
+def store(
+    services: Services, actor: Actor, sending: Sending, files: Sequence[bytes], key: str
+) -> DocumentView:
+    """Store the file and deliver it; returns the document as its sender sees it.
+
+    ``key`` is the idempotency key, or empty. Raises ``Invalid`` when the file is refused,
+    ``Conflict`` for the key's sake, ``Unavailable`` when a part is down: then nothing was stored.
+    """
+    received = hashlib.sha256()
+    for file in files:
+        received.update(file)
+    received_sha256 = received.hexdigest()
+    done = _already(services, actor, sending, received_sha256, key)
+    if done is not None:
+        return _view(services, actor, done)
+    paper = services.papers.accept(files)
+    if len(paper.pdf) > FILE_BYTES_MAX:
+        raise Invalid("file_too_big_inside", field="file")
+    document_id = new_id()
+    stored = Stored(
+        object_name=secrets.token_hex(16),
+        received_sha256=received_sha256,
+        sha256=hashlib.sha256(paper.pdf).hexdigest(),
+        byte_size=len(paper.pdf),
+        page_count=paper.page_count,
+    )
+    _keep(services, actor, sending, paper, stored, document_id, key)
+    return _view(services, actor, document_id)
+
+
+def _already(
+    services: Services, actor: Actor, sending: Sending, received_sha256: str, key: str
+) -> UUID | None:
+    if not key:
+        return None
+    if len(key) > KEY_LENGTH_MAX:
+        raise Invalid("key_too_long", field="idempotency_key", limit=KEY_LENGTH_MAX)
+    with services.transaction() as session:
+        return lifecycle.repeated(
+            session,
+            actor,
+            key=key,
+            content_hash=sending.content_hash(received_sha256),
+            now=services.clock(),
+        )
+
+
+def _view(services: Services, actor: Actor, document_id: UUID) -> DocumentView:
+    with services.transaction() as session:
+        return reading.view(session, actor, document_id)
+
+
+def _keep(
+    services: Services,
+    actor: Actor,
+    sending: Sending,
+    paper: Paper,
+    stored: Stored,
+    document_id: UUID,
+    key: str,
+) -> None:
+    """Steps 2 to 6; what fails in between is cleared up at once, or later by the sweeper."""
+    document_key = services.keys.create(document_id)
+    try:
+        with services.transaction() as session:
+            lifecycle.reserve(
+                session,
+                actor,
+                sending,
+                stored,
+                document_id=document_id,
+                key=key,
+                now=services.clock(),
+            )
+        sealed = seal(document_key, document_id, paper.pdf)
+        _put(services, stored.object_name, sealed)
+        verdict = services.scanner.scan(paper.pdf)
+        if verdict is Verdict.INFECTED:
+            raise Invalid("file_infected", field="file")
+        with services.transaction() as session:
+            lifecycle.finish(
+                session,
+                actor,
+                sending,
+                document_id=document_id,
+                stored_sha256=hashlib.sha256(sealed).hexdigest(),
+                scanned=verdict is Verdict.CLEAN,
+                now=services.clock(),
+            )
+    except Exception as error:
+        _clear_up(services, actor, document_id, stored.object_name, error)
+        raise
+
+
+def _put(services: Services, object_name: str, sealed: bytes) -> None:
+    """Write and read back: only what can be read again counts as stored."""
+    services.store.put(object_name, sealed)
+    if services.store.get(object_name) != sealed:
+        raise StoreUnavailable
+
+
+def _clear_up(
+    services: Services, actor: Actor, document_id: UUID, object_name: str, error: Exception
+) -> None:
+    """Give the intake up at once, so that its key is free and nothing lies around.
+
+    A commit may have succeeded although its answer was lost: then the row is no longer pending,
+    and nothing is touched. What fails here as well is left to the sweeper.
+    """
+    reason = error.code if isinstance(error, KursdocsError) else "failed"
+    try:
+        with services.transaction() as session:
+            given_up = lifecycle.abandon(
+                session, actor, document_id, reason=reason, now=services.clock()
+            )
+        if given_up:
+            services.store.delete(object_name)
+            services.keys.destroy(document_id)
+    except (Unavailable, Conflict) as second:
+        _log.warning("intake.left_to_sweeper", document=str(document_id), code=second.code)

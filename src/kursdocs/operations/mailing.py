@@ -1,0 +1,110 @@
+"""Sending what stands in the outbox: claim, commit, render, send, mark, commit.
+
+A letter says counts and a link that leads through the sign-in, nothing else (rule 5). It is
+rendered when it is sent, so it says what is true then.
+"""
+
+from dataclasses import dataclass
+from html import escape
+from uuid import UUID
+
+import structlog
+
+from kursdocs.core import agencies, outbox
+from kursdocs.core.documents import reading
+from kursdocs.core.outbox import OutboxMail
+from kursdocs.core.ports import Letter, MailRefused, MailUnavailable
+from kursdocs.services import Services
+
+MAILS_A_RUN = 200
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Mailed:
+    """What one run did."""
+
+    sent: int
+    failed: int
+
+
+def deliver_due(services: Services) -> Mailed:
+    """Send every mail that is due now, at most ``MAILS_A_RUN``."""
+    sent = failed = 0
+    for _ in range(MAILS_A_RUN):
+        with services.transaction() as session:
+            mail = outbox.claim(session, now=services.clock())
+        if mail is None:
+            break
+        if _deliver(services, mail):
+            sent += 1
+        else:
+            failed += 1
+    return Mailed(sent, failed)
+
+
+def _deliver(services: Services, mail: OutboxMail) -> bool:
+    letter = _letter(services, mail)
+    if letter is None:
+        with services.transaction() as session:
+            outbox.drop(session, mail.id, now=services.clock())
+        return True
+    try:
+        services.mailer.send(letter)
+    except (MailRefused, MailUnavailable) as error:
+        final = isinstance(error, MailRefused)
+        _log.warning("mail.failed", mail=str(mail.id), final=final, attempt=mail.attempts)
+        with services.transaction() as session:
+            outbox.mark_failed(
+                session, mail.id, error=type(error).__name__, final=final, now=services.clock()
+            )
+        return False
+    with services.transaction() as session:
+        outbox.mark_sent(session, mail.id, now=services.clock())
+    return True
+
+
+def _letter(services: Services, mail: OutboxMail) -> Letter | None:
+    """The letter as it is true now, or ``None`` when nothing waits any more."""
+    with services.transaction() as session:
+        agency = agencies.get(session, mail.agency_id)
+        count = reading.waiting(session, mail.agency_id)
+    if count == 0 or not agency.mailbox:
+        return None
+    link = f"{services.settings.public_url}/inbox?state=new"
+    return Letter(
+        to=agency.mailbox,
+        subject=_documents(count) + " in kursdocs",
+        text=_text(count, link),
+        html=_html(count, link),
+        message_id=_message_id(services, mail.id),
+    )
+
+
+def _documents(count: int) -> str:
+    return "Ein neues Dokument" if count == 1 else f"{count} neue Dokumente"
+
+
+def _text(count: int, link: str) -> str:
+    verb = "wartet" if count == 1 else "warten"
+    return (
+        f"Guten Tag,\n\n{_documents(count)} {verb} in kursdocs auf Ihre Stelle.\n\n"
+        f"Zum Eingang (mit Anmeldung): {link}\n\n"
+        "Sobald jemand aus Ihrer Stelle die Dokumente übernimmt, ist das für alle erledigt.\n\n"
+        f"—\n{count} new document(s) wait for your agency in kursdocs. Sign in: {link}\n"
+    )
+
+
+def _html(count: int, link: str) -> str:
+    paragraphs = "".join(
+        f"<p>{escape(part)}</p>" for part in _text(count, link).split("\n\n") if link not in part
+    )
+    anchor = f'<p><a href="{escape(link)}">Zum Eingang / Go to the inbox</a></p>'
+    return f'<!doctype html><html lang="de"><body>{paragraphs}{anchor}</body></html>'
+
+
+def _message_id(services: Services, mail_id: UUID) -> str:
+    """The same for every attempt, so that relays and clients can drop a double."""
+    domain = services.settings.mail_from.rpartition("@")[2]
+    return f"<{mail_id}@{domain}>"

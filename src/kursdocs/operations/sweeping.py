@@ -1,0 +1,136 @@
+"""Finding what died on the way: abandoned intakes, unused keys, documents that wait for a verdict.
+
+Deleting is two-phase. An intake that must be dead is given up (its row stays as a tombstone) and
+its object and key are removed; since a slow upload may still be writing then, the object is removed
+once more a day later. Everything swept is in the audit log.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from kursdocs.core.documents import lifecycle
+from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
+from kursdocs.core.documents.tables import Document
+from kursdocs.core.errors import Conflict
+from kursdocs.core.ports import Verdict
+from kursdocs.operations.handout import DocumentDamaged, open_stored
+from kursdocs.services import Services
+
+BATCH = 100
+DUTY = "sweeper"
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What one run found."""
+
+    abandoned: int
+    buried: int
+    unused_keys: int
+    released: int
+    blocked: int
+
+
+def sweep(services: Services) -> Swept:
+    """One run over everything that may have died; raises ``Unavailable`` when a part is down."""
+    abandoned = _abandon_dead(services)
+    buried = _bury_tombstones(services)
+    unused = _destroy_unused_keys(services)
+    released, blocked = _rescan_held(services)
+    swept = Swept(abandoned, buried, unused, released, blocked)
+    if any(vars(swept).values()):
+        _log.info("sweeper.found", **vars(swept))
+    return swept
+
+
+def _abandon_dead(services: Services) -> int:
+    with services.transaction() as session:
+        dead = lifecycle.dead_intakes(session, now=services.clock(), limit=BATCH)
+    count = 0
+    for document in dead:
+        with services.transaction() as session:
+            actor = lifecycle.system_of(document, DUTY)
+            now = services.clock()
+            count += lifecycle.abandon(session, actor, document.id, reason="died", now=now)
+        _remove(services, document)
+    return count
+
+
+def _remove(services: Services, document: Document) -> None:
+    services.store.delete(document.object_name)
+    services.keys.destroy(document.id)
+
+
+def _bury_tombstones(services: Services) -> int:
+    with services.transaction() as session:
+        graves = lifecycle.tombstones(session, now=services.clock(), limit=BATCH)
+    for document in graves:
+        _remove(services, document)
+        with services.transaction() as session:
+            lifecycle.bury(session, document.id, now=services.clock())
+    return len(graves)
+
+
+def _destroy_unused_keys(services: Services) -> int:
+    """Keys whose row was never written: made just before a crash.
+
+    Only keys of the last days are looked at; whatever is older was looked at then.
+    """
+    now = services.clock()
+    window = (now - INTAKE_LIMIT - TOMBSTONE_AGE - timedelta(days=2), now - INTAKE_LIMIT)
+    count, after = 0, None
+    while batch := services.keys.made_between(*window, after=after, limit=BATCH):
+        with services.transaction() as session:
+            known = lifecycle.known_ids(session, batch)
+        for document_id in set(batch) - known:
+            services.keys.destroy(document_id)
+            count += 1
+        after = batch[-1]
+    return count
+
+
+def _rescan_held(services: Services) -> tuple[int, int]:
+    """Ask the scanner again about everything it has not judged yet."""
+    released = blocked = 0
+    after: UUID | None = None
+    while True:
+        with services.transaction() as session:
+            batch = lifecycle.held(session, after=after, limit=BATCH)
+        for document in batch:
+            verdict = _verdict(services, document)
+            if verdict is Verdict.UNSCANNABLE:
+                continue
+            if _judge(services, document, verdict):
+                released += verdict is Verdict.CLEAN
+                blocked += verdict is Verdict.INFECTED
+        if len(batch) < BATCH:
+            return released, blocked
+        after = batch[-1].id
+
+
+def _verdict(services: Services, document: Document) -> Verdict:
+    try:
+        return services.scanner.scan(open_stored(services, document))
+    except DocumentDamaged:
+        _log.error("sweeper.document_damaged", document=str(document.id))
+        return Verdict.UNSCANNABLE
+
+
+def _judge(services: Services, document: Document, verdict: Verdict) -> bool:
+    """Act on the verdict; ``False`` when the sender withdrew the document meanwhile."""
+    actor = lifecycle.system_of(document, DUTY)
+    now = services.clock()
+    try:
+        with services.transaction() as session:
+            if verdict is Verdict.CLEAN:
+                lifecycle.release_held(session, actor, document.id, now=now)
+            else:
+                lifecycle.block_held(session, actor, document.id, reason="infected", now=now)
+    except Conflict:
+        return False
+    return True
