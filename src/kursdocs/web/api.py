@@ -1,0 +1,248 @@
+"""The JSON API: bearer token, the same core calls as the pages, answers from ``models``."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic import Field as Query
+from starlette.responses import Response
+
+from kursdocs.catalogue import Field, Kind
+from kursdocs.core import agencies
+from kursdocs.core.access import Permission
+from kursdocs.core.audit import Happening
+from kursdocs.core.documents import lifecycle, reading
+from kursdocs.core.documents.reading import DocumentView, InboxRow
+from kursdocs.core.errors import Invalid, NotFound
+from kursdocs.operations import handout
+from kursdocs.web import models, uploads
+from kursdocs.web.documents import InboxList, SentQuery, pdf_response
+from kursdocs.web.endpoint import Call
+from kursdocs.web.uploads import Typed
+
+
+class InboxPage(InboxList):
+    """Which deliveries, how many, and where the list goes on."""
+
+    limit: int = Query(default=50, ge=1, le=100)
+
+
+class SentPage(SentQuery):
+    """How many sent documents, and where the list goes on."""
+
+    limit: int = Query(default=50, ge=1, le=100)
+
+
+def _json(model: BaseModel, status: int = 200) -> Response:
+    return Response(model.model_dump_json(), status, media_type="application/json")
+
+
+# ── Documents ────────────────────────────────────────────────────────────────────────────────
+
+
+async def create(call: Call) -> Response:
+    """Receive, store and deliver a document; answered only when it is safe."""
+    document = await uploads.receive(call, Typed())
+    return _json(_document(document), 201)
+
+
+def _document(document: DocumentView) -> models.DocumentOut:
+    return models.DocumentOut.model_validate(
+        {name: getattr(document, name) for name in models.DocumentOut.model_fields}
+        | {"deliveries": [_delivery(d) for d in document.deliveries]}
+    )
+
+
+def _delivery(delivery: reading.DeliveryView) -> models.DeliveryOut:
+    return models.DeliveryOut.model_validate(
+        {name: getattr(delivery, name) for name in models.DeliveryOut.model_fields}
+    )
+
+
+def inbox(call: Call) -> Response:
+    """The deliveries of the acting agency, newest first."""
+    query: InboxPage = call.query()
+    rows = reading.inbox(
+        call.session, call.actor, query.state, after=query.after, limit=query.limit + 1
+    )
+    shown = rows[: query.limit]
+    call.record(Happening.INBOX_LISTED, state=query.state.value, count=len(shown))
+    return _json(
+        models.InboxOut(
+            items=[_inbox_item(row) for row in shown],
+            next=shown[-1].id if len(rows) > query.limit else None,
+        )
+    )
+
+
+def _inbox_item(row: InboxRow) -> models.InboxItemOut:
+    document = {name: getattr(row, name) for name in models.InboxDocumentOut.model_fields}
+    item = {
+        name: getattr(row, name) for name in models.InboxItemOut.model_fields if name != "document"
+    }
+    return models.InboxItemOut.model_validate(
+        item | {"document": document | {"id": row.document_id}}
+    )
+
+
+def sent(call: Call) -> Response:
+    """What the acting agency sent, newest first."""
+    query: SentPage = call.query()
+    rows = reading.sent(call.session, call.actor, after=query.after, limit=query.limit + 1)
+    shown = rows[: query.limit]
+    call.record(Happening.SENT_LISTED, count=len(shown))
+    items = [
+        models.SentItemOut.model_validate(
+            {name: getattr(row, name) for name in models.SentItemOut.model_fields}
+            | {"deliveries": [_delivery(d) for d in row.deliveries]}
+        )
+        for row in shown
+    ]
+    return _json(models.SentOut(items=items, next=shown[-1].id if len(rows) > len(shown) else None))
+
+
+def show(call: Call) -> Response:
+    """One document."""
+    document = reading.view(call.session, call.actor, call.id_in_path("document_id"))
+    call.record(Happening.DOCUMENT_VIEWED, document_id=document.id)
+    return _json(_document(document))
+
+
+def content(call: Call) -> Response:
+    """The stored PDF, byte for byte."""
+    return pdf_response(handout.download(call.services, call.actor, call.id_in_path("document_id")))
+
+
+def events(call: Call) -> Response:
+    """The timeline of a document."""
+    document = reading.view(call.session, call.actor, call.id_in_path("document_id"))
+    items = [
+        models.EventOut(
+            event=event.code,
+            at=event.at,
+            agency=event.agency_name,
+            recipient=delivery.recipient,
+            reason=event.reason,
+        )
+        for delivery in document.deliveries
+        for event in reading.timeline(document, delivery)
+    ]
+    call.record(Happening.DOCUMENT_EVENTS_LISTED, document_id=document.id, count=len(items))
+    return _json(models.EventsOut(items=sorted(items, key=lambda item: item.at)))
+
+
+def withdraw(call: Call) -> Response:
+    """Take a document back, with a reason of the list."""
+    document_id = call.id_in_path("document_id")
+    if not reading.view(call.session, call.actor, document_id).is_own:
+        raise NotFound
+    reason = call.form["reason"]
+    if call.services.catalogue.withdrawal_reason(reason) is None:
+        raise Invalid("reason_unknown", field="reason")
+    lifecycle.withdraw(call.session, call.actor, document_id, reason=reason, now=call.now)
+    return _json(_document(reading.view(call.session, call.actor, document_id)))
+
+
+# ── Deliveries ───────────────────────────────────────────────────────────────────────────────
+
+
+def take_over(call: Call) -> Response:
+    """Make a delivery the agency's own; a second time is a conflict that says when and who."""
+    document_id = lifecycle.take_over(
+        call.session, call.actor, call.id_in_path("delivery_id"), now=call.now
+    )
+    return _own_delivery(call, document_id)
+
+
+def return_(call: Call) -> Response:
+    """Give a delivery back, with a reason of the list."""
+    reason = call.form["reason"]
+    delivery_id = call.id_in_path("delivery_id")
+    if call.services.catalogue.return_reason(reason) is None:
+        raise Invalid("reason_unknown", field="reason")
+    document_id = lifecycle.return_(
+        call.session, call.actor, delivery_id, reason=reason, now=call.now
+    )
+    return _own_delivery(call, document_id)
+
+
+def _own_delivery(call: Call, document_id: Any) -> Response:
+    return _json(_delivery(reading.view(call.session, call.actor, document_id).deliveries[0]))
+
+
+# ── Rules and people ─────────────────────────────────────────────────────────────────────────
+
+
+def me(call: Call) -> Response:
+    """Whom the token stands for, and what they may do."""
+    actor = call.actor
+    agency = models.AgencyOut.model_validate(actor.agency) if actor.agency else None
+    return _json(
+        models.MeOut(
+            display_name=actor.display_name,
+            role=actor.role,
+            agency=agency,
+            permissions=[p.value for p in Permission if actor.may(p)],
+        )
+    )
+
+
+def agency_list(call: Call) -> Response:
+    """The agencies that can be written to."""
+    found = agencies.recipients(call.session, call.actor)
+    return _json(
+        models.AgenciesOut(items=[models.AgencyOut.model_validate(agency) for agency in found])
+    )
+
+
+def catalogue(call: Call) -> Response:
+    """The rules as data."""
+    rules = call.services.catalogue
+    return _json(
+        models.CatalogueOut.model_validate(
+            {
+                "version": rules.version,
+                "kinds": [_kind(kind) for kind in rules.kinds],
+                "excluded": rules.excluded,
+                "return_reasons": rules.return_reasons,
+                "withdrawal_reasons": rules.withdrawal_reasons,
+            }
+        )
+    )
+
+
+def _kind(kind: Kind) -> dict[str, Any]:
+    return {
+        "code": kind.code,
+        "name": kind.name,
+        "hint": kind.hint,
+        "fields": [
+            {
+                "name": asked.field.name,
+                "label": asked.field.label,
+                "required": asked.required,
+                "format": _format(asked.field),
+            }
+            for asked in kind.fields
+        ],
+        "routes": kind.routes,
+        "retention": kind.retention.code,
+        "four_eyes": kind.four_eyes,
+        "due_working_days": kind.due_working_days,
+    }
+
+
+def _format(field: Field) -> Mapping[str, Any]:
+    """A format by its type and bounds; options by their codes."""
+    values = {
+        name: value
+        for name in field.format.__dataclass_fields__
+        if (value := getattr(field.format, name, None)) is not None and name != "type"
+    }
+    if "options" in values:
+        values["options"] = [option.code for option in values["options"]]
+    return {"type": field.format.type, **{k: _plain(v) for k, v in values.items()}}
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, int | list) else str(value)

@@ -1,0 +1,149 @@
+"""The log: the agency's own for its head, the municipality's for the auditor."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from types import SimpleNamespace
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from kursdocs.catalogue import DateFormat
+from kursdocs.catalogue.fields import fits, read_value
+from kursdocs.core import accounts, agencies, audit
+from kursdocs.core.access import ActorKind, Permission
+from kursdocs.core.audit import AuditEvent, Happening
+from kursdocs.core.errors import Forbidden, Invalid, InvalidForm
+from kursdocs.operations.calendar import LOCAL
+from kursdocs.web import errors
+from kursdocs.web.endpoint import Call
+from kursdocs.web.pages import N_
+
+PAGE_SIZE = 100
+_DAYS = DateFormat(earliest=date(2020, 1, 1), latest=date(2099, 12, 31))
+
+SENTENCES = {
+    Happening.SIGN_IN_SUCCEEDED: N_("hat sich angemeldet"),
+    Happening.SIGN_IN_REFUSED: N_("wurde bei der Anmeldung abgewiesen"),
+    Happening.SIGN_IN_ENDED: N_("hat sich abgemeldet"),
+    Happening.AGENCY_SWITCHED: N_("handelt nun für diese Stelle"),
+    Happening.REQUEST_REFUSED: N_("wurde abgewiesen (%(code)s)"),
+    Happening.INBOX_LISTED: N_("hat den Eingang angesehen (%(count)s Einträge)"),
+    Happening.SENT_LISTED: N_("hat „Gesendet“ angesehen (%(count)s Einträge)"),
+    Happening.NUMBERS_LISTED: N_("hat die Zahlen der Stellen angesehen"),
+    Happening.LOG_LISTED: N_("hat das Protokoll angesehen (%(count)s Einträge)"),
+    Happening.DOCUMENT_SENT: N_("hat ein Papier gesendet (%(kind)s, %(recipients)s Empfänger)"),
+    Happening.DOCUMENT_HELD: N_(
+        "hat ein Papier gesendet, das noch geprüft wird (%(kind)s, %(recipients)s Empfänger)"
+    ),
+    Happening.DOCUMENT_RELEASED: N_("hat ein geprüftes Papier zugestellt"),
+    Happening.DOCUMENT_BLOCKED: N_("hat ein Papier gesperrt (%(reason)s)"),
+    Happening.DOCUMENT_ABANDONED: N_("hat eine abgebrochene Sendung verworfen (%(reason)s)"),
+    Happening.DOCUMENT_WITHDRAWN: N_("hat ein Papier zurückgezogen (%(reason)s)"),
+    Happening.DOCUMENT_VIEWED: N_("hat ein Papier geöffnet"),
+    Happening.DOCUMENT_EVENTS_LISTED: N_("hat den Verlauf eines Papiers angesehen"),
+    Happening.DOCUMENT_PREVIEWED: N_("hat Seite %(page)s eines Papiers angesehen"),
+    Happening.DOCUMENT_DOWNLOADED: N_("hat ein Papier heruntergeladen"),
+    Happening.RECEIPT_VIEWED: N_("hat eine Quittung angesehen"),
+    Happening.DELIVERY_TAKEN_OVER: N_("hat ein Papier übernommen"),
+    Happening.DELIVERY_RETURNED: N_("hat ein Papier zurückgegeben (%(reason)s)"),
+    Happening.MUNICIPALITY_CREATED: N_("hat die Kommune eingerichtet"),
+    Happening.AGENCY_OPENED: N_("hat eine Stelle eingerichtet (%(slug)s)"),
+    Happening.MEMBERSHIP_GRANTED: N_("hat eine Rolle vergeben (%(role)s)"),
+    Happening.MEMBERSHIP_ENDED: N_("hat eine Rolle beendet (%(role)s)"),
+    Happening.SERVICE_ACCOUNT_CREATED: N_("hat einen Dienst zugelassen"),
+}
+
+
+class LogQuery(BaseModel):
+    """Which days of the log, and where the list goes on."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    day_from: str = Field(default="", max_length=20, alias="from")
+    day_to: str = Field(default="", max_length=20, alias="to")
+    before: int | None = Field(default=None, ge=1)
+
+
+def index(call: Call) -> Response:
+    """The log of the acting agency, or of the municipality."""
+    in_agency = call.actor.agency is not None
+    needed = Permission.AGENCY_LOG_READ if in_agency else Permission.MUNICIPALITY_LOG_READ
+    if not call.actor.may(needed):
+        raise Forbidden("not_permitted")
+    query: LogQuery = call.query()
+    mistakes = [
+        Invalid("field_date_impossible", field=name)
+        for name, typed in (("from", query.day_from), ("to", query.day_to))
+        if typed.strip() and not fits(_DAYS, typed)
+    ]
+    told = errors.tell(call.kit.pages, call.language, InvalidForm(mistakes)) if mistakes else None
+    events = [] if mistakes else _events(call, query)
+    shown = events[:PAGE_SIZE]
+    call.record(Happening.LOG_LISTED, count=len(shown))
+    return call.render(
+        "audit/index.html",
+        status=told.status if told else 200,
+        scope=call.actor.agency.name if call.actor.agency else call.page().municipality,
+        entries=_entries(call, shown),
+        day_from=query.day_from,
+        day_to=query.day_to,
+        errors=told.fields if told else {},
+        next_href=_next_href(query, shown) if len(events) > PAGE_SIZE else "",
+    )
+
+
+def _events(call: Call, query: LogQuery) -> list[AuditEvent]:
+    until = _midnight(query.day_to)
+    return audit.page(
+        call.session,
+        call.actor,
+        since=_midnight(query.day_from),
+        until=until + timedelta(days=1) if until else None,
+        before=query.before,
+        limit=PAGE_SIZE + 1,
+    )
+
+
+def _midnight(typed: str) -> datetime | None:
+    """The local midnight with which the typed day begins."""
+    if not typed.strip():
+        return None
+    return datetime.fromisoformat(read_value(_DAYS, typed)).replace(tzinfo=LOCAL)
+
+
+def _next_href(query: LogQuery, shown: Sequence[AuditEvent]) -> str:
+    return f"/log?from={query.day_from}&to={query.day_to}&before={shown[-1].seq}"
+
+
+def _entries(call: Call, events: Sequence[AuditEvent]) -> list[SimpleNamespace]:
+    people = accounts.names_of(call.session, [event.user_id for event in events])
+    services = accounts.services_of(call.session, [event.service_account_id for event in events])
+    names = agencies.names_of(call.session, {e.agency_id for e in events if e.agency_id})
+    in_agency = call.actor.agency is not None
+    return [
+        SimpleNamespace(
+            at=event.at,
+            actor_name=_actor_name(event, people | services),
+            agency_name=names.get(event.agency_id, "") if event.agency_id else "",
+            sentence=call.kit.pages.text(
+                call.language, SENTENCES[event.happening], **_worded(call, event)
+            ),
+            document_id=event.document_id,
+            href=f"/documents/{event.document_id}" if in_agency and event.document_id else "",
+        )
+        for event in events
+    ]
+
+
+def _actor_name(event: AuditEvent, names: Mapping[UUID, str]) -> str:
+    if event.actor_kind is ActorKind.SYSTEM:
+        return "kursdocs"
+    who = event.user_id or event.service_account_id
+    return names.get(who, "–") if who else "–"
+
+
+def _worded(call: Call, event: AuditEvent) -> dict[str, object]:
+    """The details, with the kind by its name."""
+    kind = call.services.catalogue.kind(str(event.detail.get("kind", "")))
+    return {**event.detail, **({"kind": kind.name.get(call.language)} if kind else {})}

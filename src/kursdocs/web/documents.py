@@ -1,0 +1,372 @@
+"""Pages for sending, looking at, handing out and settling documents."""
+
+from dataclasses import dataclass
+from datetime import date
+from secrets import token_urlsafe
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+import anyio.to_thread
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from kursdocs.catalogue import ChoiceFormat, DateFormat, Kind, Route
+from kursdocs.core import accounts, agencies
+from kursdocs.core.access import Permission
+from kursdocs.core.agencies import Agency
+from kursdocs.core.audit import Happening
+from kursdocs.core.documents import lifecycle, reading
+from kursdocs.core.documents.reading import DeliveryView, DocumentView, InboxState, TimelineEvent
+from kursdocs.core.documents.tables import DeliveryState, DocumentState
+from kursdocs.core.errors import Invalid, KursdocsError, NotFound
+from kursdocs.operations import handout, intake
+from kursdocs.web import errors, uploads
+from kursdocs.web.endpoint import Call, redirect
+from kursdocs.web.pages import N_, show_date
+from kursdocs.web.security import FILE_POLICY
+from kursdocs.web.uploads import PHOTOGRAPHS_MAX, Typed
+
+PAGE_SIZE = 50
+COUNT_MAX = 100
+_READABLE = (DocumentState.LIVE, DocumentState.HELD, DocumentState.WITHDRAWN)
+
+DONE = {
+    "taken_over": N_("Übernommen. Für Ihre Stelle ist das Papier damit erledigt."),
+    "returned": N_("Zurückgegeben. Die absendende Stelle sieht den Grund."),
+    "withdrawn": N_("Zurückgezogen. Die Empfänger können das Papier nicht mehr öffnen."),
+}
+
+
+class _Query(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class InboxList(_Query):
+    """Which tab of the inbox, and where the list goes on."""
+
+    state: InboxState = Field(default=InboxState.NEW, description="Which deliveries to list.")
+    after: UUID | None = Field(
+        default=None, description="The `next` of the page before; empty for the first page."
+    )
+
+
+class InboxQuery(InboxList):
+    """The same for the page, with what was just done, for the message at the top."""
+
+    done: str = Field(default="", max_length=20)
+
+
+class SentQuery(_Query):
+    """Where the list of sent documents goes on."""
+
+    after: UUID | None = Field(
+        default=None, description="The `next` of the page before; empty for the first page."
+    )
+
+
+class KindQuery(_Query):
+    """Which kind of paper to send."""
+
+    kind: str = Field(default="", max_length=60)
+
+
+class ShowQuery(_Query):
+    """What was just done, for the message at the top."""
+
+    done: str = Field(default="", max_length=20)
+
+
+class PageImageQuery(_Query):
+    """How wide the image is to be, in pixels."""
+
+    width: int = Field(default=900, ge=200, le=2000)
+
+
+# ── Lists ────────────────────────────────────────────────────────────────────────────────────
+
+
+def inbox(call: Call) -> Response:
+    """What came in for the acting agency."""
+    query = call.query()
+    rows = reading.inbox(
+        call.session, call.actor, query.state, after=query.after, limit=PAGE_SIZE + 1
+    )
+    shown = rows[:PAGE_SIZE]
+    call.record(Happening.INBOX_LISTED, state=query.state.value, count=len(shown))
+    next_href = f"/inbox?state={query.state}&after={shown[-1].id}" if len(rows) > PAGE_SIZE else ""
+    return call.render(
+        "inbox/index.html",
+        flash=DONE.get(query.done, ""),
+        state=query.state.value,
+        counts={k.value: v for k, v in reading.inbox_counts(call.session, call.actor).items()},
+        count_max=COUNT_MAX,
+        deliveries=shown,
+        next_href=next_href,
+    )
+
+
+def sent(call: Call) -> Response:
+    """What the acting agency sent."""
+    rows = reading.sent(call.session, call.actor, after=call.query().after, limit=PAGE_SIZE + 1)
+    shown = rows[:PAGE_SIZE]
+    call.record(Happening.SENT_LISTED, count=len(shown))
+    next_href = f"/sent?after={shown[-1].id}" if len(rows) > PAGE_SIZE else ""
+    return call.render("documents/sent.html", documents=shown, next_href=next_href)
+
+
+# ── Sending ──────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A possible recipient of a kind, and the route there."""
+
+    agency: Agency
+    route: Route
+
+
+def new(call: Call) -> Response:
+    """The list of kinds, or the form of one."""
+    catalogue = call.services.catalogue
+    code = call.query().kind
+    if not code:
+        kinds = catalogue.sendable_by(call.actor.acting.kind)
+        return call.render("documents/choose_kind.html", kinds=kinds, excluded=catalogue.excluded)
+    kind = catalogue.kind(code)
+    if kind is None or kind not in catalogue.sendable_by(call.actor.acting.kind):
+        raise NotFound
+    return _form(call, kind, Typed(), told=None)
+
+
+def _form(call: Call, kind: Kind, typed: Typed, told: errors.Told | None) -> Response:
+    return call.render(
+        "documents/new.html",
+        status=told.status if told else 200,
+        kind=kind,
+        offers=_offers(call, kind),
+        typed=typed.form,
+        errors=_by_field(told),
+        idempotency_key=typed.key or token_urlsafe(16),
+        upload_bytes_max=intake.FILE_BYTES_MAX,
+        photographs_max=PHOTOGRAPHS_MAX,
+    )
+
+
+def _by_field(told: errors.Told | None) -> dict[str, str]:
+    if told is None:
+        return {}
+    return dict(told.fields) or {"": told.sentence}
+
+
+def _offers(call: Call, kind: Kind) -> list[Offer]:
+    sender = call.actor.acting.kind
+    kinds = kind.recipient_kinds(sender)
+    found = agencies.recipients(call.session, call.actor, kinds=kinds)
+    routes = ((agency, kind.route(sender, agency.kind)) for agency in found)
+    return [Offer(agency, route) for agency, route in routes if route is not None]
+
+
+async def create(call: Call) -> Response:
+    """Receive a document from the form; on mistakes the form comes back with what was typed."""
+    typed = Typed()
+    try:
+        stored = await uploads.receive(call, typed)
+    except KursdocsError as error:
+        return await anyio.to_thread.run_sync(_form_again, call, typed, error)
+    return redirect(f"/documents/{stored.id}/receipt")
+
+
+def _form_again(call: Call, typed: Typed, error: KursdocsError) -> Response:
+    """The form with its mistakes; raises the error again where no form can be shown."""
+    kind = call.services.catalogue.kind(typed.form.kind or typed.received.one("kind"))
+    if kind is None or kind not in call.services.catalogue.sendable_by(call.actor.acting.kind):
+        raise error
+    if not typed.form.kind:
+        typed.form = uploads.read_form(typed.received)
+        typed.key = typed.received.one("idempotency_key")
+    told = errors.tell(call.kit.pages, call.language, error)
+    with call.services.transaction() as session:
+        return _form(call.inside(session), kind, typed, told)
+
+
+def receipt(call: Call) -> Response:
+    """Proof of storing, for the sender."""
+    document = reading.view(call.session, call.actor, call.id_in_path("document_id"))
+    if not document.is_own:
+        raise NotFound
+    call.record(Happening.RECEIPT_VIEWED, document_id=document.id)
+    return call.render("documents/receipt.html", document=document, deliveries=document.deliveries)
+
+
+# ── One document ─────────────────────────────────────────────────────────────────────────────
+
+
+def show(call: Call) -> Response:
+    """One document, for its sender or one of its recipients."""
+    document = reading.view(call.session, call.actor, call.id_in_path("document_id"))
+    call.record(Happening.DOCUMENT_VIEWED, document_id=document.id)
+    return _show(call, document, flash=DONE.get(call.query().done, ""))
+
+
+def _show(
+    call: Call, document: DocumentView, *, told: errors.Told | None = None, flash: str = ""
+) -> Response:
+    own = document.own_delivery
+    is_open = own is not None and own.state is DeliveryState.NEW
+    names = _colleagues(call, document)
+    shown = [_delivery(call, document, delivery, names) for delivery in document.deliveries]
+    return call.render(
+        "documents/show.html",
+        status=told.status if told else 200,
+        flash=flash,
+        document=_document(call, document, names),
+        sender_name=document.sender_name,
+        deliveries=shown,
+        own=shown[0] if own is not None else None,
+        can_read=document.state in _READABLE,
+        can_settle=is_open and call.actor.may(Permission.DELIVERY_SETTLE),
+        can_withdraw=document.is_own
+        and document.state in (DocumentState.LIVE, DocumentState.HELD)
+        and call.actor.may(Permission.DOCUMENT_WITHDRAW),
+        return_reasons=call.services.catalogue.return_reasons,
+        withdrawal_reasons=call.services.catalogue.withdrawal_reasons,
+        errors=_by_field(told),
+    )
+
+
+def _colleagues(call: Call, document: DocumentView) -> dict[UUID, str]:
+    """Names of the acting agency's own people and programs; those of others stay with them."""
+    if document.is_own:
+        return accounts.names_of(call.session, [document.sent_by_user_id])
+    people = accounts.names_of(call.session, [d.taken_over_by_user_id for d in document.deliveries])
+    programs = accounts.services_of(
+        call.session, [d.taken_over_by_service_account_id for d in document.deliveries]
+    )
+    return people | programs
+
+
+def _document(call: Call, document: DocumentView, names: dict[UUID, str]) -> SimpleNamespace:
+    kind = call.services.catalogue.kind(document.kind)
+    labels = {f.field.name: f.field.label.get(call.language) for f in kind.fields} if kind else {}
+    released = None
+    if document.release_given_on is not None:
+        noted_by = names.get(document.sent_by_user_id, "") if document.sent_by_user_id else ""
+        released = SimpleNamespace(
+            given_on=document.release_given_on, form=document.release_form, noted_by=noted_by
+        )
+    values = {name: getattr(document, name) for name in document.__dataclass_fields__}
+    values["fields"] = [
+        (labels.get(name, name), _field_text(call, kind, name, value))
+        for name, value in document.fields.items()
+    ]
+    return SimpleNamespace(**values, released=released)
+
+
+def _field_text(call: Call, kind: Kind | None, name: str, value: str) -> str:
+    """A stored value as people write it: days by their calendar, choices by their wording."""
+    asked = next((f.field for f in kind.fields if f.field.name == name), None) if kind else None
+    if asked is not None and isinstance(asked.format, DateFormat):
+        return show_date(date.fromisoformat(value), call.language)
+    if asked is not None and isinstance(asked.format, ChoiceFormat):
+        wording = {option.code: option.text.get(call.language) for option in asked.format.options}
+        return wording.get(value, value)
+    return value
+
+
+def _delivery(
+    call: Call, document: DocumentView, delivery: DeliveryView, names: dict[UUID, str]
+) -> SimpleNamespace:
+    by = delivery.taken_over_by_user_id or delivery.taken_over_by_service_account_id
+    values = {name: getattr(delivery, name) for name in delivery.__dataclass_fields__}
+    return SimpleNamespace(
+        **values,
+        taken_over_by=names.get(by, "") if by else "",
+        events=[_event(call, event) for event in reading.timeline(document, delivery)],
+    )
+
+
+_EVENTS = {
+    "sent": N_("Gesendet"),
+    "delivered": N_("Zugestellt"),
+    "opened": N_("Geöffnet"),
+    "taken_over": N_("Übernommen"),
+    "returned": N_("Zurückgegeben"),
+    "withdrawn": N_("Zurückgezogen"),
+}
+
+
+def _event(call: Call, event: TimelineEvent) -> Any:
+    return SimpleNamespace(
+        at=event.at,
+        actor_name=event.agency_name,
+        sentence=call.kit.pages.text(call.language, _EVENTS[event.code]),
+    )
+
+
+def content(call: Call) -> Response:
+    """The stored PDF as an attachment; never shown inside our own pages."""
+    document = handout.download(call.services, call.actor, call.id_in_path("document_id"))
+    return pdf_response(document)
+
+
+def pdf_response(document: handout.Handout) -> Response:
+    """The bytes, named without the person: kind and the end of the id."""
+    name = f"{document.kind}-{str(document.document_id)[-12:]}.pdf"
+    return Response(
+        document.pdf,
+        media_type="application/pdf",
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Content-Security-Policy": FILE_POLICY,
+        },
+    )
+
+
+def page_image(call: Call) -> Response:
+    """One page as PNG."""
+    try:
+        number = int(call.request.path_params["number"])
+    except ValueError:
+        raise NotFound from None
+    png = handout.page_image(
+        call.services,
+        call.actor,
+        call.id_in_path("document_id"),
+        page=number,
+        width=call.query().width,
+    )
+    return Response(png, media_type="image/png", headers={"Content-Security-Policy": FILE_POLICY})
+
+
+# ── Settling ─────────────────────────────────────────────────────────────────────────────────
+
+
+def withdraw(call: Call) -> Response:
+    """Take a document back."""
+    document_id = call.id_in_path("document_id")
+    document = reading.view(call.session, call.actor, document_id)
+    if not document.is_own:
+        raise NotFound
+    reason = call.form.get("reason", "")
+    if call.services.catalogue.withdrawal_reason(reason) is None:
+        raise Invalid("reason_unknown", field="reason")
+    lifecycle.withdraw(call.session, call.actor, document_id, reason=reason, now=call.now)
+    return redirect(f"/documents/{document_id}?done=withdrawn")
+
+
+def take_over(call: Call) -> Response:
+    """Make a delivery the agency's own."""
+    delivery_id = call.id_in_path("delivery_id")
+    lifecycle.take_over(call.session, call.actor, delivery_id, now=call.now)
+    return redirect("/inbox?done=taken_over")
+
+
+def return_(call: Call) -> Response:
+    """Give a delivery back to its sender."""
+    delivery_id = call.id_in_path("delivery_id")
+    reason = call.form.get("reason", "")
+    if call.services.catalogue.return_reason(reason) is None:
+        raise Invalid("reason_unknown", field="reason")
+    lifecycle.return_(call.session, call.actor, delivery_id, reason=reason, now=call.now)
+    return redirect("/inbox?done=returned")

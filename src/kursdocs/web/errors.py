@@ -1,0 +1,320 @@
+"""How errors look: the one place that turns a domain error into a status and a sentence.
+
+Every code has one German sentence that says what happened and, where there is something to do,
+what to do; translations are in ``frontend/locale``. The API answers with problem+json (RFC 9457).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from kursdocs.core.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    InvalidForm,
+    KursdocsError,
+    NotFound,
+    TooLarge,
+    Unavailable,
+)
+from kursdocs.web.pages import N_, Pages
+
+
+class BadRequest(KursdocsError):
+    """The request itself is malformed; a person at our own pages never sends one."""
+
+
+class SignInRequired(KursdocsError):
+    """Nobody is signed in, or the token does not count."""
+
+    def __init__(self, code: str = "sign_in_required") -> None:
+        super().__init__(code)
+
+
+class Busy(Unavailable):
+    """All places for this kind of work are taken; worth another try soon."""
+
+
+class TooSlow(KursdocsError):
+    """The body did not arrive in time."""
+
+    def __init__(self) -> None:
+        super().__init__("body_too_slow")
+
+
+class MethodUnknown(KursdocsError):
+    """The address exists, but not for this method."""
+
+    def __init__(self) -> None:
+        super().__init__("method_not_allowed")
+
+
+class UnsupportedBody(KursdocsError):
+    """The body is of a type that this address does not take."""
+
+    def __init__(self) -> None:
+        super().__init__("body_type_unsupported")
+
+
+class InternalError(KursdocsError):
+    """What nobody foresaw; ``reference`` finds it in the log."""
+
+    def __init__(self, reference: str) -> None:
+        super().__init__("internal")
+        self.reference = reference
+
+
+_STATUS: tuple[tuple[type[KursdocsError], int], ...] = (
+    (NotFound, 404),
+    (Forbidden, 403),
+    (Conflict, 409),
+    (TooLarge, 413),
+    (Invalid, 422),
+    (InvalidForm, 422),
+    (BadRequest, 400),
+    (SignInRequired, 401),
+    (TooSlow, 408),
+    (MethodUnknown, 405),
+    (UnsupportedBody, 415),
+    (Unavailable, 503),
+)
+
+RETRY_AFTER_SECONDS = 5
+
+
+def status_of(error: KursdocsError) -> int:
+    """The HTTP status of a domain error."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+
+
+# ── Sentences ────────────────────────────────────────────────────────────────────────────────
+
+HEADINGS: Mapping[int, str] = MappingProxyType(
+    {
+        400: N_("Die Anfrage ist unvollständig"),
+        401: N_("Bitte melden Sie sich an"),
+        403: N_("Das ist Ihnen hier nicht möglich"),
+        404: N_("Nicht gefunden"),
+        405: N_("So lässt sich diese Adresse nicht aufrufen"),
+        408: N_("Die Übertragung war zu langsam"),
+        409: N_("Das geht jetzt nicht mehr"),
+        413: N_("Die Datei ist zu groß"),
+        415: N_("Diese Art von Anfrage geht hier nicht"),
+        422: N_("Bitte prüfen Sie Ihre Angaben"),
+        500: N_("Da ist bei uns etwas schiefgegangen"),
+        503: N_("Zurzeit nicht erreichbar"),
+    }
+)
+
+SENTENCES: Mapping[str, str] = MappingProxyType(
+    {
+        # Reach and role
+        "not_found": N_(
+            "Unter dieser Adresse gibt es nichts, das für Ihre Stelle bestimmt ist. Vielleicht"
+            " wurde es zurückgezogen, oder die Adresse ist nicht vollständig."
+        ),
+        "sign_in_required": N_("Sie sind nicht angemeldet, oder Ihre Anmeldung ist abgelaufen."),
+        "token_invalid": N_(
+            "Das Zugriffstoken fehlt, ist abgelaufen oder gilt nicht für kursdocs."
+        ),
+        "no_role": N_("Sie haben hier keine Rolle, oder Ihre Zugehörigkeit ist beendet."),
+        "no_agency": N_("Dafür müssen Sie für eine Stelle handeln."),
+        "not_permitted": N_("Ihre Rolle erlaubt das nicht."),
+        "account_deactivated": N_("Ihr Zugang ist gesperrt. Wenden Sie sich an Ihre Leitung."),
+        "service_unknown": N_("Dieser Dienst ist hier keiner Stelle zugeordnet."),
+        "agency_not_yours": N_("Für die genannte Stelle dürfen Sie nicht handeln."),
+        "agency_ambiguous": N_(
+            "Sie gehören zu mehreren Stellen. Nennen Sie eine in der Kopfzeile Kursdocs-Agency."
+        ),
+        "sign_in_refused": N_(
+            "Die Anmeldung ist nicht gelungen. Bitte beginnen Sie noch einmal von vorn."
+        ),
+        "sign_in_unavailable": N_(
+            "Der Anmeldedienst antwortet nicht. Bitte versuchen Sie es in einigen Minuten noch"
+            " einmal."
+        ),
+        # The request itself
+        "method_not_allowed": N_("Diese Adresse gibt es nur für andere Arten von Aufrufen."),
+        "body_type_unsupported": N_("Der Inhalt der Anfrage hat einen Typ, der hier nicht gilt."),
+        "body_malformed": N_("Die Anfrage war nicht lesbar. Bitte senden Sie sie noch einmal."),
+        "body_truncated": N_(
+            "Die Übertragung brach ab. Es wurde nichts gespeichert; bitte senden Sie noch einmal."
+        ),
+        "body_too_slow": N_(
+            "Die Datei kam nicht rechtzeitig vollständig an. Es wurde nichts gespeichert; bitte"
+            " versuchen Sie es noch einmal."
+        ),
+        "body_too_large": N_("Es wurde mehr gesendet als angenommen wird."),
+        "file_before_fields": N_("Die Felder müssen in der Anfrage vor der Datei stehen."),
+        "parameter_invalid": N_("Der Wert von „%(field)s“ ist nicht gültig."),
+        # Form
+        "form_invalid": N_("Einige Angaben fehlen oder stimmen nicht."),
+        "field_missing": N_("Bitte füllen Sie dieses Feld aus."),
+        "field_unknown": N_("Dieses Feld gibt es bei dieser Art von Papier nicht."),
+        "field_characters": N_(
+            "Dieses Feld enthält unsichtbare Steuerzeichen. Bitte geben Sie den Text neu ein."
+        ),
+        "field_too_long": N_("Der Text ist zu lang; höchstens %(max)s Zeichen."),
+        "field_format": N_("Diese Angabe hat nicht die erwartete Form."),
+        "field_date_impossible": N_("Diesen Tag gibt es nicht im Kalender."),
+        "field_date_out_of_range": N_("Der Tag muss zwischen %(min)s und %(max)s liegen."),
+        "field_number_out_of_range": N_("Die Zahl muss zwischen %(min)s und %(max)s liegen."),
+        "field_date_order": N_("Dieser Tag liegt vor dem Tag, auf den er folgen muss."),
+        "field_choice": N_("Bitte wählen Sie eine der Möglichkeiten aus."),
+        "kind_unknown": N_("Diese Art von Papier gibt es hier nicht."),
+        "kind_not_yours": N_("Ihre Stelle darf diese Art von Papier nicht senden."),
+        "kind_excluded": N_(
+            "Dieses Papier darf hier nicht gesendet werden. Den Grund nennt die Seite"
+            " „Papierarten“."
+        ),
+        "recipient_missing": N_("Bitte wählen Sie mindestens eine Stelle, die es erhalten soll."),
+        "recipients_too_many": N_("Das sind zu viele Stellen auf einmal."),
+        "recipient_unknown": N_("Die Stelle „%(recipient)s“ gibt es hier nicht."),
+        "recipient_not_allowed": N_(
+            "An „%(recipient)s“ darf diese Art von Papier von Ihrer Stelle nicht gehen."
+        ),
+        "obliging_body_missing": N_(
+            "„%(recipient)s“ darf es nur erhalten, wenn diese Stelle die Person verpflichtet hat."
+        ),
+        "prior_request_missing": N_(
+            "„%(recipient)s“ darf es nur auf eine vorherige Anforderung hin erhalten."
+        ),
+        "release_missing": N_(
+            "Die Person muss freigegeben haben, dass diese Stellen das Papier erhalten. Bitte"
+            " halten Sie fest, wann und wie."
+        ),
+        "reason_unknown": N_("Bitte wählen Sie einen der Gründe aus der Liste."),
+        # File
+        "file_missing": N_("Bitte wählen Sie eine Datei aus."),
+        "files_too_many": N_("Das sind zu viele Dateien; höchstens %(limit)s."),
+        "file_empty": N_("Die Datei ist leer. Bitte prüfen Sie, ob sie vollständig gescannt ist."),
+        "file_type": N_(
+            "Die Datei ist kein PDF, JPEG oder PNG, auch wenn sie so heißt. Bitte speichern Sie"
+            " sie als PDF."
+        ),
+        "file_encrypted": N_(
+            "Das PDF ist mit einem Kennwort geschützt. Bitte speichern Sie es ohne Kennwort."
+        ),
+        "file_damaged": N_(
+            "Das PDF ist beschädigt oder unvollständig. Bitte scannen oder speichern Sie es neu."
+        ),
+        "file_active": N_(
+            "Das PDF enthält aktive Inhalte (zum Beispiel Skripte oder eingebettete Dateien)."
+            " Bitte drucken Sie es als neues PDF."
+        ),
+        "file_infected": N_(
+            "In der Datei wurde Schadsoftware gefunden. Sie wurde nicht gespeichert. Bitte"
+            " verständigen Sie Ihre IT."
+        ),
+        "file_too_large": N_(
+            "Die Datei ist zu groß; angenommen werden höchstens %(limit_mib)s MiB. Bitte scannen"
+            " Sie mit geringerer Auflösung."
+        ),
+        "file_too_many_pages": N_("Das PDF hat zu viele Seiten; höchstens %(pages)s."),
+        "file_too_big_inside": N_(
+            "Die Datei enthält zu große Bilder oder Seiten. Bitte scannen Sie mit geringerer"
+            " Auflösung."
+        ),
+        "files_mixed": N_(
+            "Bitte senden Sie entweder ein PDF oder Fotos, nicht beides und nicht mehrere PDF auf"
+            " einmal."
+        ),
+        # States
+        "already_taken_over": N_("Das Papier hat schon jemand aus Ihrer Stelle übernommen."),
+        "already_returned": N_("Das Papier wurde schon zurückgegeben."),
+        "not_withdrawable": N_("Dieses Papier lässt sich nicht mehr zurückziehen."),
+        "key_reused": N_(
+            "Unter diesem Idempotency-Key wurde schon etwas anderes gesendet. Bitte verwenden Sie"
+            " für jede Sendung einen neuen."
+        ),
+        "key_too_long": N_("Der Idempotency-Key ist zu lang; höchstens %(limit)s Zeichen."),
+        "still_running": N_("Dieselbe Sendung wird gerade noch gespeichert. Bitte warten Sie."),
+        "intake_died": N_(
+            "Das Speichern hat zu lange gedauert und wurde abgebrochen. Es wurde nichts"
+            " gespeichert; bitte senden Sie noch einmal."
+        ),
+        # Parts that are down
+        "database_unavailable": N_(
+            "Die Datenbank antwortet nicht. Es wurde nichts verändert; bitte versuchen Sie es in"
+            " einigen Minuten noch einmal."
+        ),
+        "keys_unavailable": N_(
+            "Der Schlüsselspeicher antwortet nicht. Es wurde nichts gespeichert; bitte versuchen"
+            " Sie es in einigen Minuten noch einmal."
+        ),
+        "store_unavailable": N_(
+            "Der Dokumentenspeicher antwortet nicht. Es wurde nichts gespeichert; bitte versuchen"
+            " Sie es in einigen Minuten noch einmal."
+        ),
+        "document_damaged": N_(
+            "Dieses Dokument lässt sich nicht unversehrt lesen und wird deshalb nicht ausgegeben."
+            " Der Betrieb ist benachrichtigt."
+        ),
+        "papers_busy": N_(
+            "Gerade werden sehr viele Dateien geprüft. Bitte versuchen Sie es gleich noch einmal."
+        ),
+        "uploads_busy": N_(
+            "Gerade senden sehr viele zugleich. Bitte versuchen Sie es gleich noch einmal."
+        ),
+        "downloads_busy": N_(
+            "Gerade rufen sehr viele zugleich Dokumente ab. Bitte versuchen Sie es gleich noch"
+            " einmal."
+        ),
+        "internal": N_(
+            "Der Fehler ist festgehalten. Bitte versuchen Sie es noch einmal; hilft das nicht,"
+            " nennen Sie dem Betrieb die Nummer unten."
+        ),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """An error as people and programs are told of it."""
+
+    status: int
+    code: str
+    heading: str
+    sentence: str
+    fields: Mapping[str, str]
+    details: Mapping[str, str | int]
+
+
+def tell(pages: Pages, language: str, error: KursdocsError) -> Told:
+    """The status, heading and sentence of an error; per field when a form has several mistakes."""
+    status = status_of(error)
+    fields: dict[str, str] = {}
+    mistakes = error.mistakes if isinstance(error, InvalidForm) else []
+    if isinstance(error, Invalid):
+        mistakes = [error]
+    for mistake in mistakes:
+        fields.setdefault(mistake.field, sentence(pages, language, mistake))
+    return Told(
+        status=status,
+        code=error.code,
+        heading=pages.text(language, HEADINGS[status]),
+        sentence=sentence(pages, language, error),
+        fields=fields,
+        details=error.details,
+    )
+
+
+def sentence(pages: Pages, language: str, error: KursdocsError) -> str:
+    """The one sentence for an error's code."""
+    return pages.text(language, SENTENCES[error.code], **error.details)
+
+
+def problem(told: Told) -> dict[str, object]:
+    """The body of an ``application/problem+json`` answer."""
+    body: dict[str, object] = {
+        "type": "about:blank",
+        "title": told.heading,
+        "status": told.status,
+        "code": told.code,
+        "detail": told.sentence,
+    }
+    if told.fields:
+        body["errors"] = [{"field": field, "detail": text} for field, text in told.fields.items()]
+    body.update({k: v for k, v in told.details.items() if k in ("at", "by", "retry_after_seconds")})
+    return body

@@ -1,0 +1,258 @@
+"""What the API takes and gives: the models from which OpenAPI is made and answers are built.
+
+Field names are part of the contract. A recipient is never told of other recipients, so what a
+document carries depends on who asks.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from kursdocs.catalogue import AgencyKind, Need
+from kursdocs.core.access import Role
+from kursdocs.core.documents.reading import InboxState
+from kursdocs.core.documents.tables import DeliveryState, DocumentState, ReleaseForm
+
+
+def _utc(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(_utc, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Model(BaseModel):
+    """Base: no field that is not declared."""
+
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
+
+
+class DeliveryOut(Model):
+    """One recipient's delivery."""
+
+    id: UUID
+    recipient: str
+    state: DeliveryState
+    ground: str
+    due_on: date
+    delivered_at: Moment | None
+    opened_at: Moment | None
+    taken_over_at: Moment | None
+    returned_at: Moment | None
+    return_reason: str
+
+
+class DocumentOut(Model):
+    """A document as the acting agency may see it: all deliveries for its sender, else the own."""
+
+    id: UUID
+    kind: str
+    state: DocumentState
+    sender: str
+    family_name: str
+    given_names: str
+    birth_date: date | None
+    fields: dict[str, str]
+    release_given_on: date | None
+    release_form: ReleaseForm | None
+    is_copy: bool
+    original_at: str
+    sha256: str
+    received_sha256: str
+    byte_size: int
+    page_count: int
+    stored_at: Moment | None
+    withdrawn_at: Moment | None
+    deliveries: Sequence[DeliveryOut]
+
+
+class InboxDocumentOut(Model):
+    """What a list says about a document. A withdrawn one no longer names the person."""
+
+    id: UUID
+    kind: str
+    family_name: str
+    given_names: str
+    birth_date: date | None
+    byte_size: int
+    page_count: int
+
+
+class InboxItemOut(Model):
+    """One delivery of the acting agency."""
+
+    id: UUID
+    document: InboxDocumentOut
+    sender: str
+    state: InboxState
+    due_on: date
+    delivered_at: Moment
+    opened_at: Moment | None
+    taken_over_at: Moment | None
+    returned_at: Moment | None
+
+
+class InboxOut(Model):
+    """A page of the inbox; ``next`` goes into ``after`` for the following one."""
+
+    items: Sequence[InboxItemOut]
+    next: UUID | None
+
+
+class SentItemOut(Model):
+    """One document that the acting agency sent."""
+
+    id: UUID
+    kind: str
+    state: DocumentState
+    family_name: str
+    given_names: str
+    stored_at: Moment | None
+    deliveries: Sequence[DeliveryOut]
+
+
+class SentOut(Model):
+    """A page of sent documents."""
+
+    items: Sequence[SentItemOut]
+    next: UUID | None
+
+
+class EventOut(Model):
+    """One thing that happened to one delivery."""
+
+    event: str
+    at: Moment
+    agency: str
+    recipient: str
+    reason: str
+
+
+class EventsOut(Model):
+    """The timeline, oldest first."""
+
+    items: Sequence[EventOut]
+
+
+class ReasonIn(Model):
+    """A reason of the catalogue's closed list."""
+
+    reason: str = Field(min_length=1, max_length=60)
+
+
+class EmptyIn(Model):
+    """Nothing: an empty body, or an empty object."""
+
+
+class AgencyOut(Model):
+    """An agency that can be written to."""
+
+    slug: str
+    name: str
+    kind: AgencyKind
+
+
+class AgenciesOut(Model):
+    """The agencies of the municipality, without the acting one."""
+
+    items: Sequence[AgencyOut]
+
+
+class MeOut(Model):
+    """Who the token stands for."""
+
+    display_name: str
+    role: Role | None
+    agency: AgencyOut | None
+    permissions: Sequence[str]
+
+
+class TextOut(Model):
+    """A text in both languages."""
+
+    de: str
+    en: str
+
+
+class FieldOut(Model):
+    """A field of a kind, and how its values are written."""
+
+    name: str
+    label: TextOut
+    required: bool
+    format: dict[str, Any]
+
+
+class RouteOut(Model):
+    """From whom to whom a kind may go, on which ground, and what that needs."""
+
+    sender: AgencyKind
+    recipients: Sequence[AgencyKind]
+    ground: str
+    need: Need
+
+
+class KindOut(Model):
+    """A kind of paper."""
+
+    code: str
+    name: TextOut
+    hint: TextOut
+    fields: Sequence[FieldOut]
+    routes: Sequence[RouteOut]
+    retention: str
+    four_eyes: bool
+    due_working_days: int
+
+
+class ExcludedOut(Model):
+    """A paper that must not travel here, and why."""
+
+    code: str
+    name: TextOut
+    reason: TextOut
+
+
+class ReasonOut(Model):
+    """An entry of a closed list of reasons."""
+
+    code: str
+    text: TextOut
+
+
+class CatalogueOut(Model):
+    """The rules as data."""
+
+    version: str
+    kinds: Sequence[KindOut]
+    excluded: Sequence[ExcludedOut]
+    return_reasons: Sequence[ReasonOut]
+    withdrawal_reasons: Sequence[ReasonOut]
+
+
+class FieldProblem(Model):
+    """What is wrong with one field."""
+
+    field: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457); ``code`` is stable, ``detail`` is a sentence in the asked language."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: Sequence[FieldProblem] = ()
+    at: str = ""
+    by: str = ""

@@ -1,0 +1,119 @@
+"""Receiving a document over HTTP, the same for the page and the API.
+
+Fields come before the file, so that kind, recipients and the rest are checked before the file is
+received; nothing is written anywhere before the body is whole.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+import anyio.to_thread
+
+from kursdocs.core.documents.reading import DocumentView
+from kursdocs.core.documents.sending import COMMON_FIELDS, Sending, SendingForm
+from kursdocs.core.errors import Invalid, KursdocsError
+from kursdocs.operations import intake
+from kursdocs.web.endpoint import Call
+from kursdocs.web.errors import Busy, TooSlow
+from kursdocs.web.multipart import FormReceiver, Received
+
+PHOTOGRAPHS_MAX = 20
+BODY_SECONDS = 600
+# What is left of a refused body is read and dropped: browsers only listen after they have sent.
+DRAIN_BYTES_MAX = 2 * intake.FILE_BYTES_MAX
+DRAIN_SECONDS = 60
+
+_OWN_NAMES = frozenset(
+    {"kind", "recipient", "obliging_body", "released", "release_form", "idempotency_key"}
+)
+_TRUE = frozenset({"true", "on", "1", "yes", "ja"})
+
+
+@dataclass
+class Typed:
+    """What was typed, as far as it has arrived: it must survive whatever goes wrong later."""
+
+    form: SendingForm = field(default_factory=SendingForm)
+    key: str = ""
+    received: Received = field(default_factory=Received)
+
+
+def read_form(received: Received) -> SendingForm:
+    """The fields as typed; unknown ones count as fields of the kind, which refuses them."""
+    common = {name: received.one(name) for name in COMMON_FIELDS}
+    others = {
+        name: received.one(name)
+        for name in received.fields
+        if name not in _OWN_NAMES and name not in COMMON_FIELDS
+    }
+    return SendingForm(
+        kind=received.one("kind"),
+        recipients=received.fields.get("recipient", []),
+        obliging_bodies=received.fields.get("obliging_body", []),
+        released=received.one("released").lower() in _TRUE,
+        release_form=received.one("release_form"),
+        fields=others,
+        **common,
+    )
+
+
+async def receive(call: Call, typed: Typed) -> DocumentView:
+    """Receive and store one document; fills ``typed`` on the way. Raises domain errors."""
+    limiter = call.kit.uploads
+    if limiter.statistics().tasks_waiting >= limiter.total_tokens:
+        raise Busy("uploads_busy")
+    receiver = FormReceiver(
+        call.request.headers.get("content-type", ""),
+        budget=call.kit.budget,
+        file_bytes_max=intake.FILE_BYTES_MAX,
+        files_max=PHOTOGRAPHS_MAX,
+    )
+    typed.received = receiver.received
+    prepared: list[Sending] = []
+
+    async def check(received: Received) -> None:
+        typed.form = read_form(received)
+        typed.key = call.request.headers.get("idempotency-key") or received.one("idempotency_key")
+        prepared.append(
+            await anyio.to_thread.run_sync(
+                intake.prepare, call.services, call.actor, typed.form, limiter=limiter
+            )
+        )
+
+    try:
+        async with asyncio.timeout(BODY_SECONDS), aclosing(call.request.stream()) as chunks:
+            try:
+                received = await receiver.receive(chunks, check)
+            except KursdocsError:
+                await _drain(chunks)
+                raise
+        if not received.files:
+            raise Invalid("file_missing", field="file")
+        return await anyio.to_thread.run_sync(
+            intake.store,
+            call.services,
+            call.actor,
+            prepared[0],
+            received.files,
+            typed.key,
+            limiter=limiter,
+        )
+    except TimeoutError as error:
+        raise TooSlow from error
+    finally:
+        receiver.release()
+
+
+async def _drain(chunks: AsyncIterator[bytes]) -> None:
+    """Read the rest of a refused body, within limits, so that the browser shows our answer."""
+    left = DRAIN_BYTES_MAX
+    try:
+        async with asyncio.timeout(DRAIN_SECONDS):
+            async for chunk in chunks:
+                left -= len(chunk)
+                if left < 0:
+                    return
+    except TimeoutError:
+        return
