@@ -1,0 +1,259 @@
+"""The only place where ports and adapters meet.
+
+:func:`migrate` brings the databases up to date, :func:`open_services` makes the bundle,
+:func:`open_application` the web application around it.
+"""
+
+import asyncio
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import ArgumentError
+from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp
+
+from kursdocs import catalogue
+from kursdocs.adapters import database, key_store
+from kursdocs.adapters.database import Database
+from kursdocs.adapters.identity import OidcProvider
+from kursdocs.adapters.key_store import SqlKeyStore
+from kursdocs.adapters.mail import open_mailer
+from kursdocs.adapters.master_keys import MasterKeys
+from kursdocs.adapters.object_store import open_store
+from kursdocs.adapters.papers import SandboxedPapers
+from kursdocs.adapters.scanner import open_scanner
+from kursdocs.core import installation
+from kursdocs.core.access import Role
+from kursdocs.core.accounts import ClaimRule
+from kursdocs.core.errors import KursdocsError
+from kursdocs.core.ports import Mailer, ObjectStore, Scanner
+from kursdocs.demo import town
+from kursdocs.demo.mailbox import demo_mailbox
+from kursdocs.demo.provider import demo_provider
+from kursdocs.services import Services
+from kursdocs.settings import Settings, SettingsError, variable
+from kursdocs.web import pages
+from kursdocs.web.app import create_app
+from kursdocs.web.pages import Pages
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the database and the key store to the newest revision."""
+    main = Database(settings.database_url)
+    try:
+        database.migrate(main)
+    finally:
+        main.close()
+    key_store.migrate(settings.keys_url)
+
+
+@contextmanager
+def open_services(settings: Settings) -> Iterator[Services]:
+    """Open every port, bound to this installation, and close them at the end.
+
+    Raises ``SettingsError`` when a setting does not fit, ``CatalogueError`` when the catalogue has
+    mistakes, ``ForeignInstance`` when a store belongs to another installation or master key,
+    ``Unavailable`` when a part does not answer.
+    """
+    rules = catalogue.load(settings.catalogue)
+    claim_rules = [*_read_claims(settings.claims), *(town.claim_rules() if settings.demo else ())]
+    main, keys = _database(settings), _key_store(settings)
+    papers = SandboxedPapers()
+    services = Services(
+        settings=settings,
+        catalogue=rules,
+        claim_rules=claim_rules,
+        transaction=main.transaction,
+        keys=keys,
+        store=_object_store(settings),
+        papers=papers,
+        scanner=_scanner(settings),
+        mailer=_mailer(settings),
+        provider=_provider(settings),
+        clock=lambda: datetime.now(UTC),
+    )
+    try:
+        _claim(services)
+        yield services
+    finally:
+        papers.close()
+        keys.close()
+        main.close()
+
+
+# ── One function a part, so that `check` can try each by itself ──────────────────────────────
+
+
+@contextmanager
+def _naming(setting: str) -> Iterator[None]:
+    """Whatever does not fit is named after its variable."""
+    try:
+        yield
+    except (ValueError, OSError, ArgumentError) as error:
+        raise SettingsError(f"{variable(setting)}: {error}") from error
+
+
+def _database(settings: Settings) -> Database:
+    with _naming("database_url"):
+        return Database(settings.database_url)
+
+
+def _key_store(settings: Settings) -> SqlKeyStore:
+    with _naming("master_key_file"):
+        master_keys = MasterKeys.load(settings.master_key_file)
+    with _naming("keys_url"):
+        return SqlKeyStore(settings.keys_url, master_keys)
+
+
+def _object_store(settings: Settings) -> ObjectStore:
+    with _naming("store_url"):
+        secret = settings.s3_secret_key.get_secret_value()
+        return open_store(settings.store_url, settings.s3_access_key, secret)
+
+
+def _scanner(settings: Settings) -> Scanner:
+    with _naming("clamd"):
+        return open_scanner(settings.clamd)
+
+
+def _mailer(settings: Settings) -> Mailer:
+    with _naming("smtp_url"):
+        password = settings.smtp_password.get_secret_value()
+        return open_mailer(settings.smtp_url, settings.mail_from, password)
+
+
+def _provider(settings: Settings) -> OidcProvider:
+    with _naming("oidc_issuer"):
+        return OidcProvider(
+            settings.oidc_issuer,
+            settings.oidc_client_id,
+            settings.oidc_client_secret.get_secret_value(),
+            settings.oidc_audience,
+            settings.oidc_token_types,
+        )
+
+
+def _claim(services: Services) -> None:
+    """Bind the stores to this installation; once bound, an empty one is a fault, not a start."""
+    with services.transaction() as session:
+        ours = installation.identity(session, now=services.clock())
+    if ours.bound_at is not None:
+        services.keys.check()
+        services.store.check()
+    services.keys.claim(ours.id)
+    services.store.claim(ours.id)
+    with services.transaction() as session:
+        installation.mark_bound(session, now=services.clock())
+
+
+def _read_claims(path: Path | None) -> Sequence[ClaimRule]:
+    """The mapping file: a list of tables ``[[rules]]``; every mistake is named with its number."""
+    if path is None:
+        return []
+    try:
+        rules = tomllib.loads(path.read_text(encoding="utf-8")).get("rules", [])
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{variable('claims')}: {path}: {error}") from error
+    found, problems = [], []
+    for number, rule in enumerate(rules, start=1):
+        try:
+            found.append(_claim_rule(rule))
+        except (TypeError, ValueError) as error:
+            problems.append(f"{variable('claims')}: {path}: rule {number}: {error}")
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return found
+
+
+def _claim_rule(rule: dict[str, Any]) -> ClaimRule:
+    made = ClaimRule(**{**rule, "role": Role(rule.get("role", ""))})
+    if bool(made.agency) == bool(made.municipality) or bool(made.agency) != made.role.is_of_agency:
+        raise ValueError(
+            "clerk and head need an agency, coordinator and auditor a municipality, nothing else"
+        )
+    return made
+
+
+def open_application(services: Services, *, bind_host: str) -> ASGIApp:
+    """The web application; in the demo with sign-in provider and mailbox."""
+    shown = pages.load(pages.frontend_folder(), services.catalogue)
+    mounts = _demo_mounts(services, shown, bind_host) if services.settings.demo else []
+    return create_app(services, shown, mounts=mounts)
+
+
+def _demo_mounts(services: Services, shown: Pages, bind_host: str) -> list[BaseRoute]:
+    settings = services.settings
+    provider = demo_provider(
+        settings.oidc_issuer,
+        people=town.PEOPLE,
+        services=town.SERVICES,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret.get_secret_value(),
+        redirect_uris=[settings.public_url + "/sign-in/callback"],
+        post_logout_redirect_uris=[settings.public_url + "/signed-out"],
+        audience=settings.oidc_audience,
+        bind_host=bind_host,
+        key_file=settings.master_key_file.with_name("sign-in.key"),
+        stylesheet_href=lambda: shown.assets.styles[0],
+    )
+    mounts: list[BaseRoute] = [Mount("/demo/oidc", provider)]
+    if settings.smtp_url.startswith("folder:"):
+        folder = Path(settings.smtp_url.removeprefix("folder:"))
+        mailbox = demo_mailbox(folder, stylesheet_href=lambda: shown.assets.styles[0])
+        mounts.append(Mount("/demo/mailbox", mailbox))
+    return mounts
+
+
+def check(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Try every part: its name, and what is wrong with it (empty when it is well)."""
+    parts: Mapping[str, Callable[[], object]] = {
+        "catalogue": lambda: catalogue.load(settings.catalogue),
+        "claims mapping": lambda: _read_claims(settings.claims),
+        "front end": lambda: pages.load_assets(pages.frontend_folder()),
+        "database": lambda: _check_database(settings),
+        "key store": lambda: _key_store(settings).check(),
+        "object store": lambda: _object_store(settings).check(),
+        "malware scanner": lambda: _scanner(settings).check(),
+        "mail server": lambda: _mailer(settings).check(),
+        "sign-in provider": lambda: asyncio.run(_check_provider(settings)),
+        "all stores belong to this installation": lambda: _open_and_close(settings),
+    }
+    for name, attempt in parts.items():
+        yield name, _problem_of(attempt)
+
+
+def _problem_of(attempt: Callable[[], object]) -> str:
+    try:
+        attempt()
+    except KursdocsError as error:
+        return error.code
+    except Exception as error:  # noqa: BLE001 - whatever it is, the operator is to read it
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _check_database(settings: Settings) -> None:
+    main = _database(settings)
+    try:
+        main.check()
+        if not database.is_migrated(main):
+            raise SettingsError("the schema is out of date: run 'kursdocs migrate'")
+    finally:
+        main.close()
+
+
+async def _check_provider(settings: Settings) -> None:
+    provider = _provider(settings)
+    try:
+        await provider.check()
+    finally:
+        await provider.close()
+
+
+def _open_and_close(settings: Settings) -> None:
+    with open_services(settings):
+        pass

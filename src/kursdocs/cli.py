@@ -1,0 +1,301 @@
+"""The command line: run it, set it up, look after it."""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import structlog
+import typer
+import uvicorn
+
+from kursdocs import bootstrap, worker
+from kursdocs.adapters.master_keys import MasterKeys
+from kursdocs.catalogue import AgencyKind, CatalogueError
+from kursdocs.core import accounts, agencies
+from kursdocs.core.access import Actor, Role
+from kursdocs.core.errors import Invalid, InvalidForm, KursdocsError
+from kursdocs.core.ports import ForeignInstance
+from kursdocs.demo import town
+from kursdocs.services import Services
+from kursdocs.settings import Settings, SettingsError, load
+from kursdocs.web.pages import FrontendMissing
+
+app = typer.Typer(
+    name="kursdocs",
+    help="Addressed delivery of language course papers between agencies.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+agency_app = typer.Typer(help="Agencies of a municipality.", no_args_is_help=True)
+member_app = typer.Typer(help="Roles of people.", no_args_is_help=True)
+municipality_app = typer.Typer(help="Municipalities.", no_args_is_help=True)
+app.add_typer(municipality_app, name="municipality")
+app.add_typer(agency_app, name="agency")
+app.add_typer(member_app, name="member")
+
+Port = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+
+GRACE_SECONDS = 30
+
+
+def main() -> None:
+    """Run a command; what the operator can mend is one clear message and exit code 2 or 1."""
+    _set_up_log()
+    try:
+        app()
+    except (SettingsError, CatalogueError) as error:
+        _fail(f"kursdocs cannot start:\n{error}", 2)
+    except (ForeignInstance, FrontendMissing) as error:
+        _fail(f"kursdocs cannot start: {error}", 2)
+    except InvalidForm as error:
+        _fail("\n".join(f"{m.field}: {m.code}" for m in error.mistakes), 1)
+    except KursdocsError as error:
+        field = f"{error.field}: " if isinstance(error, Invalid) and error.field else ""
+        details = ", ".join(f"{k}={v}" for k, v in error.details.items())
+        _fail(f"{field}{error.code}" + (f" ({details})" if details else ""), 1)
+
+
+def _fail(message: str, code: int) -> None:
+    typer.echo(message, err=True)
+    sys.exit(code)
+
+
+def _set_up_log() -> None:
+    """One JSON object a line on standard error; values are escaped, so none can forge a line."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+
+
+# ── Running ──────────────────────────────────────────────────────────────────────────────────
+
+
+@app.command()
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    with_worker: Annotated[
+        bool | None,
+        typer.Option(
+            "--worker/--no-worker",
+            help="Do the recurring duties in this process too (default: only with SQLite).",
+        ),
+    ] = None,
+) -> None:
+    """Serve pages and API."""
+    settings = load()
+    bootstrap.migrate(settings)
+    if with_worker is None:
+        with_worker = settings.database_url.startswith("sqlite")
+    with bootstrap.open_services(settings) as services:
+        _serve(services, host, port, with_worker=with_worker)
+
+
+def _serve(services: Services, host: str, port: int, *, with_worker: bool) -> None:
+    application = bootstrap.open_application(services, bind_host=host)
+    config = uvicorn.Config(
+        application,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        proxy_headers=bool(services.settings.trusted_proxies),
+        forwarded_allow_ips=list(services.settings.trusted_proxies),
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=30,
+    )
+    server = uvicorn.Server(config)
+    with _worker_beside(services) if with_worker else _nothing():
+        server.run()
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def _worker_beside(services: Services) -> Iterator[None]:
+    """The worker in a thread of its own, ended with the block."""
+    stop = threading.Event()
+    thread = threading.Thread(target=worker.run, args=(services, stop), name="worker")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@app.command("worker")
+def work() -> None:
+    """Do the recurring duties: mails, sweeping. Any number may run beside PostgreSQL."""
+    stop = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    with bootstrap.open_services(load()) as services:
+        worker.run(services, stop)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring database and key store to the newest schema; harmless when they are."""
+    bootstrap.migrate(load())
+    typer.echo("Database and key store are up to date.")
+
+
+@app.command()
+def demo(
+    port: Port = 8000,
+    var: Annotated[Path, typer.Option(help="Folder for all data of the demo.")] = Path("var"),
+) -> None:
+    """Serve a demo on this machine: invented people, embedded database, stores and mailbox."""
+    var = var.resolve()
+    var.mkdir(parents=True, exist_ok=True)
+    settings = load(**town.settings_for(var, port))
+    if not settings.master_key_file.exists():
+        MasterKeys.create(settings.master_key_file)
+    bootstrap.migrate(settings)
+    with bootstrap.open_services(settings) as services:
+        town.set_up(services)
+        town.write_samples(var / "samples")
+        _greet(settings, var)
+        _serve(services, "127.0.0.1", port, with_worker=True)
+
+
+def _greet(settings: Settings, var: Path) -> None:
+    typer.echo(
+        f"""
+kursdocs runs at {settings.public_url}
+
+  1. Open {settings.public_url} and sign in as Amina Muster (VHS Musterstadt).
+  2. Send {var / "samples" / "zulassung-muster.pdf"}
+     as "Zulassung zum Integrationskurs (Jobcenter)" to the two offices.
+  3. Sign out, sign in as Jonas Muster (Ausländerbehörde), look at it and take it over.
+  4. The mails that went out: {settings.public_url}/demo/mailbox/
+
+Everything lies in {var}. Ctrl-C ends it.
+"""
+    )
+
+
+# ── Looking after it ─────────────────────────────────────────────────────────────────────────
+
+
+@app.command()
+def check() -> None:
+    """Try every setting: database, key store, object store, scanner, mail, sign-in, front end."""
+    failed = False
+    for name, problem in bootstrap.check(load()):
+        typer.echo(
+            f"{'FAILED' if problem else 'ok':7} {name}" + (f": {problem}" if problem else "")
+        )
+        failed = failed or bool(problem)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command("master-key")
+def master_key(
+    path: Annotated[Path, typer.Argument(help="File to write; it must not exist yet.")],
+) -> None:
+    """Write a new master key file. Keep a copy apart from all backups: without it all is lost."""
+    MasterKeys.create(path)
+    typer.echo(f"Wrote {path}. Keep a copy of it in a safe place, apart from the backups.")
+
+
+@municipality_app.command("create")
+def municipality_create(slug: str, name: str) -> None:
+    """Make a municipality, as in: kursdocs municipality create musterstadt "Stadt Musterstadt"."""
+    with bootstrap.open_services(load()) as services, services.transaction() as session:
+        agencies.create_municipality(
+            session, Actor.system("cli"), slug=slug, name=name, now=services.clock()
+        )
+    typer.echo(f"Municipality {slug} created.")
+
+
+@agency_app.command("open")
+def agency_open(
+    slug: str,
+    name: str,
+    kind: Annotated[AgencyKind, typer.Option(help="What the agency is.")],
+    municipality: Annotated[str, typer.Option(help="Slug of its municipality.")],
+    mailbox: Annotated[str, typer.Option(help="Functional mail address for reminders.")] = "",
+    client_id: Annotated[
+        str, typer.Option(help="Client id of a program that may act for the agency.")
+    ] = "",
+) -> None:
+    """Open an agency, optionally with a service account for its programs."""
+    settings = load()
+    with bootstrap.open_services(settings) as services, services.transaction() as session:
+        actor, now = Actor.system("cli"), services.clock()
+        agency = agencies.open_agency(
+            session,
+            actor,
+            municipality=municipality,
+            slug=slug,
+            name=name,
+            kind=kind,
+            mailbox=mailbox,
+            now=now,
+        )
+        if client_id:
+            accounts.create_service_account(
+                session,
+                actor,
+                issuer=settings.oidc_issuer,
+                client_id=client_id,
+                agency=agency,
+                now=now,
+            )
+    typer.echo(f"Agency {slug} opened.")
+
+
+@member_app.command("add")
+def member_add(
+    subject: Annotated[str, typer.Argument(help="The person's `sub` at the sign-in provider.")],
+    role: Annotated[Role, typer.Option(help="clerk and head need --agency.")],
+    agency: Annotated[str, typer.Option(help="Slug of the agency.")] = "",
+    municipality: Annotated[str, typer.Option(help="Slug of the municipality.")] = "",
+) -> None:
+    """Give a person a role by hand: how the first coordinator comes in."""
+    if role.is_of_agency != bool(agency) or bool(agency) == bool(municipality):
+        raise typer.BadParameter(
+            "clerk and head need --agency; coordinator and auditor need --municipality"
+        )
+    settings = load()
+    with bootstrap.open_services(settings) as services, services.transaction() as session:
+        found = agencies.by_slug(session, agency) if agency else None
+        accounts.grant_by_subject(
+            session,
+            Actor.system("cli"),
+            issuer=settings.oidc_issuer,
+            subject=subject,
+            role=role,
+            municipality_id=found.municipality_id
+            if found
+            else agencies.municipality_by_slug(session, municipality).id,
+            agency=found,
+            now=services.clock(),
+        )
+    typer.echo(f"{subject} is {role} from now on.")

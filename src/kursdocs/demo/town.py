@@ -1,0 +1,105 @@
+"""The demo's municipality: what stands in its database, and its settings where none are given."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kursdocs.catalogue import AgencyKind
+from kursdocs.core import accounts, agencies
+from kursdocs.core.access import Actor, Role
+from kursdocs.core.accounts import ClaimRule
+from kursdocs.core.errors import Invalid
+from kursdocs.demo.cast import PEOPLE, SERVICES
+from kursdocs.demo.papers import sample_paper, sample_photo
+from kursdocs.services import Services
+
+MUNICIPALITY = "musterstadt"
+
+AGENCIES: Sequence[tuple[str, str, AgencyKind]] = (
+    ("vhs-musterstadt", "VHS Musterstadt", AgencyKind.COURSE_PROVIDER),
+    ("sprachwerk", "Sprachwerk", AgencyKind.COURSE_PROVIDER),
+    ("auslaenderbehoerde", "Ausländerbehörde Musterstadt", AgencyKind.IMMIGRATION_OFFICE),
+    ("jobcenter", "Jobcenter Musterstadt", AgencyKind.JOBCENTER),
+)
+
+__all__ = ["PEOPLE", "SERVICES", "claim_rules", "set_up", "settings_for", "write_samples"]
+
+
+def settings_for(var: Path, port: int) -> dict[str, Any]:
+    """Settings of an embedded demo below ``var``, for where the environment is silent."""
+    public_url = f"http://127.0.0.1:{port}"
+    return {
+        "database_url": f"sqlite:///{var}/kursdocs.sqlite",
+        "keys_url": f"sqlite:///{var}/keys.sqlite",
+        "store_url": f"folder:{var}/objects",
+        "master_key_file": var / "master.keys",
+        "public_url": public_url,
+        "oidc_issuer": f"{public_url}/demo/oidc",
+        "oidc_client_id": "kursdocs",
+        # The demo's provider is in the same process and on this machine only.
+        "oidc_client_secret": "demo",
+        "smtp_url": f"folder:{var}/mail",
+        "mail_from": "kursdocs@musterstadt.example",
+        "clamd": "off",
+        "demo": True,
+    }
+
+
+def claim_rules() -> list[ClaimRule]:
+    """What the groups of the demo's provider mean here."""
+    of_agencies = [
+        ClaimRule(claim="groups", value=f"{slug}:{role}", role=role, agency=slug)
+        for slug, _, _ in AGENCIES
+        for role in (Role.CLERK, Role.HEAD)
+    ]
+    of_town = [
+        ClaimRule(
+            claim="groups", value=f"{MUNICIPALITY}:{role}", role=role, municipality=MUNICIPALITY
+        )
+        for role in (Role.COORDINATOR, Role.AUDITOR)
+    ]
+    return [*of_agencies, *of_town]
+
+
+def set_up(services: Services) -> None:
+    """Make the municipality, its agencies and their programs, unless they are there already."""
+    actor = Actor.system("demo")
+    now = services.clock()
+    with services.transaction() as session:
+        try:
+            agencies.municipality_by_slug(session, MUNICIPALITY)
+        except Invalid:
+            agencies.create_municipality(
+                session, actor, slug=MUNICIPALITY, name="Stadt Musterstadt", now=now
+            )
+        else:
+            return
+        for slug, name, kind in AGENCIES:
+            agency = agencies.open_agency(
+                session,
+                actor,
+                municipality=MUNICIPALITY,
+                slug=slug,
+                name=name,
+                kind=kind,
+                mailbox=f"{slug}@musterstadt.example",
+                now=now,
+            )
+            accounts.create_service_account(
+                session,
+                actor,
+                issuer=services.settings.oidc_issuer,
+                client_id=slug,
+                agency=agency,
+                now=now,
+            )
+
+
+def write_samples(folder: Path) -> None:
+    """Invented papers to try things out with: a PDF and two photographs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = "Zulassung zum Integrationskurs (Jobcenter)"
+    (folder / "zulassung-muster.pdf").write_bytes(sample_paper(name, "Muster", "Lin", 1))
+    for number in (1, 2):
+        photo = sample_photo(name, "Beispiel", "Omar", number)
+        (folder / f"foto-{number}.jpg").write_bytes(photo)
