@@ -123,15 +123,16 @@ def secret_fields() -> list[str]:
     return [n for n, f in Settings.model_fields.items() if f.annotation is SecretStr]
 
 
-def load(**given: Any) -> Settings:
-    """Settings from the environment; ``given`` ones count more.
+def load(**fallback: Any) -> Settings:
+    """Settings from the environment; where it is silent, ``fallback`` counts.
 
     Raises :class:`SettingsError` that names every missing, wrong or unknown variable.
     """
     problems = _unknown(os.environ)
     secrets = _from_files(os.environ, problems)
+    silent = {n: v for n, v in fallback.items() if variable(n) not in os.environ}
     try:
-        settings = Settings(**{**secrets, **given})
+        settings = Settings(**{**silent, **secrets})
     except ValidationError as error:
         for mistake in error.errors(include_url=False, include_input=False):
             name = variable(str(mistake["loc"][0]))
