@@ -74,7 +74,8 @@ function kernInUse(): Plugin {
         safelist: ["html", "body", "bdi"],
       });
       if (!used) throw new Error("PurgeCSS returned nothing for kern.css");
-      return `@layer kern { ${withoutUnusedTokens(used.css, readFileSync(here("src/app.css"), "utf8"))} }`;
+      // "Important" turns the order of layers round: only an earlier layer beats KERN's own.
+      return `@layer kd-first, kern, kd; @layer kern { ${withoutUnusedTokens(used.css, readFileSync(here("src/app.css"), "utf8"))} }`;
     },
   };
 }
