@@ -51,17 +51,25 @@ def migrate(settings: Settings) -> None:
     key_store.migrate(settings.keys_url)
 
 
+def utc_now() -> datetime:
+    """What a clock says outside tests."""
+    return datetime.now(UTC)
+
+
 @contextmanager
-def open_services(settings: Settings) -> Iterator[Services]:
+def open_services(
+    settings: Settings, *, clock: Callable[[], datetime] = utc_now
+) -> Iterator[Services]:
     """Open every port, bound to this installation, and close them at the end.
 
+    ``clock`` tells the time in UTC, to the key store as well: the sweeper compares both.
     Raises ``SettingsError`` when a setting does not fit, ``CatalogueError`` when the catalogue has
     mistakes, ``ForeignInstance`` when a store belongs to another installation or master key,
     ``Unavailable`` when a part does not answer.
     """
     rules = catalogue.load(settings.catalogue)
     claim_rules = [*_read_claims(settings.claims), *(town.claim_rules() if settings.demo else ())]
-    main, keys = _database(settings), _key_store(settings)
+    main, keys = _database(settings), _key_store(settings, clock)
     papers = SandboxedPapers()
     services = Services(
         settings=settings,
@@ -74,7 +82,7 @@ def open_services(settings: Settings) -> Iterator[Services]:
         scanner=_scanner(settings),
         mailer=_mailer(settings),
         provider=_provider(settings),
-        clock=lambda: datetime.now(UTC),
+        clock=clock,
     )
     try:
         _claim(services)
@@ -102,11 +110,11 @@ def _database(settings: Settings) -> Database:
         return Database(settings.database_url)
 
 
-def _key_store(settings: Settings) -> SqlKeyStore:
+def _key_store(settings: Settings, clock: Callable[[], datetime] = utc_now) -> SqlKeyStore:
     with _naming("master_key_file"):
         master_keys = MasterKeys.load(settings.master_key_file)
     with _naming("keys_url"):
-        return SqlKeyStore(settings.keys_url, master_keys)
+        return SqlKeyStore(settings.keys_url, master_keys, now=clock)
 
 
 def _object_store(settings: Settings) -> ObjectStore:
