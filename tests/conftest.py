@@ -4,11 +4,14 @@ A server starts with the first test that asks for it, once per worker process, a
 """
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
 from tests.servers import (
     PostgresServer,
     S3Server,
@@ -19,6 +22,9 @@ from tests.servers import (
     running_smtp,
     weed_binary,
 )
+
+from kursdocs.adapters.database import Database, migrate
+from kursdocs.core.tables import metadata
 
 
 def leave_out(reason: str) -> None:
@@ -69,6 +75,57 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     url = server.new_database()
     yield url
     server.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def _migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("migrated") / "template.sqlite"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def _migrated_postgres(postgres: PostgresServer) -> str:
+    url = postgres.new_database()
+    _migrate(url)
+    return url
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    try:
+        migrate(database)
+    finally:
+        database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database of each kind at the newest revision, without any row of a noun.
+
+    SQLite is a copy of one that was migrated once; PostgreSQL is one for all tests of a process,
+    emptied before each. Making one anew takes longer than most tests. Whoever changes the schema
+    takes ``database_url`` instead.
+    """
+    if request.param == "sqlite":
+        copy = shutil.copy(request.getfixturevalue("_migrated_file"), tmp_path / "main.sqlite")
+        opened = Database(f"sqlite:///{copy}")
+    else:
+        url: str = request.getfixturevalue("_migrated_postgres")
+        _empty(request.getfixturevalue("postgres"), url)
+        opened = Database(url)
+    yield opened
+    opened.close()
+
+
+def _empty(server: PostgresServer, url: str) -> None:
+    """Remove every row, past the guards of the audit log, as only a superuser can."""
+    tables = [sql.Identifier(table.name) for table in metadata.sorted_tables]
+    statements = [sql.SQL("DELETE FROM {};").format(table) for table in tables]
+    with psycopg.connect(server.admin_url, dbname=url.rsplit("/", 1)[1]) as connection:
+        connection.execute("SET session_replication_role = replica; SET lock_timeout = '5s'")
+        connection.execute(sql.Composed(statements))
+        connection.execute("INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, '')")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -219,7 +219,7 @@ def test_many_workers_never_claim_the_same_mail(database: Database, town: Town) 
     assert sorted(mail for share in shares for mail in share) == sorted(expected)
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_a_worker_passes_by_what_another_is_claiming(database: Database, town: Town) -> None:
     first, second = enqueue(database, town[OFFICE], 2)
 
