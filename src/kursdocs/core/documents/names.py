@@ -5,6 +5,12 @@ import unicodedata
 from collections.abc import Iterable
 
 TOKENS_MAX = 12
+# Folding can make a word longer (ß becomes ss), but its column has an end.
+TOKEN_LENGTH_MAX = 120
+# Latin letters that Unicode does not take apart into a plain letter and an accent.
+_PLAIN = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "ħ": "h", "æ": "ae", "œ": "oe", "ə": "e"}
+)
 _UMLAUT_DIGRAPHS = re.compile("([aou])e")
 
 
@@ -13,12 +19,13 @@ def fold(text: str) -> str:
 
     ``Müller``, ``Mueller`` and ``MULLER`` fold to the same.
     """
-    plain = unicodedata.normalize("NFKD", text.replace("ø", "o").casefold())
+    plain = unicodedata.normalize("NFKD", text.casefold().translate(_PLAIN))
     letters = "".join(c for c in plain if not unicodedata.combining(c))
     return _UMLAUT_DIGRAPHS.sub(r"\1", letters)
 
 
 def tokens(texts: Iterable[str]) -> list[str]:
     """The distinct folded words of these texts, at most ``TOKENS_MAX``."""
-    words = (word for text in texts for word in re.findall(r"\w+", fold(text)))
+    found = (word for text in texts for word in re.findall(r"\w+", fold(text)))
+    words = (word[:TOKEN_LENGTH_MAX] for word in found)
     return list(dict.fromkeys(words))[:TOKENS_MAX]

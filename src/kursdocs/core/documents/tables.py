@@ -12,6 +12,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
+from kursdocs.core.documents.names import TOKEN_LENGTH_MAX
 from kursdocs.core.tables import new_id, one_of, stored_as_value
 
 NAME_LENGTH_MAX = 120
@@ -154,7 +155,7 @@ class SearchToken(SQLModel, table=True):
     __tablename__ = "search_token"
 
     agency_id: UUID = Field(primary_key=True, foreign_key="agency.id", ondelete="RESTRICT")
-    token: str = Field(primary_key=True, max_length=NAME_LENGTH_MAX)
+    token: str = Field(primary_key=True, max_length=TOKEN_LENGTH_MAX)
     delivery_id: UUID = Field(
         primary_key=True, foreign_key="delivery.id", ondelete="CASCADE", index=True
     )
