@@ -1,8 +1,16 @@
 """Working days: by when a recipient should have taken a document over."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import holidays
+
+_LOCAL = ZoneInfo("Europe/Berlin")
+
+
+def due_on(delivered_at: datetime, working_days: int) -> date:
+    """The last day of a deadline that starts with a delivery, on the offices' own calendar."""
+    return add_working_days(delivered_at.astimezone(_LOCAL).date(), working_days)
 
 
 def add_working_days(start: date, days: int) -> date:

@@ -16,7 +16,7 @@ from kursdocs.core.access import Actor, ActorKind
 from kursdocs.core.agencies import with_mailbox
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import names
-from kursdocs.core.documents.deadlines import add_working_days
+from kursdocs.core.documents.deadlines import due_on
 from kursdocs.core.documents.sending import Sending
 from kursdocs.core.documents.tables import (
     Delivery,
@@ -138,14 +138,13 @@ def finish(
     document.stored_at = now
     session.add(document)
     for addressed in sending.addressed:
-        due_days = sending.kind.due_working_days
         delivery = Delivery(
             document_id=document_id,
             sender_agency_id=document.sender_agency_id,
             recipient_agency_id=addressed.agency_id,
             ground=addressed.route.ground,
             need=addressed.route.need.value,
-            due_on=add_working_days(now.date(), due_days),
+            due_on=due_on(now, sending.kind.due_working_days),
             delivered_at=now if scanned else None,
         )
         session.add(delivery)
