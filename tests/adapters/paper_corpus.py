@@ -83,6 +83,17 @@ def certificate(pages: int = 1, pagesize: tuple[float, float] = A4) -> bytes:
     return out.getvalue()
 
 
+def letter() -> bytes:
+    """A page full of text."""
+    out = io.BytesIO()
+    sheet = canvas.Canvas(out, pagesize=A4)
+    for line in range(50):
+        sheet.drawString(60, 790 - 15 * line, f"{line} Beispiela Muster nimmt am Kurs teil. " * 2)
+    sheet.showPage()
+    sheet.save()
+    return out.getvalue()
+
+
 def photograph(size: tuple[int, int] = (800, 1130)) -> Image.Image:
     """A sheet of paper, photographed: soft grey with some dark lines."""
     image = Image.linear_gradient("L").resize(size).point(lambda level: 200 + level // 8)
@@ -359,6 +370,10 @@ HOSTILE: Mapping[str, tuple[Build, str]] = {
     "cut in the middle": (lambda: _WHOLE()[: len(_WHOLE()) // 2], "file_damaged"),
     "cut, with a false end": (lambda: _WHOLE()[:-300] + b"\n%%EOF\n", "file_damaged"),
     "cut linearised": (lambda: saved(linearize=True)[:-400] + b"\n%%EOF", "file_damaged"),
+    "wrong table": (
+        lambda: _WHOLE().rsplit(b"startxref", 1)[0] + b"startxref\n7\n%%EOF\n",
+        "file_damaged",
+    ),
     "hole in the middle": (lambda: _WHOLE()[:300] + _WHOLE()[400:], "file_damaged"),
     "no pages": (
         lambda: pdf_of(b"<< " + CATALOGUE + b" >>", b"<< /Type /Pages /Kids [] /Count 0 >>"),

@@ -7,7 +7,7 @@ Knows nothing of PDFs, images or processes.
 
 import json
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
 PREFIX = struct.Struct("!II")
@@ -64,12 +64,12 @@ def read(source: BinaryIO, body_bytes_max: int) -> tuple[dict[str, object], byte
     return head_of(head), body
 
 
-def split(body: bytes, sizes: Iterable[int]) -> list[bytes]:
+def split(body: bytes, sizes: Sequence[int]) -> list[bytes]:
     """Cut a body into its parts; :class:`BadMessage` unless the sizes add up."""
     parts, start = [], 0
     for size in sizes:
         parts.append(body[start : start + size])
         start += size
-    if start != len(body):
+    if start != len(body) or min(sizes, default=0) < 0:
         raise BadMessage("sizes do not add up")
     return parts

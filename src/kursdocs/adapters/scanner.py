@@ -47,7 +47,8 @@ class ClamdScanner:
     """A ``clamd`` behind a socket; one connection per question, safe for many threads.
 
     ``address`` is ``unix:/path/of/socket`` or ``host:port``. Files over ``bytes_max`` are not
-    even sent; set it to no more than clamd's ``StreamMaxLength``. One question takes at most
+    even sent; set it to no more than clamd's ``StreamMaxLength`` and ``MaxFileSize`` (what is over
+    the latter alone, clamd calls OK without having looked). One question takes at most
     ``seconds`` in all, which should be longer than clamd's ``MaxScanTime``.
     """
 
