@@ -4,6 +4,7 @@ Each function does one thing through the domain's own doors; nothing here opens 
 Everybody in it is invented: Muster, Beispiel, Probe.
 """
 
+import functools
 import hashlib
 from datetime import UTC, date, datetime
 from uuid import UUID
@@ -35,8 +36,9 @@ KINDS = {
 }
 
 
+@functools.cache
 def make_catalogue() -> Catalogue:
-    """The shipped catalogue."""
+    """The shipped catalogue; it is frozen, so that all tests can share it."""
     return rules.load()
 
 
