@@ -437,15 +437,14 @@ def numbers(session: Session, actor: Actor, *, now: datetime) -> list[AgencyNumb
             .group_by(col(Delivery.recipient_agency_id))
         )
     }
-    sent_counts = dict(
-        session.execute(
+    sent_counts = {
+        row[0]: row[1]
+        for row in session.execute(
             sa.select(col(Document.sender_agency_id), sa.func.count())
             .where(live, col(Document.municipality_id) == actor.municipality)
             .group_by(col(Document.sender_agency_id))
         )
-        .tuples()
-        .all()
-    )
+    }
     found = []
     for agency_id, slug, name, kind in session.execute(of_agencies):
         count, waiting_count, oldest = received.get(agency_id, (0, 0, None))
