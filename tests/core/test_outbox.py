@@ -28,9 +28,9 @@ def announce(database: Database, agency: Agency, at: datetime = NOW) -> None:
 
 
 def enqueue(database: Database, agency: Agency, number: int = 1) -> list[UUID]:
-    """Mails of as many past days, the oldest due first."""
-    for day in range(number, 0, -1):
-        announce(database, agency, NOW - timedelta(days=day))
+    """Mails of as many past days, in the order in which they are due (not: were written)."""
+    for day in range(number):
+        announce(database, agency, NOW - timedelta(days=day + 1))
     return [mail.id for mail in mails(database)]
 
 
@@ -283,6 +283,19 @@ def test_what_has_nothing_to_say_any_more_is_dropped(database: Database, town: T
     mail = claimed(database)
 
     with database.transaction() as session:
-        outbox.drop(session, mail.id, now=NOW)
+        outbox.drop(session, mail.id)
 
     assert claim(database, NOW + timedelta(days=30)) is None
+
+
+def test_what_arrives_after_a_dropped_mail_is_announced_the_same_day(
+    database: Database, town: Town
+) -> None:
+    announce(database, town[OFFICE])
+    mail = claimed(database)
+    with database.transaction() as session:
+        outbox.drop(session, mail.id)
+
+    announce(database, town[OFFICE])
+
+    assert claim(database, NOW) is not None

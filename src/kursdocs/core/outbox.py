@@ -100,12 +100,12 @@ def mark_sent(session: Session, mail_id: UUID, *, now: datetime) -> None:
     session.add(mail)
 
 
-def drop(session: Session, mail_id: UUID, *, now: datetime) -> None:
-    """There is nothing to say any more: everything was taken over before the mail went out."""
-    mail = session.get_one(OutboxMail, mail_id)
-    mail.dead_at = now
-    mail.last_error = "nothing_to_say"
-    session.add(mail)
+def drop(session: Session, mail_id: UUID) -> None:
+    """Forget a mail that has nothing to say any more: everything was settled before it went out.
+
+    What arrives later the same day is then announced after all.
+    """
+    session.delete(session.get_one(OutboxMail, mail_id))
 
 
 def mark_failed(session: Session, mail_id: UUID, *, error: str, final: bool, now: datetime) -> None:

@@ -48,7 +48,7 @@ def _deliver(services: Services, mail: OutboxMail) -> bool:
     letter = _letter(services, mail)
     if letter is None:
         with services.transaction() as session:
-            outbox.drop(session, mail.id, now=services.clock())
+            outbox.drop(session, mail.id)
         return True
     try:
         services.mailer.send(letter)
