@@ -299,3 +299,7 @@ def member_add(
             now=services.clock(),
         )
     typer.echo(f"{subject} is {role} from now on.")
+
+
+if __name__ == "__main__":
+    main()
