@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select
 
 from kursdocs.core import accounts, audit, outbox
@@ -56,14 +57,17 @@ def repeated(
     known = session.get(IdempotencyKey, (actor.acting.id, key))
     if known is None:
         return None
-    document = session.get_one(Document, known.document_id)
+    # Locked, because the attempt may be finishing, or be given up, at this very moment.
+    document = _locked(session, known.document_id)
+    if document is None or document.state is DocumentState.ABANDONED:
+        return None
     if document.state is DocumentState.PENDING and document.created_at < now - INTAKE_LIMIT:
         abandon(session, actor, document.id, reason="died", now=now)
         return None
     if known.content_hash != content_hash:
         raise Conflict("key_reused")
     if document.state is DocumentState.PENDING:
-        raise Conflict("still_running", retry_after_seconds=2)
+        raise _still_running()
     return document.id
 
 
@@ -77,7 +81,10 @@ def reserve(
     key: str,
     now: datetime,
 ) -> None:
-    """Write the row before any byte: whatever dies from here on can be found by it."""
+    """Write the row before any byte: whatever dies from here on can be found by it.
+
+    Raises ``Conflict`` (``still_running``) when another attempt took the key a moment ago.
+    """
     agency = actor.acting
     document = Document(
         id=document_id,
@@ -113,7 +120,14 @@ def reserve(
                 created_at=now,
             )
         )
-        session.flush()
+        try:
+            session.flush()
+        except IntegrityError as error:
+            raise _still_running() from error
+
+
+def _still_running() -> Conflict:
+    return Conflict("still_running", retry_after_seconds=2)
 
 
 def finish(
@@ -166,7 +180,8 @@ def finish(
 
 def _locked(session: Session, document_id: UUID) -> Document | None:
     query = select(Document).where(Document.id == document_id).with_for_update()
-    return session.exec(query).first()
+    # Waiting for the lock may have outdated what this session read before.
+    return session.exec(query.execution_options(populate_existing=True)).first()
 
 
 def _index(session: Session, document: Document, delivery: Delivery) -> None:
@@ -334,6 +349,7 @@ def _untouched(session: Session, actor: Actor, delivery_id: UUID) -> Delivery:
             Document.state == DocumentState.LIVE,
         )
         .with_for_update()
+        .execution_options(populate_existing=True)
     )
     delivery = session.exec(query).first()
     if delivery is None:
