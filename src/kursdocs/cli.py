@@ -1,10 +1,12 @@
 """The command line: run it, set it up, look after it."""
 
+import logging
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -69,15 +71,26 @@ def _fail(message: str, code: int) -> None:
 
 def _set_up_log() -> None:
     """One JSON object a line on standard error; values are escaped, so none can forge a line."""
+    shared: list[structlog.types.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
+        processors=[*shared, structlog.processors.JSONRenderer()],
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+    # What libraries say through the standard library looks the same.
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processor=structlog.processors.JSONRenderer()
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    # Our own last resort has logged it already, with a number to find it by.
+    logging.getLogger("uvicorn.error").addFilter(
+        lambda record: "Exception in ASGI application" not in record.getMessage()
     )
 
 
@@ -101,16 +114,14 @@ def serve(
     bootstrap.migrate(settings)
     if with_worker is None:
         with_worker = settings.database_url.startswith("sqlite")
-    with bootstrap.open_services(settings) as services:
-        _serve(services, host, port, with_worker=with_worker)
+    with _listen(host, port) as listener, bootstrap.open_services(settings) as services:
+        _serve(services, listener, with_worker=with_worker)
 
 
-def _serve(services: Services, host: str, port: int, *, with_worker: bool) -> None:
-    application = bootstrap.open_application(services, bind_host=host)
+def _serve(services: Services, listener: socket.socket, *, with_worker: bool) -> None:
+    application = bootstrap.open_application(services, bind_host=listener.getsockname()[0])
     config = uvicorn.Config(
         application,
-        host=host,
-        port=port,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -120,14 +131,20 @@ def _serve(services: Services, host: str, port: int, *, with_worker: bool) -> No
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=30,
     )
-    server = uvicorn.Server(config)
-    with _worker_beside(services) if with_worker else _nothing():
-        server.run()
+    with _worker_beside(services) if with_worker else nullcontext():
+        # The server ends gracefully and then raises the signal again; what is below must follow.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: None)
+        uvicorn.Server(config).run(sockets=[listener])
 
 
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
+def _listen(host: str, port: int) -> socket.socket:
+    """The listening socket; taken early, so that a port in use is one clear message."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise SettingsError(f"cannot listen on {host} port {port}: {error.strerror}") from error
 
 
 @contextmanager
@@ -176,11 +193,11 @@ def demo(
     if not settings.master_key_file.exists():
         MasterKeys.create(settings.master_key_file)
     bootstrap.migrate(settings)
-    with bootstrap.open_services(settings) as services:
+    with _listen("127.0.0.1", port) as listener, bootstrap.open_services(settings) as services:
         town.set_up(services)
         town.write_samples(var / "samples")
         _greet(settings, var)
-        _serve(services, "127.0.0.1", port, with_worker=True)
+        _serve(services, listener, with_worker=True)
 
 
 def _greet(settings: Settings, var: Path) -> None:

@@ -87,7 +87,11 @@ def _sqlite(url: sa.URL) -> sa.Engine:
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
-        url, pool_size=_POOL_SIZE, connect_args={"timeout": 10, "check_same_thread": False}
+        url,
+        pool_size=_POOL_SIZE,
+        # Values of people must not reach the log through the text of an error.
+        hide_parameters=True,
+        connect_args={"timeout": 10, "check_same_thread": False},
     )
 
     @sa.event.listens_for(engine, "connect")
@@ -113,6 +117,7 @@ def _sqlite(url: sa.URL) -> sa.Engine:
 def _postgresql(url: sa.URL) -> sa.Engine:
     return sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
+        hide_parameters=True,
         pool_size=_POOL_SIZE,
         max_overflow=_POOL_SIZE,
         pool_timeout=5,

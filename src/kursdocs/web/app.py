@@ -106,7 +106,8 @@ class _Resource:
     def _row(self, method: str) -> Row | None:
         """The row of the method; looking at the head of a public address is looking at it."""
         row = self.rows.get("GET" if method == "HEAD" else method)
-        return None if row is not None and method == "HEAD" and row.gate != Gate.PUBLIC else row
+        is_open = row is not None and row.gate in (Gate.OPEN, Gate.PUBLIC)
+        return row if method != "HEAD" or is_open else None
 
     async def _refused(self, request: Request) -> Response:
         error = MethodUnknown() if self.rows else NotFound()

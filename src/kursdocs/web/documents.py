@@ -187,7 +187,9 @@ def _form_again(call: Call, typed: Typed, error: KursdocsError) -> Response:
         typed.key = typed.received.one("idempotency_key")
     told = errors.tell(call.kit.pages, call.language, error)
     with call.services.transaction() as session:
-        return _form(call.inside(session), kind, typed, told)
+        response = _form(call.inside(session), kind, typed, told)
+    response.headers.update(errors.headers_of(told))
+    return response
 
 
 def receipt(call: Call) -> Response:

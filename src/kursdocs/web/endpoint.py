@@ -49,8 +49,13 @@ THEME_COOKIE = "kursdocs_theme"
 
 
 class Gate(StrEnum):
-    """What a row asks for when it asks for no permission."""
+    """What a row asks for when it asks for no permission.
 
+    ``OPEN`` does not even look who it is, so it answers without a database; ``PUBLIC`` is for
+    anybody, signed in or not.
+    """
+
+    OPEN = "open"
     PUBLIC = "public"
     SIGNED_IN = "signed_in"
 
@@ -223,6 +228,8 @@ async def answer(kit: Kit, row: Row, request: Request) -> Response:
     """Answer one request; every domain error becomes a response here."""
     call = _call(kit, row, request)
     try:
+        if row.gate is Gate.OPEN:
+            return await _HANDLED_BY[row.mode](call)
         call = await _identified(call)
         if row.body is Body.NONE and row.mode is Mode.INSIDE:
             return await _in_thread(_run, call)
@@ -421,17 +428,13 @@ def _note_refusal(call: Call, error: KursdocsError) -> None:
 
 def _problem(call: Call, error: KursdocsError) -> Response:
     told = errors.tell(call.kit.pages, call.language, error)
-    headers = _error_headers(told.status)
+    headers = errors.headers_of(told)
     headers["Content-Language"] = call.language
     if told.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="kursdocs"'
     return JSONResponse(
         errors.problem(told), told.status, headers, media_type="application/problem+json"
     )
-
-
-def _error_headers(status: int) -> dict[str, str]:
-    return {"Retry-After": str(errors.RETRY_AFTER_SECONDS)} if status in (503,) else {}
 
 
 async def _error_page(call: Call, error: KursdocsError) -> Response:
@@ -462,7 +465,7 @@ def error_response(call: Call, told: errors.Told, *, reference: str) -> Response
         reference=reference,
         retry=None,
     )
-    return HTMLResponse(html, told.status, _error_headers(told.status))
+    return HTMLResponse(html, told.status, errors.headers_of(told))
 
 
 def _no_role(call: Call) -> Response:

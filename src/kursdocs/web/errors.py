@@ -305,6 +305,14 @@ def sentence(pages: Pages, language: str, error: KursdocsError) -> str:
     return pages.text(language, SENTENCES[error.code], **error.details)
 
 
+def headers_of(told: Told) -> dict[str, str]:
+    """Tells programs (and our own script) when another try makes sense."""
+    seconds = told.details.get("retry_after_seconds")
+    if seconds is None and told.status == 503:
+        seconds = RETRY_AFTER_SECONDS
+    return {} if seconds is None else {"Retry-After": str(seconds)}
+
+
 def problem(told: Told) -> dict[str, object]:
     """The body of an ``application/problem+json`` answer."""
     body: dict[str, object] = {

@@ -16,7 +16,7 @@ _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}]
 _PROBLEM = "application/problem+json"
 
 
-def show(call: Call) -> Response:
+async def show(call: Call) -> Response:
     """The document, as it was made at start."""
     return JSONResponse(call.request.app.state.openapi)
 

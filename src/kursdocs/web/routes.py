@@ -316,12 +316,12 @@ OPERATION: Sequence[Row] = (
         "GET",
         "/api/v1/openapi.json",
         openapi.show,
-        Gate.PUBLIC,
+        Gate.OPEN,
         "api.openapi",
-        mode=Mode.OUTSIDE,
+        mode=Mode.SHELL,
     ),
-    Row("GET", "/healthz", health.alive, Gate.PUBLIC, "health.alive", mode=Mode.SHELL),
-    Row("GET", "/readyz", health.ready, Gate.PUBLIC, "health.ready", mode=Mode.SHELL),
+    Row("GET", "/healthz", health.alive, Gate.OPEN, "health.alive", mode=Mode.SHELL),
+    Row("GET", "/readyz", health.ready, Gate.OPEN, "health.ready", mode=Mode.SHELL),
 )
 
 ROUTES: Sequence[Row] = (*PAGES, *API, *OPERATION)
