@@ -19,18 +19,23 @@ _START_SECONDS = 10.0
 
 
 @contextlib.contextmanager
-def served(build: Callable[[str], ASGIApp], *, tls: Path | None = None) -> Iterator[str]:
+def served(
+    build: Callable[[str], ASGIApp], *, tls: Path | None = None, lifespan: bool = False
+) -> Iterator[str]:
     """Serve ``build(base_url)`` and yield the base URL; nothing listens there afterwards.
 
-    With ``tls`` (a file with key and certificate) the base URL is an https one.
+    With ``tls`` (a file with key and certificate) the base URL is an https one. With ``lifespan``
+    the application is told when it starts and ends.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"{'https' if tls else 'http'}://127.0.0.1:{listener.getsockname()[1]}"
         config = uvicorn.Config(
             build(url),
-            lifespan="off",
+            lifespan="on" if lifespan else "off",
             ws="none",
             log_config=None,
+            server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=1,
             ssl_certfile=tls,
         )

@@ -1,0 +1,352 @@
+"""The whole demo application on a free port, and people and programs who use it for real.
+
+:func:`open_house` serves what ``kursdocs demo`` serves, without the worker, so that nothing moves
+behind a test's back. :class:`House` signs people in through the real code flow, gives programs
+their tokens, and looks into database and folder from the side.
+"""
+
+import re
+import sqlite3
+import ssl
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from html import unescape
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
+
+import httpx2
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from sqlmodel import SQLModel, select
+from starlette.types import ASGIApp
+from tests import factories
+from tests.adapters.paper_corpus import certificate
+from tests.asgi import served
+from tests.web.lint import lint
+
+from kursdocs import bootstrap
+from kursdocs.adapters.master_keys import MasterKeys
+from kursdocs.core.access import Actor, ActorKind, Role
+from kursdocs.core.agencies import Agency
+from kursdocs.core.documents.sending import SendingForm
+from kursdocs.core.documents.tables import Delivery
+from kursdocs.core.ports import SignInProvider
+from kursdocs.demo import town
+from kursdocs.operations import intake
+from kursdocs.services import Services
+from kursdocs.settings import Settings
+
+VHS, SPRACHWERK, OFFICE, JOBCENTER = (
+    "vhs-musterstadt",
+    "sprachwerk",
+    "auslaenderbehoerde",
+    "jobcenter",
+)
+UNKNOWN = UUID("01890000-0000-7000-8000-000000000000")
+# What looking may change: when a recipient first looked, and when a session was last used.
+_MAY_CHANGE = {"delivery": {"opened_at"}, "sign_in": {"used_at"}}
+_LOG = {"audit_event", "audit_head"}
+# Certificate authorities are not needed on the loopback, and loading them takes 40 ms.
+_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+Answer = httpx2.Response
+FormFields = Mapping[str, str | list[str]]
+FileParts = Sequence[tuple[str, tuple[str, bytes, str]]]
+
+
+@cache
+def paper() -> bytes:
+    """A PDF that everybody accepts."""
+    return certificate()
+
+
+def the_file(data: bytes | None = None, name: str = "zulassung.pdf") -> FileParts:
+    """The file part of a sending."""
+    return [("file", (name, paper() if data is None else data, "application/pdf"))]
+
+
+def sending_fields(**changes: str | list[str]) -> dict[str, str | list[str]]:
+    """The fields of a sending without mistakes, from a course provider, as the page sends them."""
+    fields: dict[str, str | list[str]] = {
+        "kind": "admission_ik_jc",
+        "recipient": [OFFICE, JOBCENTER],
+        "family_name": "Mustermann-Öztürk",
+        "given_names": "Probefried",
+        "birth_date": "05.06.1987",
+        "bamf_person_no": "4711081",
+        "issued_on": "12.10.2026",
+        "expires_on": "12.10.2027",
+        "release_given_on": "13.10.2026",
+        "release_form": "in_writing",
+        "original_at": "Probeordner Nord",
+    }
+    return {**fields, **changes}
+
+
+@dataclass
+class Clock:
+    """The clock of the application; ``ahead`` moves it without waiting."""
+
+    ahead: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        """The time now."""
+        return datetime.now(UTC) + self.ahead
+
+
+class Visitor:
+    """A browser: keeps cookies, follows nothing by itself, and lints every answer."""
+
+    def __init__(self, house: "House", language: str = "de") -> None:
+        self.house = house
+        self.client = house.client({"Accept-Language": language, "Accept": "text/html"})
+
+    def get(self, path: str, **more: object) -> Answer:
+        """GET, as a link does it."""
+        return self.request("GET", path, **more)
+
+    def post(self, path: str, data: FormFields | None = None, **more: object) -> Answer:
+        """POST, as a form of our own page does it."""
+        headers = {"Sec-Fetch-Site": "same-origin", "Origin": self.house.url}
+        return self.request("POST", path, data=data or {}, headers=headers, **more)
+
+    def request(self, method: str, path: str, **more: object) -> Answer:
+        """One request; the answer has passed :func:`tests.web.lint.lint`."""
+        answer = self.client.request(method, path, **more)  # type: ignore[arg-type]  # httpx2's own words
+        lint(answer, secrets=self.secrets(answer))
+        return answer
+
+    def secrets(self, answer: Answer) -> list[str]:
+        """Values of cookies that nobody but the browser may see."""
+        held = [*self.client.cookies.jar, *answer.cookies.jar]
+        return [c.value for c in held if c.value and len(c.value) > 20]
+
+    def sign_in(self, subject: str, start: str = "/sign-in/start") -> Answer:
+        """The authorization code flow, click by click; the answer of the callback."""
+        return self.get(self.to_callback(subject, start))
+
+    def to_callback(self, subject: str, start: str = "/sign-in/start") -> str:
+        """The same, up to the address that leads back from the provider."""
+        away = self.get(start)
+        assert away.status_code == 303, away.text
+        picker = self.get(away.headers["location"])
+        action = re.search(r'<form[^>]*action="([^"]+)"', picker.text)
+        assert action is not None
+        back = self.post(unescape(action.group(1)), {"person": subject})
+        assert back.status_code == 303, back.text
+        return str(back.headers["location"])
+
+    def send(self, fields: FormFields | None = None, files: FileParts | None = None) -> Answer:
+        """Send the form of a document."""
+        return self.post(
+            "/documents",
+            sending_fields() if fields is None else fields,
+            files=the_file() if files is None else files,
+        )
+
+
+@dataclass
+class House:
+    """One running application. ``url`` is where it is, ``var`` holds all its data."""
+
+    url: str
+    var: Path
+    services: Services
+    clock: Clock
+    _signed_in: dict[str, Visitor] = field(default_factory=dict)
+    _tokens: dict[str, str] = field(default_factory=dict)
+    _programs: dict[tuple[object, ...], httpx2.Client] = field(default_factory=dict)
+    _clients: list[httpx2.Client] = field(default_factory=list)
+
+    def visitor(self, language: str = "de") -> Visitor:
+        """A fresh browser that nobody is signed in with."""
+        return Visitor(self, language)
+
+    def person(self, subject: str) -> Visitor:
+        """The browser of somebody who signed in; the same one each time."""
+        if subject not in self._signed_in:
+            self._signed_in[subject] = self.newly(subject)
+        return self._signed_in[subject]
+
+    def newly(self, subject: str, language: str = "de") -> Visitor:
+        """A browser in which somebody signed in just now."""
+        visitor = self.visitor(language)
+        assert visitor.sign_in(subject).status_code == 303
+        return visitor
+
+    def program(self, token: str, **headers: str) -> httpx2.Client:
+        """A client of the API with a bearer token; the same one each time."""
+        key = (token, *sorted(headers.items()))
+        if key not in self._programs:
+            self._programs[key] = self.client({"Authorization": f"Bearer {token}", **headers})
+        return self._programs[key]
+
+    def client(self, headers: Mapping[str, str]) -> httpx2.Client:
+        """A client that knows where the application is; closed with the house."""
+        made = httpx2.Client(
+            base_url=self.url, headers=headers, timeout=30, trust_env=False, verify=_NOBODY
+        )
+        self._clients.append(made)
+        return made
+
+    def service(self, slug: str, **headers: str) -> httpx2.Client:
+        """The program of an agency."""
+        return self.program(self.service_token(slug), **headers)
+
+    def service_token(self, slug: str) -> str:
+        """An access token by client credentials, as the README shows it."""
+        if slug not in self._tokens:
+            self._tokens[slug] = self._token((slug, "demo"), {"grant_type": "client_credentials"})
+        return self._tokens[slug]
+
+    def person_token(self, subject: str) -> str:
+        """An access token on behalf of a person."""
+        if subject not in self._tokens:
+            code, verifier = self._code(subject)
+            self._tokens[subject] = self._token(
+                ("kursdocs", "demo"),
+                {
+                    "grant_type": "authorization_code",
+                    "code": code,
+                    "redirect_uri": self.url + "/sign-in/callback",
+                    "code_verifier": verifier,
+                },
+            )
+        return self._tokens[subject]
+
+    def _code(self, subject: str) -> tuple[str, str]:
+        verifier = "v" * 64
+        asked = {
+            "response_type": "code",
+            "client_id": "kursdocs",
+            "redirect_uri": self.url + "/sign-in/callback",
+            "scope": "openid groups",
+            "code_challenge": create_s256_code_challenge(verifier),
+            "code_challenge_method": "S256",
+        }
+        back = self.client({}).post("/demo/oidc/authorize", params=asked, data={"person": subject})
+        return parse_qs(urlsplit(back.headers["location"]).query)["code"][0], verifier
+
+    def _token(self, credentials: tuple[str, str], form: Mapping[str, str]) -> str:
+        answer = self.client({}).post("/demo/oidc/token", data=form, auth=credentials)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["access_token"])
+
+    def close(self) -> None:
+        """Close every connection."""
+        for client in self._clients:
+            client.close()
+
+    # ── Looking inside ───────────────────────────────────────────────────────────────────────
+
+    def _read(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+        """What the database file says to a second pair of eyes beside the program's."""
+        with closing(sqlite3.connect(self.var / "kursdocs.sqlite")) as connection:
+            return connection.execute(statement, values).fetchall()
+
+    def log_end(self) -> int:
+        """The number of the last row of the log."""
+        return int(str(self._read("SELECT coalesce(max(seq), 0) FROM audit_event")[0][0]))
+
+    def log_since(self, seq: int) -> list[str]:
+        """What was written to the log after that row."""
+        rows = self._read("SELECT happening FROM audit_event WHERE seq > ? ORDER BY seq", seq)
+        return [str(row[0]) for row in rows]
+
+    def contents(self) -> dict[str, list[tuple[object, ...]]]:
+        """Every row of every table but the log's, without what looking may change."""
+        found = {}
+        for table in SQLModel.metadata.sorted_tables:
+            if table.name not in _LOG:
+                passing = _MAY_CHANGE.get(table.name, set())
+                columns = ", ".join(c.name for c in table.c if c.name not in passing)
+                statement = f"SELECT {columns} FROM {table.name}"  # noqa: S608 - our own names
+                found[table.name] = sorted(self._read(statement), key=repr)
+        return found
+
+    def objects(self) -> set[str]:
+        """Every file in the object store."""
+        folder = self.var / "objects"
+        return {str(path) for path in folder.rglob("*") if path.is_file()}
+
+    # ── Papers to start from ─────────────────────────────────────────────────────────────────
+
+    def actor(self, slug: str) -> Actor:
+        """A clerk of the agency, for what a test needs done beforehand."""
+        with self.services.transaction() as session:
+            agency = session.exec(select(Agency).where(Agency.slug == slug)).one()
+            return Actor(
+                kind=ActorKind.PERSON,
+                display_name="Vorher Probe",
+                municipality_id=agency.municipality_id,
+                agency=factories.acting(agency),
+                role=Role.CLERK,
+            )
+
+    def sent(self, sender: str, recipient: str) -> "Sent":
+        """A document with its bytes, really stored."""
+        actor, form = self.actor(sender), _form(sender, recipient)
+        view = intake.store(
+            self.services, actor, intake.prepare(self.services, actor, form), [paper()], ""
+        )
+        return Sent(view.id, view.deliveries[0].id)
+
+    def noted(self, sender: str, recipient: str) -> "Sent":
+        """A document without bytes: quicker, where only its state counts."""
+        actor, form = self.actor(sender), _form(sender, recipient)
+        changes = {n: getattr(form, n) for n in ("kind", "released", "fields")}
+        with self.services.transaction() as session:
+            document_id = factories.make_document(
+                session, actor, recipient, now=self.services.clock(), **changes
+            )
+            delivery = session.exec(
+                select(Delivery.id).where(Delivery.document_id == document_id)
+            ).one()
+        return Sent(document_id, delivery)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The ids of a document with one recipient."""
+
+    document_id: UUID
+    delivery_id: UUID
+
+
+def _form(sender: str, recipient: str) -> SendingForm:
+    kind = "obligation_ik_abh" if sender == OFFICE else "admission_ik_jc"
+    return factories.make_form(recipient, kind=kind)
+
+
+@contextmanager
+def open_house(
+    var: Path,
+    *,
+    provider: Callable[[SignInProvider], SignInProvider] = lambda real: real,
+    **changes: object,
+) -> Iterator[House]:
+    """Serve the demo from a fresh folder; ``changes`` are settings other than the demo's."""
+    with ExitStack() as stack:
+        built: list[tuple[Services, Clock]] = []
+
+        def build(url: str) -> ASGIApp:
+            defaults = town.settings_for(var, urlsplit(url).port or 0)
+            settings = Settings(**{**defaults, **changes})
+            var.mkdir(exist_ok=True)
+            MasterKeys.create(settings.master_key_file)
+            bootstrap.migrate(settings)
+            opened = stack.enter_context(bootstrap.open_services(settings))
+            clock = Clock()
+            services = replace(opened, clock=clock, provider=provider(opened.provider))
+            town.set_up(services)
+            built.append((services, clock))
+            return bootstrap.open_application(services, bind_host="127.0.0.1")
+
+        url = stack.enter_context(served(build, lifespan=True))
+        services, clock = built[0]
+        house = House(url, var, services, clock)
+        stack.callback(house.close)
+        yield house

@@ -1,0 +1,348 @@
+"""The walk: every row of the route table, called by everybody, on everything they may reach or not.
+
+What is expected is written by hand in ``MATRIX``, one line for each row and ownership. A row that
+is missing there fails, and so does a line for a row that is gone.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+from sqlmodel import select
+from tests.web.house import (
+    JOBCENTER,
+    OFFICE,
+    SPRACHWERK,
+    UNKNOWN,
+    VHS,
+    Answer,
+    House,
+    Sent,
+    Visitor,
+    sending_fields,
+    the_file,
+)
+
+from kursdocs.core.access import ROLE_PERMISSIONS, Permission
+from kursdocs.core.accounts import Membership, User
+from kursdocs.core.audit import Happening
+from kursdocs.web.endpoint import Row
+from kursdocs.web.routes import ROUTES
+
+# Who calls, by column. In the agencies of the first four lie the documents of "own" and
+# "addressed"; for the rest these are some documents that exist.
+PEOPLE: Mapping[str, tuple[str, str]] = {
+    "clerk": ("amina.muster", VHS),
+    "head": ("vera.probe", VHS),
+    "office clerk": ("jonas.muster", OFFICE),
+    "office head": ("karin.beispiel", OFFICE),
+    "coordinator": ("ines.muster", VHS),
+    "auditor": ("paul.probe", VHS),
+    "no role": ("kim.muster", VHS),
+}
+CALLERS = (*PEOPLE, "program", "anonymous")
+
+
+class Of(StrEnum):
+    """Whose the object of a call is, seen from the caller."""
+
+    NOTHING = "-"
+    OWN = "own"
+    ADDRESSED = "addressed"
+    FOREIGN = "foreign"
+    UNKNOWN = "unknown"
+
+
+# "in" is the way to the sign-in. Programs bring a token, which pages do not look at.
+MATRIX = """
+row                       of         clerk head office-c office-h coord aud none program anonymous
+
+start                     -            303  303      303      303   303 303  403      in        in
+sign_in                   -            303  303      303      303   303 303  303     200       200
+sign_in.start             -            303  303      303      303   303 303  303     303       303
+sign_in.callback          -            303  303      303      303   303 303  303     403       403
+sign_out                  -            303  303      303      303   303 303  303     401       401
+signed_out                -            200  200      200      200   200 200  200     200       200
+acting_agency             own          303  303      303      303   303 303  404     401       401
+acting_agency             foreign      404  404      404      404   404 404  404     401       401
+acting_agency             unknown      404  404      404      404   404 404  404     401       401
+preferences               -            303  303      303      303   303 303  303     303       303
+inbox                     -            200  200      200      200   403 403  403      in        in
+sent                      -            200  200      200      200   403 403  403      in        in
+documents.new             -            200  200      200      200   403 403  403      in        in
+documents.create          -            303  303      303      303   403 403  403     401       401
+documents.show            own          200  200      200      200   403 403  403      in        in
+documents.show            addressed    200  200      200      200   403 403  403      in        in
+documents.show            foreign      404  404      404      404   403 403  403      in        in
+documents.show            unknown      404  404      404      404   403 403  403      in        in
+documents.receipt         own          200  200      200      200   403 403  403      in        in
+documents.receipt         addressed    404  404      404      404   403 403  403      in        in
+documents.receipt         foreign      404  404      404      404   403 403  403      in        in
+documents.receipt         unknown      404  404      404      404   403 403  403      in        in
+documents.content         own          200  200      200      200   403 403  403      in        in
+documents.content         addressed    200  200      200      200   403 403  403      in        in
+documents.content         foreign      404  404      404      404   403 403  403      in        in
+documents.content         unknown      404  404      404      404   403 403  403      in        in
+documents.page_image      own          200  200      200      200   403 403  403      in        in
+documents.page_image      addressed    200  200      200      200   403 403  403      in        in
+documents.page_image      foreign      404  404      404      404   403 403  403      in        in
+documents.page_image      unknown      404  404      404      404   403 403  403      in        in
+documents.withdraw        own          303  303      303      303   403 403  403     401       401
+documents.withdraw        addressed    404  404      404      404   403 403  403     401       401
+documents.withdraw        foreign      404  404      404      404   403 403  403     401       401
+documents.withdraw        unknown      404  404      404      404   403 403  403     401       401
+deliveries.take_over      own          404  404      404      404   403 403  403     401       401
+deliveries.take_over      addressed    303  303      303      303   403 403  403     401       401
+deliveries.take_over      foreign      404  404      404      404   403 403  403     401       401
+deliveries.take_over      unknown      404  404      404      404   403 403  403     401       401
+deliveries.return         own          404  404      404      404   403 403  403     401       401
+deliveries.return         addressed    303  303      303      303   403 403  403     401       401
+deliveries.return         foreign      404  404      404      404   403 403  403     401       401
+deliveries.return         unknown      404  404      404      404   403 403  403     401       401
+catalogue                 -            200  200      200      200   200 200  403      in        in
+agencies                  -            403  403      403      403   200 403  403      in        in
+log                       -            403  200      403      200   403 200  403      in        in
+
+api.documents.create      -            201  201      201      201   403 403  403     201       401
+api.inbox                 -            200  200      200      200   403 403  403     200       401
+api.sent                  -            200  200      200      200   403 403  403     200       401
+api.documents.show        own          200  200      200      200   403 403  403     200       401
+api.documents.show        addressed    200  200      200      200   403 403  403     200       401
+api.documents.show        foreign      404  404      404      404   403 403  403     404       401
+api.documents.show        unknown      404  404      404      404   403 403  403     404       401
+api.documents.content     own          200  200      200      200   403 403  403     200       401
+api.documents.content     addressed    200  200      200      200   403 403  403     200       401
+api.documents.content     foreign      404  404      404      404   403 403  403     404       401
+api.documents.content     unknown      404  404      404      404   403 403  403     404       401
+api.documents.events      own          200  200      200      200   403 403  403     200       401
+api.documents.events      addressed    200  200      200      200   403 403  403     200       401
+api.documents.events      foreign      404  404      404      404   403 403  403     404       401
+api.documents.events      unknown      404  404      404      404   403 403  403     404       401
+api.documents.withdraw    own          200  200      200      200   403 403  403     200       401
+api.documents.withdraw    addressed    404  404      404      404   403 403  403     404       401
+api.documents.withdraw    foreign      404  404      404      404   403 403  403     404       401
+api.documents.withdraw    unknown      404  404      404      404   403 403  403     404       401
+api.deliveries.take_over  own          404  404      404      404   403 403  403     404       401
+api.deliveries.take_over  addressed    200  200      200      200   403 403  403     200       401
+api.deliveries.take_over  foreign      404  404      404      404   403 403  403     404       401
+api.deliveries.take_over  unknown      404  404      404      404   403 403  403     404       401
+api.deliveries.return     own          404  404      404      404   403 403  403     404       401
+api.deliveries.return     addressed    200  200      200      200   403 403  403     200       401
+api.deliveries.return     foreign      404  404      404      404   403 403  403     404       401
+api.deliveries.return     unknown      404  404      404      404   403 403  403     404       401
+api.me                    -            200  200      200      200   200 200  200     200       401
+api.catalogue             -            200  200      200      200   200 200  403     200       401
+api.agencies              -            200  200      200      200   200 403  403     200       401
+
+api.openapi               -            200  200      200      200   200 200  200     200       200
+health.alive              -            200  200      200      200   200 200  200     200       200
+health.ready              -            200  200      200      200   200 200  200     200       200
+"""
+
+# Only these GETs change more than the log: a sign-in is an attempt first, then a session.
+CHANGING_GETS = {"sign_in.start", "sign_in.callback"}
+# Asked for by a handler, because the row alone cannot know which of the two it is.
+ASKED_BY_HANDLERS = {Permission.AGENCY_LOG_READ, Permission.MUNICIPALITY_LOG_READ}
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "COPY")
+
+
+def expectations() -> dict[str, dict[Of, dict[str, str]]]:
+    """The matrix: row → ownership → caller → status."""
+    found: dict[str, dict[Of, dict[str, str]]] = {}
+    for line in MATRIX.strip().splitlines()[1:]:
+        if line.strip():
+            name, of, *statuses = line.split()
+            found.setdefault(name, {})[Of(of)] = dict(zip(CALLERS, statuses, strict=True))
+    return found
+
+
+EXPECTED = expectations()
+BY_NAME = {row.name: row for row in ROUTES}
+
+
+@dataclass
+class Walk:
+    """The town as the walk finds it: one document in each direction, and a foreign one."""
+
+    house: House
+    papers: Mapping[tuple[str, str], Sent]
+
+    def prepared(self, row: Row, caller: str, of: Of) -> Callable[[], Answer]:
+        """This caller's request for this row and object, with all it needs in place."""
+        client = self._client(row, caller)
+        if row.name == "sign_in.callback":
+            address = self._way_back(caller)
+            return lambda: client.get(address)
+        sent = self._sent(row, caller, of)
+        path = address_of(row.path, sent)
+        body = self._body(row, caller, of)
+        return lambda: client.request(row.method, path, **body)
+
+    def _client(self, row: Row, caller: str) -> httpx2.Client:
+        if caller == "anonymous":
+            return self.house.client({})
+        if caller == "program":
+            return self.house.service(VHS)
+        subject, _ = PEOPLE[caller]
+        if row.is_api:
+            return self.house.program(self.house.person_token(subject))
+        if row.name == "sign_in.callback":
+            return self._arriving.client
+        return (self.house.newly if row.name == "sign_out" else self.house.person)(subject).client
+
+    @cached_property
+    def _arriving(self) -> Visitor:
+        """A browser in which people come back from the provider, one after the other."""
+        return self.house.visitor()
+
+    def _way_back(self, caller: str) -> str:
+        if caller not in PEOPLE:
+            return "/sign-in/callback?state=none&code=none"
+        self._arriving.client.cookies.clear()
+        return self._arriving.to_callback(PEOPLE[caller][0])
+
+    def _sent(self, row: Row, caller: str, of: Of) -> Sent:
+        mine = PEOPLE.get(caller, ("", VHS))[1]
+        other = OFFICE if mine == VHS else VHS
+        if of in (Of.OWN, Of.ADDRESSED):
+            way = (mine, other) if of is Of.OWN else (other, mine)
+            return self.papers[way] if row.method == "GET" else self.house.noted(*way)
+        if of is Of.FOREIGN:
+            return self.papers[SPRACHWERK, JOBCENTER]
+        return Sent(UNKNOWN, UNKNOWN)
+
+    def _body(self, row: Row, caller: str, of: Of) -> dict[str, Any]:
+        mine = PEOPLE.get(caller, ("", VHS))[1]
+        if row.name.endswith("documents.create"):
+            changes = {"kind": "obligation_ik_abh", "recipient": VHS} if mine == OFFICE else {}
+            return {"data": sending_fields(**changes), "files": the_file()}
+        if row.name == "acting_agency":
+            return {"data": {"membership": str(self._membership(caller, of))}}
+        if row.name.endswith(("withdraw", "return")):
+            reason = "wrong_recipient" if row.name.endswith("withdraw") else "illegible"
+            return {"json" if row.is_api else "data": {"reason": reason}}
+        return {}
+
+    def _membership(self, caller: str, of: Of) -> UUID:
+        if of is Of.UNKNOWN:
+            return UNKNOWN
+        subject = PEOPLE.get(caller, ("", ""))[0] if of is Of.OWN else "thomas.probe"
+        with self.house.services.transaction() as session:
+            query = select(Membership.id).join(User).where(User.subject == subject)
+            return session.exec(query).first() or UNKNOWN
+
+
+@pytest.fixture(scope="session")
+def walk(house: House) -> Walk:
+    """Everybody has signed in once, so that no call is the first of its person."""
+    ways = ((VHS, OFFICE), (OFFICE, VHS), (SPRACHWERK, JOBCENTER))
+    for subject in (*(subject for subject, _ in PEOPLE.values()), "thomas.probe"):
+        house.person(subject)
+        house.person_token(subject)
+    return Walk(house, {way: house.sent(*way) for way in ways})
+
+
+def address_of(path: str, sent: Sent) -> str:
+    """The path of a row for this document or delivery."""
+    path = path.replace("{document_id}", str(sent.document_id)).replace("{number}", "1")
+    return path.replace("{delivery_id}", str(sent.delivery_id))
+
+
+def status_of(row: Row, answer: Answer) -> str:
+    """The answer's status as the matrix writes it."""
+    to = answer.headers.get("location", "")
+    leads_in = answer.status_code == 303 and to.split("?")[0] == "/sign-in"
+    return "in" if leads_in else str(answer.status_code)
+
+
+def is_refusal(status: str) -> bool:
+    return status == "in" or status.startswith("4")
+
+
+def left_in_log(row: Row, caller: str, status: str) -> list[str]:
+    """What such a call leaves in the log."""
+    if is_refusal(status):
+        is_known = caller in PEOPLE or (caller == "program" and row.is_api)
+        return [Happening.REQUEST_REFUSED.value] if is_known else []
+    return [row.happening.value] if row.happening else []
+
+
+@pytest.mark.parametrize("name", sorted(set(BY_NAME) | set(EXPECTED)))
+def test_everybody_gets_what_the_matrix_says_and_the_log_tells_exactly_that(
+    walk: Walk, name: str
+) -> None:
+    assert name in BY_NAME, f"the row {name} is gone: take it out of MATRIX"
+    assert name in EXPECTED, f"the row {name} is new: say in MATRIX who may call it"
+    row, wanted = BY_NAME[name], EXPECTED[name]
+    found: dict[Of, dict[str, str]] = {of: {} for of in wanted}
+    for of in wanted:
+        for caller, status in wanted[of].items():
+            request = walk.prepared(row, caller, of)
+            before, seq = walk.house.contents(), walk.house.log_end()
+            found[of][caller] = status_of(row, request())
+
+            assert walk.house.log_since(seq) == left_in_log(row, caller, status), (of, caller)
+            if is_refusal(status) or (row.method == "GET" and name not in CHANGING_GETS):
+                assert walk.house.contents() == before, (of, caller)
+
+    assert found == wanted
+    assert any(not is_refusal(status) for line in wanted.values() for status in line.values())
+
+
+@pytest.mark.parametrize("name", [name for name in EXPECTED if Of.FOREIGN in EXPECTED[name]])
+def test_foreign_and_unknown_look_alike_to_the_byte(walk: Walk, name: str) -> None:
+    row = BY_NAME[name]
+    for caller in CALLERS:
+        foreign = walk.prepared(row, caller, Of.FOREIGN)()
+        unknown = walk.prepared(row, caller, Of.UNKNOWN)()
+
+        assert seen(foreign, walk) == seen(unknown, walk), caller
+
+
+def seen(answer: Answer, walk: Walk) -> tuple[int, list[tuple[str, str]], bytes]:
+    """All that can be seen of an answer, but for the date and the address one asked for."""
+    foreign = walk.papers[SPRACHWERK, JOBCENTER]
+    headers = [
+        (
+            name,
+            value.replace(str(foreign.document_id), str(UNKNOWN)).replace(
+                str(foreign.delivery_id), str(UNKNOWN)
+            ),
+        )
+        for name, value in answer.headers.multi_items()
+        if name != "date"
+    ]
+    return answer.status_code, headers, answer.content
+
+
+@pytest.mark.parametrize("path", sorted({row.path for row in ROUTES}))
+def test_every_other_method_is_refused_by_name(walk: Walk, path: str) -> None:
+    rows = {row.method: row for row in ROUTES if row.path == path}
+    client = walk._client(next(iter(rows.values())), "head")
+    address = address_of(path, Sent(UNKNOWN, UNKNOWN))
+    is_public = any(row.gate in ("open", "public") for row in rows.values())
+    for method in METHODS:
+        if method in rows or (method == "HEAD" and "GET" in rows and is_public):
+            continue
+        answer = client.request(method, address)
+
+        assert answer.status_code == 405, (method, answer.status_code)
+        assert answer.headers["allow"] == ", ".join(sorted(rows)), method
+
+
+def test_every_permission_is_granted_to_a_role_and_asked_for_by_a_row() -> None:
+    granted = frozenset().union(*ROLE_PERMISSIONS.values())
+    asked = {row.gate for row in ROUTES} | ASKED_BY_HANDLERS
+
+    assert granted == set(Permission)
+    assert set(Permission) <= asked
+
+
+def test_names_and_addresses_of_rows_are_unique() -> None:
+    assert len({row.name for row in ROUTES}) == len(ROUTES)
+    assert len({(row.method, row.path) for row in ROUTES}) == len(ROUTES)
