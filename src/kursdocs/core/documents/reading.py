@@ -173,8 +173,12 @@ def inbox(
 ) -> list[InboxRow]:
     """The acting agency's deliveries in one state, newest first, from the key ``after`` on.
 
-    ``name`` narrows to people whose folded name parts or numbers start with each of its words.
+    ``name`` narrows to people whose folded name parts or numbers start with each of its words;
+    without a single letter or digit it finds nobody.
     """
+    words = tokens([name])
+    if name.strip() and not words:
+        return []
     query = (
         sa.select(*_INBOX_COLUMNS)
         .join(Document, col(Document.id) == Delivery.document_id)
@@ -185,7 +189,7 @@ def inbox(
     )
     if after is not None:
         query = query.where(col(Delivery.id) < after)
-    for token in tokens([name]):
+    for token in words:
         query = query.where(
             sa.exists()
             .where(col(SearchToken.agency_id) == actor.acting.id)
