@@ -68,6 +68,8 @@ def delivery(number: int, **changes: object) -> SimpleNamespace:
         "opened_at": None,
         "taken_over_at": None,
         "returned_at": None,
+        "withdrawn_at": None,
+        "withdrawal_reason": "",
         "due_on": TODAY + timedelta(days=3 - number),
     }
     return SimpleNamespace(**(values | changes))
@@ -221,7 +223,16 @@ def _inbox_pages() -> list[Sample]:
         ],
         "taken_over": [delivery(5, state="taken_over", taken_over_at=NOW)],
         "returned": [delivery(6, state="returned", returned_at=NOW)],
-        "withdrawn": [delivery(7, state="withdrawn", family_name="", given_names="")],
+        "withdrawn": [
+            delivery(
+                7,
+                state="withdrawn",
+                family_name="",
+                given_names="",
+                withdrawn_at=NOW,
+                withdrawal_reason="wrong_recipient",
+            )
+        ],
     }
     pages = []
     for state, deliveries in rows.items():
@@ -230,15 +241,23 @@ def _inbox_pages() -> list[Sample]:
         filled = base | {
             "deliveries": deliveries,
             "counts": {"new": 101, "taken_over": 1, "returned": 1, "withdrawn": 1},
+            "searched": "",
+            "is_cut": False,
             "next_href": "/inbox?state=new&after=1",
         }
         empty = base | {
             "deliveries": [],
             "counts": {"new": 0, "taken_over": 0, "returned": 0, "withdrawn": 0},
+            "searched": "",
+            "is_cut": False,
             "next_href": "",
         }
         pages.append(Sample(f"inbox-{state}", "inbox/index.html", page, filled))
         pages.append(Sample(f"inbox-{state}-empty", "inbox/index.html", page, empty))
+        looked = filled | {"searched": HOSTILE, "is_cut": True}
+        pages.append(Sample(f"inbox-{state}-searched", "inbox/index.html", page, looked))
+        nobody = empty | {"searched": "Müller"}
+        pages.append(Sample(f"inbox-{state}-nobody", "inbox/index.html", page, nobody))
     return pages
 
 
@@ -333,13 +352,6 @@ def _document_pages(reasons: dict[str, object], return_reason: str) -> list[Samp
             )
             for state in states
         ),
-        Sample(
-            "show-withdrawn-recipient",
-            "documents/show.html",
-            page,
-            received
-            | {"document": document(state="withdrawn"), "can_read": False, "can_settle": False},
-        ),
     ]
 
 
@@ -376,7 +388,13 @@ def _other_pages(catalogue: Catalogue) -> list[Sample]:
         for days in (None, 0, 1, 12)
     ]
     retry = SimpleNamespace(
-        action="/documents", fields=[("family_name", HOSTILE)], file_label="Datei"
+        action="/documents",
+        fields=[("family_name", HOSTILE)],
+        file_label="Datei",
+        sign_in=False,
+    )
+    expired = SimpleNamespace(
+        action="/deliveries/1/return", fields=[("reason", HOSTILE)], file_label="", sign_in=True
     )
     error: dict[str, object] = {
         "heading": "Das gibt es hier nicht",
@@ -401,4 +419,5 @@ def _other_pages(catalogue: Catalogue) -> list[Sample]:
         Sample("agencies-empty", "agencies/index.html", coordinating, {"agencies": []}),
         Sample("error", "error.html", VISITOR, error),
         Sample("error-retry", "error.html", CLERK, error | {"retry": retry, "advice": ""}),
+        Sample("error-expired", "error.html", VISITOR, error | {"retry": expired, "advice": ""}),
     ]

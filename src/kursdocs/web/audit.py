@@ -28,10 +28,10 @@ SENTENCES = {
     Happening.SIGN_IN_ENDED: N_("hat sich abgemeldet"),
     Happening.AGENCY_SWITCHED: N_("handelt nun für diese Stelle"),
     Happening.REQUEST_REFUSED: N_("wurde abgewiesen (%(code)s)"),
-    Happening.INBOX_LISTED: N_("hat den Eingang angesehen (%(count)s Einträge)"),
-    Happening.SENT_LISTED: N_("hat „Gesendet“ angesehen (%(count)s Einträge)"),
+    Happening.INBOX_LISTED: N_("hat den Eingang angesehen (Einträge: %(count)s)"),
+    Happening.SENT_LISTED: N_("hat „Gesendet“ angesehen (Einträge: %(count)s)"),
     Happening.NUMBERS_LISTED: N_("hat die Zahlen der Stellen angesehen"),
-    Happening.LOG_LISTED: N_("hat das Protokoll angesehen (%(count)s Einträge)"),
+    Happening.LOG_LISTED: N_("hat das Protokoll angesehen (Einträge: %(count)s)"),
     Happening.DOCUMENT_SENT: N_("hat ein Papier gesendet (%(kind)s, %(recipients)s Empfänger)"),
     Happening.DOCUMENT_HELD: N_(
         "hat ein Papier gesendet, das noch geprüft wird (%(kind)s, %(recipients)s Empfänger)"

@@ -23,12 +23,14 @@ from kursdocs.core.errors import Invalid, KursdocsError, NotFound
 from kursdocs.operations import handout, intake
 from kursdocs.web import errors, uploads
 from kursdocs.web.endpoint import Call, redirect
+from kursdocs.web.errors import BadRequest
 from kursdocs.web.pages import N_, show_date
 from kursdocs.web.security import FILE_POLICY
 from kursdocs.web.uploads import PHOTOGRAPHS_MAX, Typed
 
 PAGE_SIZE = 50
 COUNT_MAX = 100
+SEARCH_LENGTH_MAX = 120
 _READABLE = (DocumentState.LIVE, DocumentState.HELD, DocumentState.WITHDRAWN)
 
 DONE = {
@@ -88,21 +90,43 @@ class PageImageQuery(_Query):
 
 def inbox(call: Call) -> Response:
     """What came in for the acting agency."""
-    query = call.query()
+    query: InboxQuery = call.query()
+    return _inbox(call, query.state, after=query.after, flash=DONE.get(query.done, ""))
+
+
+def search(call: Call) -> Response:
+    """People of the own inbox by the beginnings of their names; names never stand in addresses."""
+    try:
+        state = InboxState(call.form.get("state", ""))
+    except ValueError:
+        raise BadRequest("parameter_invalid", field="state") from None
+    return _inbox(call, state, name=call.form.get("name", "")[:SEARCH_LENGTH_MAX])
+
+
+def _inbox(
+    call: Call,
+    state: InboxState,
+    *,
+    after: UUID | None = None,
+    name: str = "",
+    flash: str = "",
+) -> Response:
     rows = reading.inbox(
-        call.session, call.actor, query.state, after=query.after, limit=PAGE_SIZE + 1
+        call.session, call.actor, state, after=after, limit=PAGE_SIZE + 1, name=name
     )
     shown = rows[:PAGE_SIZE]
-    call.record(Happening.INBOX_LISTED, state=query.state.value, count=len(shown))
-    next_href = f"/inbox?state={query.state}&after={shown[-1].id}" if len(rows) > PAGE_SIZE else ""
+    call.record(Happening.INBOX_LISTED, state=state.value, count=len(shown))
+    goes_on = len(rows) > PAGE_SIZE and not name
     return call.render(
         "inbox/index.html",
-        flash=DONE.get(query.done, ""),
-        state=query.state.value,
+        flash=flash,
+        state=state.value,
         counts={k.value: v for k, v in reading.inbox_counts(call.session, call.actor).items()},
         count_max=COUNT_MAX,
         deliveries=shown,
-        next_href=next_href,
+        searched=name,
+        is_cut=len(rows) > PAGE_SIZE and bool(name),
+        next_href=f"/inbox?state={state}&after={shown[-1].id}" if goes_on else "",
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qs, quote
 from uuid import UUID
 
 import anyio
@@ -34,10 +34,11 @@ from kursdocs.core.errors import Invalid, KursdocsError, NotFound, TooLarge, Una
 from kursdocs.core.ports import Identity, SignInRefused
 from kursdocs.operations.calendar import local_date
 from kursdocs.services import Services
-from kursdocs.web import errors, pages
+from kursdocs.web import errors, pages, retry
 from kursdocs.web.errors import BadRequest, Busy, SignInRequired, TooSlow, UnsupportedBody
 from kursdocs.web.multipart import ByteBudget
-from kursdocs.web.pages import Flash, Membership, Page, Pages
+from kursdocs.web.pages import N_, Flash, Membership, Page, Pages
+from kursdocs.web.retry import Retry
 
 _T = TypeVar("_T")
 _log = structlog.get_logger()
@@ -353,23 +354,28 @@ async def _small_body(call: Call) -> dict[str, str]:
     raw = await read_body(call.request, call.row.body_bytes_max, seconds=SMALL_BODY_SECONDS)
     if call.row.body is Body.JSON:
         return _json_fields(call, raw)
-    kind = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "multipart/form-data":
-        # Only the error page's form is sent so, because it may hold a file field.
+    if raw and _content_type(call) != "application/x-www-form-urlencoded":
         raise UnsupportedBody
     try:
-        return dict(parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=50))
+        fields = parse_qs(
+            raw.decode("utf-8"), keep_blank_values=True, max_num_fields=retry.FIELDS_MAX
+        )
     except (UnicodeDecodeError, ValueError) as error:
         raise BadRequest("body_malformed") from error
+    retry.keep(call.request, fields)
+    return {name: values[-1] for name, values in fields.items()}
+
+
+def _content_type(call: Call) -> str:
+    """The type of the body, without its parameters."""
+    return call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _json_fields(call: Call, raw: bytes) -> dict[str, str]:
     if call.row.request is None:
         return {}
-    if raw:
-        kind = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            raise UnsupportedBody
+    if raw and _content_type(call) != "application/json":
+        raise UnsupportedBody
     try:
         return call.row.request.model_validate_json(raw or b"{}").model_dump()
     except ValidationError as error:
@@ -446,7 +452,25 @@ async def _error_page(call: Call, error: KursdocsError) -> Response:
     told = errors.tell(call.kit.pages, call.language, error)
     if error.code == "no_role" and call.signed_in is not None:
         return _no_role(call)
-    return error_response(call, told, reference=_reference(told.status))
+    return error_response(
+        call, told, reference=_reference(told.status), again=await _again(call, told.status)
+    )
+
+
+async def _again(call: Call, status: int) -> Retry | None:
+    """The same form once more, where trying again may help; strangers' bodies are not read."""
+    if call.row.body not in (Body.FORM, Body.FILES) or status not in retry.WORTH_IT:
+        return None
+    if status == 401 and not call.token:
+        return None
+    typed = await retry.typed(call.request, call.kit.budget)
+    label = call.kit.pages.text(call.language, N_("Datei"))
+    return Retry(
+        action=call.request.url.path,
+        fields=[(name, value) for name, values in typed.items() for value in values],
+        file_label=label if call.row.body is Body.FILES else "",
+        sign_in=status == 401,
+    )
 
 
 def _reference(status: int) -> str:
@@ -454,7 +478,9 @@ def _reference(status: int) -> str:
     return secrets.token_hex(4) if status >= 500 else ""
 
 
-def error_response(call: Call, told: errors.Told, *, reference: str) -> Response:
+def error_response(
+    call: Call, told: errors.Told, *, reference: str, again: Retry | None = None
+) -> Response:
     """One page for every refusal. It says nothing about the address it stands at."""
     html = call.kit.pages.render(
         "error.html",
@@ -463,7 +489,7 @@ def error_response(call: Call, told: errors.Told, *, reference: str) -> Response
         sentence=told.sentence,
         advice=" ".join(text for text in told.fields.values() if text != told.sentence),
         reference=reference,
-        retry=None,
+        retry=again,
     )
     return HTMLResponse(html, told.status, errors.headers_of(told))
 

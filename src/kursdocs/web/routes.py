@@ -67,6 +67,16 @@ PAGES: Sequence[Row] = (
         happening=Happening.INBOX_LISTED,
         query=documents.InboxQuery,
     ),
+    # A search changes nothing, but a name must not stand in an address.
+    Row(
+        "POST",
+        "/inbox/search",
+        documents.search,
+        Permission.INBOX_READ,
+        "inbox.search",
+        happening=Happening.INBOX_LISTED,
+        body=Body.FORM,
+    ),
     Row(
         "GET",
         "/sent",

@@ -5,7 +5,6 @@ received; nothing is written anywhere before the body is whole.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -15,15 +14,13 @@ from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.sending import COMMON_FIELDS, Sending, SendingForm
 from kursdocs.core.errors import Invalid, KursdocsError
 from kursdocs.operations import intake
+from kursdocs.web import retry
 from kursdocs.web.endpoint import Call
 from kursdocs.web.errors import Busy, TooSlow
 from kursdocs.web.multipart import FormReceiver, Received
 
 PHOTOGRAPHS_MAX = 20
 BODY_SECONDS = 600
-# What is left of a refused body is read and dropped: browsers only listen after they have sent.
-DRAIN_BYTES_MAX = 2 * intake.FILE_BYTES_MAX
-DRAIN_SECONDS = 60
 
 _OWN_NAMES = frozenset(
     {"kind", "recipient", "obliging_body", "released", "release_form", "idempotency_key"}
@@ -71,6 +68,7 @@ async def receive(call: Call, typed: Typed) -> DocumentView:
         files_max=PHOTOGRAPHS_MAX,
     )
     typed.received = receiver.received
+    retry.keep(call.request, receiver.received.fields)
     prepared: list[Sending] = []
 
     async def check(received: Received) -> None:
@@ -87,7 +85,7 @@ async def receive(call: Call, typed: Typed) -> DocumentView:
             try:
                 received = await receiver.receive(chunks, check)
             except KursdocsError:
-                await _drain(chunks)
+                await retry.drain(chunks)
                 raise
         if not received.files:
             raise Invalid("file_missing", field="file")
@@ -104,16 +102,3 @@ async def receive(call: Call, typed: Typed) -> DocumentView:
         raise TooSlow from error
     finally:
         receiver.release()
-
-
-async def _drain(chunks: AsyncIterator[bytes]) -> None:
-    """Read the rest of a refused body, within limits, so that the browser shows our answer."""
-    left = DRAIN_BYTES_MAX
-    try:
-        async with asyncio.timeout(DRAIN_SECONDS):
-            async for chunk in chunks:
-                left -= len(chunk)
-                if left < 0:
-                    return
-    except TimeoutError:
-        return

@@ -59,6 +59,8 @@ class InboxRow:
     opened_at: datetime | None
     taken_over_at: datetime | None
     returned_at: datetime | None
+    withdrawn_at: datetime | None
+    withdrawal_reason: str
     byte_size: int
     page_count: int
 
@@ -157,6 +159,8 @@ _INBOX_COLUMNS: tuple[Any, ...] = (
     col(Delivery.opened_at),
     col(Delivery.taken_over_at),
     col(Delivery.returned_at),
+    col(Document.withdrawn_at),
+    col(Document.end_reason).label("withdrawal_reason"),
     col(Document.byte_size),
     col(Document.page_count),
 )
