@@ -17,7 +17,7 @@ from enum import StrEnum
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Field, Session, SQLModel, col, delete, select
+from sqlmodel import Field, Session, SQLModel, col, delete, select, update
 
 from kursdocs.core import audit
 from kursdocs.core.access import ActingAgency, Actor, ActorKind, Role
@@ -138,9 +138,12 @@ class ClaimRule:
     agency: str = ""
 
     def matches(self, claims: Mapping[str, object]) -> bool:
-        """Whether the token holds the value, alone or in a list; dots in ``claim`` go deeper."""
+        """Whether the token holds the value, alone or in a list.
+
+        Dots in ``claim`` go deeper, unless a claim has just that name (as addresses do).
+        """
         held: object = claims
-        for part in self.claim.split("."):
+        for part in [self.claim] if self.claim in claims else self.claim.split("."):
             held = held.get(part) if isinstance(held, Mapping) else None
         values = held if isinstance(held, list | tuple) else [held]
         return self.value in values
@@ -191,7 +194,8 @@ def take_attempt(
     session: Session, *, state: str, browser: str, now: datetime
 ) -> tuple[SignInStart, str]:
     """The attempt of that state, once, and where to return to; raises ``SignInRefused``."""
-    attempt = session.get(SignInAttempt, _hashed(state))
+    # Locked, so that of two who come back with one state only the first finds it.
+    attempt = session.get(SignInAttempt, _hashed(state), with_for_update=True)
     if attempt is None:
         raise SignInRefused("state_unknown")
     session.delete(attempt)
@@ -240,10 +244,8 @@ def sign_in(
 
 
 def _user_of(session: Session, identity: Identity, *, now: datetime) -> User:
-    query = select(User).where(User.issuer == identity.issuer, User.subject == identity.subject)
-    user = session.exec(query).first()
-    if user is None:
-        user = User(issuer=identity.issuer, subject=identity.subject, created_at=now)
+    """The person's row, made at the first time, and locked: their claims are mapped one by one."""
+    user = _locked(session, identity) or _made(session, identity, now=now)
     if user.deactivated_at is not None:
         raise Forbidden("account_deactivated")
     name = identity.claims.get("name") or identity.claims.get("preferred_username")
@@ -251,6 +253,23 @@ def _user_of(session: Session, identity: Identity, *, now: datetime) -> User:
         user.display_name = name[:200]
     session.add(user)
     session.flush()
+    return user
+
+
+def _locked(session: Session, identity: Identity) -> User | None:
+    query = select(User).where(User.issuer == identity.issuer, User.subject == identity.subject)
+    return session.exec(query.with_for_update(key_share=True)).first()
+
+
+def _made(session: Session, identity: Identity, *, now: datetime) -> User:
+    user = User(issuer=identity.issuer, subject=identity.subject, created_at=now)
+    try:
+        with session.begin_nested():
+            session.add(user)
+            session.flush()
+    except sa.exc.IntegrityError:
+        # Another call of the same person made it at the same moment.
+        return _locked(session, identity) or user
     return user
 
 
@@ -269,7 +288,7 @@ def _current(session: Session, user_id: UUID, *, now: datetime) -> list[_Held]:
             sa.or_(col(Membership.valid_until).is_(None), col(Membership.valid_until) > now),
             col(Agency.closed_at).is_(None),
         )
-        .order_by(col(Agency.name), col(Membership.role).desc(), col(Membership.id))
+        .order_by(col(Agency.name).nulls_last(), col(Membership.role).desc(), col(Membership.id))
     )
     return [(m, a, town) for m, a, town in session.exec(query)]
 
@@ -388,12 +407,13 @@ def actor_of_sign_in(session: Session, token: str, *, now: datetime) -> SignedIn
         return None
     user = session.get(User, row.user_id)
     too_old = row.begun_at < now - ABSOLUTE_LIMIT or row.used_at < now - IDLE_LIMIT
+    # As statements: another request of this session may have ended it meanwhile.
+    this = col(SignIn.token_hash) == row.token_hash
     if too_old or user is None or user.deactivated_at is not None:
-        session.delete(row)
+        session.exec(delete(SignIn).where(this))
         return None
     if row.used_at < now - _TOUCH_EVERY:
-        row.used_at = now
-        session.add(row)
+        session.exec(update(SignIn).where(this).values(used_at=now))
     held = _current(session, user.id, now=now)
     chosen = next((h for h in held if h[0].id == row.membership_id), None)
     return SignedIn(
@@ -458,7 +478,7 @@ def actor_of_bearer(
         held = [h for h in held if h[1] is not None and h[1].slug == agency]
         if not held:
             raise Forbidden("agency_not_yours")
-    if len({h[0].agency_id for h in held}) > 1:
+    if len({(h[0].municipality_id, h[0].agency_id) for h in held}) > 1:
         raise Forbidden("agency_ambiguous")
     return _actor(user, held[0] if held else None)
 
