@@ -8,7 +8,7 @@ transaction of what it tells. Entry points: :func:`record`, :func:`page`, :func:
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -180,7 +180,7 @@ def _hash(event: AuditEvent) -> str:
         for name in AuditEvent.model_fields
         if name not in ("hash", "detail", "at")
     }
-    said["at"] = event.at.isoformat()
+    said["at"] = event.at.astimezone(UTC).isoformat()
     said["detail"] = json.dumps(event.detail, sort_keys=True)
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 

@@ -29,6 +29,12 @@ def _guard_log_in_sqlite() -> None:
             f"CREATE TRIGGER audit_event_no_{action.lower()} BEFORE {action} ON audit_event"
             f" BEGIN SELECT RAISE(ABORT, '{_NO_CHANGE}'); END"
         )
+    # INSERT OR REPLACE removes the old row without asking the trigger above.
+    op.execute(
+        "CREATE TRIGGER audit_event_no_replace BEFORE INSERT ON audit_event"
+        " WHEN EXISTS (SELECT 1 FROM audit_event WHERE seq = NEW.seq OR id = NEW.id)"
+        f" BEGIN SELECT RAISE(ABORT, '{_NO_CHANGE}'); END"
+    )
 
 
 def _guard_log_in_postgresql() -> None:
