@@ -17,6 +17,8 @@ export function enhanceSending(root: ParentNode): void {
   const panel = root.querySelector<HTMLElement>("[data-progress]");
   if (!form || !panel) return;
   const files = enhanceFiles(form);
+  // The server's list of all mistakes beats the browser's bubbles, and here no file gets lost by it.
+  form.noValidate = true;
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (!form.inert) new Sending(form, panel, files).start();
