@@ -16,8 +16,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
@@ -40,10 +41,8 @@ class Database:
     """Hands out transactions. Safe to use from many threads."""
 
     def __init__(self, url: str) -> None:
-        """``url`` is a SQLAlchemy URL of SQLite or PostgreSQL; raises ``ValueError`` otherwise."""
-        parsed = make_url(url)
-        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-            raise ValueError("the database must be sqlite:///PATH or postgresql://…")
+        """``url`` is a URL of a SQLite file or of PostgreSQL; raises ``ValueError`` otherwise."""
+        parsed = _parsed(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self._lock: threading.Lock | None = threading.Lock() if self.is_sqlite else None
         self.engine = _sqlite(parsed) if self.is_sqlite else _postgresql(parsed)
@@ -83,9 +82,21 @@ class Database:
         self.engine.dispose()
 
 
+def _parsed(url: str) -> sa.URL:
+    """The URL's parts; no message repeats them, because a password may be among them."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise ValueError("the database's URL cannot be understood") from error
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ValueError("the database must be sqlite:///PATH or postgresql://…")
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise ValueError("the database's URL names no file: write sqlite:///PATH")
+    return parsed
+
+
 def _sqlite(url: sa.URL) -> sa.Engine:
-    if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
         url,
         pool_size=_POOL_SIZE,
@@ -137,7 +148,8 @@ _MIGRATION_LOCK = 7_145_501
 def migrate(database: Database) -> None:
     """Bring the schema to the newest revision; harmless when it is, or when two do it at once.
 
-    Raises :class:`DatabaseUnavailable` when the database does not answer.
+    Raises :class:`DatabaseUnavailable` when the database does not answer, ``ValueError`` when its
+    schema is of a newer version.
     """
     try:
         with database.engine.begin() as connection:
@@ -148,13 +160,18 @@ def migrate(database: Database) -> None:
             command.upgrade(_alembic(connection), "head")
     except (OperationalError, InterfaceError) as error:
         raise DatabaseUnavailable from error
+    except CommandError as error:
+        raise ValueError(f"the database cannot be brought to this version: {error}") from error
 
 
 def is_migrated(database: Database) -> bool:
-    """Whether the schema is at the newest revision."""
-    with database.engine.begin() as connection:
-        newest = ScriptDirectory.from_config(_alembic(connection)).get_current_head()
-        return MigrationContext.configure(connection).get_current_revision() == newest
+    """Whether the schema is at the newest revision; raises :class:`DatabaseUnavailable`."""
+    try:
+        with database.engine.begin() as connection:
+            newest = ScriptDirectory.from_config(_alembic(connection)).get_current_head()
+            return MigrationContext.configure(connection).get_current_revision() == newest
+    except (OperationalError, InterfaceError) as error:
+        raise DatabaseUnavailable from error
 
 
 def _alembic(connection: sa.Connection) -> Config:

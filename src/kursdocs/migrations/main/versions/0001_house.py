@@ -30,10 +30,10 @@ def _guard_log_in_sqlite() -> None:
             f" BEGIN SELECT RAISE(ABORT, '{_NO_CHANGE}'); END"
         )
     # INSERT OR REPLACE removes the old row without asking the trigger above.
+    known = "SELECT 1 FROM audit_event WHERE seq = NEW.seq OR id = NEW.id"
     op.execute(
         "CREATE TRIGGER audit_event_no_replace BEFORE INSERT ON audit_event"
-        " WHEN EXISTS (SELECT 1 FROM audit_event WHERE seq = NEW.seq OR id = NEW.id)"
-        f" BEGIN SELECT RAISE(ABORT, '{_NO_CHANGE}'); END"
+        f" WHEN EXISTS ({known}) BEGIN SELECT RAISE(ABORT, '{_NO_CHANGE}'); END"
     )
 
 
