@@ -299,3 +299,16 @@ def test_what_arrives_after_a_dropped_mail_is_announced_the_same_day(
     announce(database, town[OFFICE])
 
     assert claim(database, NOW) is not None
+
+
+def test_a_mail_that_kills_its_sender_each_time_is_not_tried_for_ever(
+    database: Database, town: Town
+) -> None:
+    announce(database, town[OFFICE])
+    moment = NOW
+
+    for _ in range(outbox.ATTEMPTS_MAX):
+        assert claim(database, moment) is not None
+        moment += outbox.LEASE
+
+    assert claim(database, moment) is None

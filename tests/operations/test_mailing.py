@@ -281,7 +281,7 @@ def test_a_final_no_ends_the_mail_and_no_other(post: Post, smtp: SmtpServer) -> 
     assert letter.recipients == (f"{JOBCENTER}@post.example",)
     dead = [mail for mail in post.mails() if mail.dead_at is not None]
     assert [(mail.agency_id, mail.last_error) for mail in dead] == [
-        (post.town[OFFICE].id, "MailRefused")
+        (post.town[OFFICE].id, "recipient refused with 550")
     ]
 
 

@@ -79,16 +79,19 @@ def claim(session: Session, *, now: datetime) -> OutboxMail | None:
             col(OutboxMail.sent_at).is_(None),
             col(OutboxMail.dead_at).is_(None),
             OutboxMail.due_at <= now,
+            # A mail that kills whoever sends it never comes to be marked as failed.
+            OutboxMail.attempts < ATTEMPTS_MAX,
         )
         .order_by(col(OutboxMail.due_at))
         .limit(1)
         .with_for_update(skip_locked=True)
     )
     mail = session.exec(query).first()
-    if mail is not None:
-        mail.attempts += 1
-        mail.due_at = now + LEASE
-        session.add(mail)
+    if mail is None:
+        return None
+    mail.attempts += 1
+    mail.due_at = now + LEASE
+    session.add(mail)
     return mail
 
 

@@ -57,7 +57,7 @@ def _deliver(services: Services, mail: OutboxMail) -> bool:
         _log.warning("mail.failed", mail=str(mail.id), final=final, attempt=mail.attempts)
         with services.transaction() as session:
             outbox.mark_failed(
-                session, mail.id, error=type(error).__name__, final=final, now=services.clock()
+                session, mail.id, error=str(error), final=final, now=services.clock()
             )
         return False
     with services.transaction() as session:
@@ -97,11 +97,14 @@ def _text(count: int, link: str) -> str:
 
 
 def _html(count: int, link: str) -> str:
+    """The same sentences, with the address as a link."""
+    address = escape(link)
+    anchor = f'<a href="{address}">{address}</a>'
     paragraphs = "".join(
-        f"<p>{escape(part)}</p>" for part in _text(count, link).split("\n\n") if link not in part
+        f"<p>{escape(part).replace(address, anchor)}</p>"
+        for part in _text(count, link).strip().split("\n\n")
     )
-    anchor = f'<p><a href="{escape(link)}">Zum Eingang / Go to the inbox</a></p>'
-    return f'<!doctype html><html lang="de"><body>{paragraphs}{anchor}</body></html>'
+    return f'<!doctype html><html lang="de"><body>{paragraphs}</body></html>'
 
 
 def _message_id(services: Services, mail_id: UUID) -> str:
