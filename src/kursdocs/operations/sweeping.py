@@ -56,8 +56,11 @@ def _abandon_dead(services: Services) -> int:
         with services.transaction() as session:
             actor = lifecycle.system_of(document, DUTY)
             now = services.clock()
-            count += lifecycle.abandon(session, actor, document.id, reason="died", now=now)
-        _remove(services, document)
+            given_up = lifecycle.abandon(session, actor, document.id, reason="died", now=now)
+        # It may have become live since it was listed: then its object and key are needed.
+        if given_up:
+            _remove(services, document)
+            count += 1
     return count
 
 

@@ -142,10 +142,13 @@ def finish(
 ) -> None:
     """Make a pending document live (or held, while the scanner has not spoken) and address it.
 
-    Raises ``Conflict`` (``intake_died``) when the sweeper has given the intake up meanwhile.
+    Raises ``Conflict`` (``intake_died``) when the sweeper has given the intake up meanwhile, or
+    might do so now: its key may be gone already.
     """
     document = _locked(session, document_id)
     if document is None or document.state is not DocumentState.PENDING:
+        raise Conflict("intake_died")
+    if document.created_at < now - INTAKE_LIMIT:
         raise Conflict("intake_died")
     document.state = DocumentState.LIVE if scanned else DocumentState.HELD
     document.stored_sha256 = stored_sha256
