@@ -24,7 +24,7 @@ from kursdocs.core.documents.lifecycle import Stored
 from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.sending import Sending, SendingForm, check
 from kursdocs.core.errors import Conflict, Invalid, KursdocsError, Unavailable
-from kursdocs.core.ports import Paper, StoreUnavailable, Verdict
+from kursdocs.core.ports import ObjectMissing, Paper, StoreUnavailable, Tampered, Verdict
 from kursdocs.core.tables import new_id
 from kursdocs.operations.calendar import local_date
 from kursdocs.operations.sealing import seal
@@ -108,6 +108,9 @@ def _keep(
     key: str,
 ) -> None:
     """Steps 2 to 6; what fails in between is cleared up at once, or later by the sweeper."""
+    # The age of the intake counts from here, so that it cannot outlive its key: the sweeper
+    # destroys keys without a row as soon as it calls an intake dead.
+    begun = services.clock()
     document_key = services.keys.create(document_id)
     try:
         with services.transaction() as session:
@@ -118,7 +121,7 @@ def _keep(
                 stored,
                 document_id=document_id,
                 key=key,
-                now=services.clock(),
+                now=begun,
             )
         sealed = seal(document_key, document_id, paper.pdf)
         _put(services, stored.object_name, sealed)
@@ -143,7 +146,11 @@ def _keep(
 def _put(services: Services, object_name: str, sealed: bytes) -> None:
     """Write and read back: only what can be read again counts as stored."""
     services.store.put(object_name, sealed)
-    if services.store.get(object_name) != sealed:
+    try:
+        found = services.store.get(object_name)
+    except (ObjectMissing, Tampered) as error:
+        raise StoreUnavailable from error
+    if found != sealed:
         raise StoreUnavailable
 
 
@@ -161,8 +168,10 @@ def _clear_up(
             given_up = lifecycle.abandon(
                 session, actor, document_id, reason=reason, now=services.clock()
             )
+            has_row = bool(lifecycle.known_ids(session, [document_id]))
         if given_up:
             services.store.delete(object_name)
+        if given_up or not has_row:
             services.keys.destroy(document_id)
     except (Unavailable, Conflict) as second:
         _log.warning("intake.left_to_sweeper", document=str(document_id), code=second.code)
