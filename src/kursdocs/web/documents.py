@@ -1,5 +1,6 @@
 """Pages for sending, looking at, handing out and settling documents."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from secrets import token_urlsafe
@@ -11,7 +12,7 @@ import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from kursdocs.catalogue import ChoiceFormat, DateFormat, Kind, Route
+from kursdocs.catalogue import ChoiceFormat, DateFormat, Kind, Need, Route
 from kursdocs.core import accounts, agencies
 from kursdocs.core.access import Permission
 from kursdocs.core.agencies import Agency
@@ -164,14 +165,19 @@ def new(call: Call) -> Response:
 
 
 def _form(call: Call, kind: Kind, typed: Typed, told: errors.Told | None) -> Response:
+    offers = _offers(call, kind)
+    shown = _shown(kind, offers)
+    # A key that is spent or unusable would refuse this form for ever.
+    is_spent = told is not None and told.code in ("key_reused", "key_too_long")
     return call.render(
         "documents/new.html",
         status=told.status if told else 200,
         kind=kind,
-        offers=_offers(call, kind),
+        offers=offers,
         typed=typed.form,
-        errors=_by_field(told),
-        idempotency_key=typed.key or token_urlsafe(16),
+        # A mistake in what the form does not show stands above it, and leads nowhere.
+        errors={n if n in shown else "": text for n, text in _by_field(told).items()},
+        idempotency_key=token_urlsafe(16) if is_spent or not typed.key else typed.key,
         upload_bytes_max=intake.FILE_BYTES_MAX,
         photographs_max=PHOTOGRAPHS_MAX,
     )
@@ -181,6 +187,18 @@ def _by_field(told: errors.Told | None) -> dict[str, str]:
     if told is None:
         return {}
     return dict(told.fields) or {"": told.sentence}
+
+
+def _shown(kind: Kind, offers: Sequence[Offer]) -> set[str]:
+    """The names of the fields that the form shows."""
+    shown = {"recipient", "family_name", "given_names", "birth_date", "original_at", "file"}
+    shown |= {asked.field.name for asked in kind.fields}
+    needs = {offer.route.need for offer in offers}
+    if Need.OBLIGING_BODY in needs:
+        shown.add("obliging_body")
+    if Need.RELEASE in needs:
+        shown |= {"released", "release_given_on", "release_form"}
+    return shown
 
 
 def _offers(call: Call, kind: Kind) -> list[Offer]:
