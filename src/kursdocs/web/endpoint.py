@@ -371,6 +371,9 @@ def _content_type(call: Call) -> str:
     return call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+_JSON_CODES = {"missing": "field_missing", "extra_forbidden": "field_unknown"}
+
+
 def _json_fields(call: Call, raw: bytes) -> dict[str, str]:
     if call.row.request is None:
         return {}
@@ -383,9 +386,7 @@ def _json_fields(call: Call, raw: bytes) -> dict[str, str]:
         if first["type"] == "json_invalid":
             raise BadRequest("body_malformed") from None
         name = str((first["loc"] or ("",))[0])[:60]
-        raise Invalid(
-            "field_missing" if first["type"] == "missing" else "field_format", field=name
-        ) from None
+        raise Invalid(_JSON_CODES.get(first["type"], "field_format"), field=name) from None
 
 
 async def read_body(request: Request, limit: int, *, seconds: float) -> bytes:
@@ -464,6 +465,8 @@ async def _again(call: Call, status: int) -> Retry | None:
     if status == 401 and not call.token:
         return None
     typed = await retry.typed(call.request, call.kit.budget)
+    if not typed and call.row.body is Body.FILES:
+        return None
     label = call.kit.pages.text(call.language, N_("Datei"))
     return Retry(
         action=call.request.url.path,

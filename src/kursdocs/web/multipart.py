@@ -151,6 +151,8 @@ class FormReceiver:
                 raise BadRequest("body_malformed") from error
             for kind, data in self._parts.drain():
                 if kind == "file" and not self._asked:
+                    if not self.received.fields:
+                        raise BadRequest("file_before_fields")
                     self._asked = True
                     await before_files(self.received)
                 self._take(kind, data)

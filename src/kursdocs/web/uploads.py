@@ -22,8 +22,9 @@ from kursdocs.web.multipart import FormReceiver, Received
 PHOTOGRAPHS_MAX = 20
 BODY_SECONDS = 600
 
+# A "file" without a file name is a text field that holds no file.
 _OWN_NAMES = frozenset(
-    {"kind", "recipient", "obliging_body", "released", "release_form", "idempotency_key"}
+    {"kind", "recipient", "obliging_body", "released", "release_form", "idempotency_key", "file"}
 )
 _TRUE = frozenset({"true", "on", "1", "yes", "ja"})
 
