@@ -6,12 +6,12 @@ of a file that holds it.
 
 import os
 from collections.abc import Mapping
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "KURSDOCS_"
@@ -83,23 +83,41 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("keys_url")
+    @classmethod
+    def _keys_url(cls, value: str, info: ValidationInfo) -> str:
+        if value == info.data.get("database_url"):
+            raise ValueError("must be another database than KURSDOCS_DATABASE_URL")
+        return value
+
     @field_validator("public_url")
     @classmethod
     def _public_url(cls, value: str) -> str:
         parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
             raise ValueError("must be an address like https://kursdocs.example")
         if parts.path.strip("/") or parts.query or parts.fragment:
             raise ValueError("must have no path: kursdocs is served at the root of its host")
         if parts.scheme == "http" and not is_loopback(parts.hostname):
             raise ValueError("must be https, unless it is the loopback address")
-        return value.rstrip("/")
+        _ = parts.port  # raises ValueError when it is none
+        return f"{parts.scheme}://{parts.netloc.lower()}"
 
     @field_validator("trusted_proxies")
     @classmethod
     def _proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for proxy in value:
             ip_network(proxy)
+        return value
+
+    @field_validator("demo")
+    @classmethod
+    def _demo(cls, value: bool, info: ValidationInfo) -> bool:
+        address = urlsplit(info.data.get("public_url", ""))
+        if value and address.hostname and not is_loopback(address.hostname):
+            raise ValueError(
+                "anybody can sign in as anybody in the demo: KURSDOCS_PUBLIC_URL must be loopback"
+            )
         return value
 
     @property
@@ -110,7 +128,10 @@ class Settings(BaseSettings):
 
 def is_loopback(host: str) -> bool:
     """Whether the host name is this machine itself."""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def variable(field: str) -> str:
@@ -164,7 +185,8 @@ def _from_files(environ: Mapping[str, str], problems: list[str]) -> dict[str, st
             problems.append(f"{name}: is given twice, also as {variable(field)}")
             continue
         try:
-            secrets[field] = Path(environ[name]).read_text().rstrip("\n")
-        except OSError as error:
-            problems.append(f"{name}: cannot be read ({error.strerror})")
+            secrets[field] = Path(environ[name]).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not a text file"
+            problems.append(f"{name}: cannot be read ({reason})")
     return secrets
