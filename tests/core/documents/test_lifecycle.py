@@ -42,6 +42,7 @@ from kursdocs.core.ports import Identity
 from kursdocs.core.tables import new_id
 
 Town = dict[str, Agency]
+STORED = NOW + timedelta(minutes=1)
 LATER = NOW + timedelta(hours=3)
 
 
@@ -84,7 +85,7 @@ def finish(database: Database, actor: Actor, document_id: UUID, *, scanned: bool
             document_id=document_id,
             stored_sha256="c" * 64,
             scanned=scanned,
-            now=LATER,
+            now=STORED,
         )
 
 
@@ -135,11 +136,11 @@ def test_a_finished_document_is_live_and_delivered(
     finish(database, people[PROVIDER], document_id)
 
     document = row(database, document_id)
-    assert (document.state, document.stored_at) == (DocumentState.LIVE, LATER)
+    assert (document.state, document.stored_at) == (DocumentState.LIVE, STORED)
     assert document.stored_sha256 == "c" * 64
     assert document.sent_by_user_id == people[PROVIDER].user_id
     delivery = delivery_to(database, document_id, town[OFFICE])
-    assert (delivery.state, delivery.delivered_at) == (DeliveryState.NEW, LATER)
+    assert (delivery.state, delivery.delivered_at) == (DeliveryState.NEW, STORED)
     assert delivery.due_on == date(2026, 11, 30)
     assert (delivery.ground, delivery.need) == ("§ 7 Abs. 1 IntV (vorgelegt)", "release")
     assert happenings(database, document_id) == [Happening.DOCUMENT_SENT]
@@ -166,6 +167,20 @@ def test_an_intake_that_was_given_up_cannot_finish(
 
     assert refused.code == "intake_died"
     assert row(database, document_id).state is DocumentState.ABANDONED
+
+
+def test_an_intake_that_took_too_long_cannot_finish(
+    database: Database, people: dict[str, Actor]
+) -> None:
+    slow, _ = begin(database, people[PROVIDER], now=STORED - INTAKE_LIMIT - timedelta(seconds=1))
+    in_time, _ = begin(database, people[PROVIDER], now=STORED - INTAKE_LIMIT)
+
+    refused = refusal(lambda: finish(database, people[PROVIDER], slow))
+    finish(database, people[PROVIDER], in_time)
+
+    assert refused.code == "intake_died"
+    assert row(database, slow).state is DocumentState.PENDING
+    assert row(database, in_time).state is DocumentState.LIVE
 
 
 def test_a_tombstone_says_nothing_of_the_person(
@@ -574,7 +589,7 @@ def test_a_slow_intake_that_finishes_just_now_is_not_given_up(
     database: Database, people: dict[str, Actor]
 ) -> None:
     document_id, content = begin(database, people[PROVIDER], key="k")
-    after = NOW + INTAKE_LIMIT + timedelta(seconds=1)
+    last = NOW + INTAKE_LIMIT
 
     with ThreadPoolExecutor(1) as threads, database.transaction() as slow:
         lifecycle.finish(
@@ -584,9 +599,11 @@ def test_a_slow_intake_that_finishes_just_now_is_not_given_up(
             document_id=document_id,
             stored_sha256="c" * 64,
             scanned=True,
-            now=after,
+            now=last,
         )
-        repeat = threads.submit(repeated, database, people[PROVIDER], "k", content, after)
+        repeat = threads.submit(
+            repeated, database, people[PROVIDER], "k", content, last + timedelta(seconds=1)
+        )
         wait_for_a_lock(database)
         slow.commit()
         assert repeat.result(10) == document_id
