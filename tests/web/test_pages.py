@@ -251,8 +251,14 @@ def test_what_was_typed_comes_back_with_the_mistakes(rendered: Pages) -> None:
 @pytest.mark.parametrize(
     ("language", "expected"),
     [
-        ("de", '<time datetime="2026-03-29T01:30:00Z">29.03.2026, 03:30 Uhr</time>'),
-        ("en", '<time datetime="2026-03-29T01:30:00Z">29 Mar 2026, 03:30</time>'),
+        (
+            "de",
+            '<time datetime="2026-03-29T01:30:00Z">29.03.2026, 03:30\N{NO-BREAK SPACE}Uhr</time>',
+        ),
+        (
+            "en",
+            '<time datetime="2026-03-29T01:30:00Z">29\N{NO-BREAK SPACE}Mar\N{NO-BREAK SPACE}2026, 03:30</time>',
+        ),
     ],
 )
 def test_moments_are_local_for_people_and_universal_for_programs(

@@ -41,7 +41,11 @@ LOCAL_TIME = ZoneInfo("Europe/Berlin")
 
 _LOCALES = {"de": Locale("de", "DE"), "en": Locale("en", "GB")}
 _DATE_FORMATS = {"de": "dd.MM.yyyy", "en": "d MMM yyyy"}
-_MOMENT_FORMATS = {"de": "dd.MM.yyyy, HH:mm 'Uhr'", "en": "d MMM yyyy, HH:mm"}
+# In a narrow column the line breaks after the comma, and nowhere else.
+_MOMENT_FORMATS = {
+    "de": "dd.MM.yyyy, HH:mm\N{NO-BREAK SPACE}'Uhr'",
+    "en": "d\N{NO-BREAK SPACE}MMM\N{NO-BREAK SPACE}yyyy, HH:mm",
+}
 
 
 class FrontendMissing(Exception):
