@@ -48,15 +48,23 @@ def sample_paper(
     return buffer.getvalue()
 
 
+def born_on(number: int) -> date:
+    """The birth date that stands on the paper of that number."""
+    return _EARLIEST_BIRTH + timedelta(days=_digits(number) % 12_000)
+
+
+def _digits(number: int) -> int:
+    return int.from_bytes(hashlib.sha256(str(number).encode()).digest()[:4])
+
+
 def _fields(family_name: str, given_names: str, number: int) -> Sequence[tuple[str, str]]:
     """Label and value of each line; all made up from ``number``."""
-    digits = int.from_bytes(hashlib.sha256(str(number).encode()).digest()[:4])
-    born = _EARLIEST_BIRTH + timedelta(days=digits % 12_000)
+    digits = _digits(number)
     issued = _EARLIEST_ISSUE + timedelta(days=digits % 300)
     return (
         ("Familienname", family_name),
         ("Vornamen", given_names),
-        ("Geburtsdatum", f"{born:%d.%m.%Y}"),
+        ("Geburtsdatum", f"{born_on(number):%d.%m.%Y}"),
         ("Personenkennziffer", f"{digits % 10**8:08d}"),
         ("Aktenzeichen", f"MUSTER-{number:05d}/26"),
         ("Ausgestellt am", f"{issued:%d.%m.%Y}"),
