@@ -177,6 +177,10 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "obliging_body_missing": N_(
             "„%(recipient)s“ darf es nur erhalten, wenn diese Stelle die Person verpflichtet hat."
         ),
+        "issuing_body_missing": N_(
+            "„%(recipient)s“ darf es nur erhalten, wenn diese Stelle die Berechtigung zum Kurs"
+            " ausgestellt hat."
+        ),
         "prior_request_missing": N_(
             "„%(recipient)s“ darf es nur auf eine vorherige Anforderung hin erhalten."
         ),
@@ -250,6 +254,14 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "document_damaged": N_(
             "Dieses Dokument lässt sich nicht unversehrt lesen und wird deshalb nicht ausgegeben."
             " Der Betrieb ist benachrichtigt."
+        ),
+        "papers_unavailable": N_(
+            "Die Prüfung der Dateien lässt sich gerade nicht starten. Es wurde nichts gespeichert;"
+            " bitte versuchen Sie es in einigen Minuten noch einmal."
+        ),
+        "papers_closed": N_(
+            "kursdocs wird gerade neu gestartet. Es wurde nichts gespeichert; bitte versuchen Sie"
+            " es gleich noch einmal."
         ),
         "papers_busy": N_(
             "Gerade werden sehr viele Dateien geprüft. Bitte versuchen Sie es gleich noch einmal."
