@@ -7,10 +7,9 @@
 import asyncio
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.exc import ArgumentError
 from starlette.routing import BaseRoute, Mount
@@ -42,13 +41,19 @@ from kursdocs.web.pages import Pages
 
 
 def migrate(settings: Settings) -> None:
-    """Bring the database and the key store to the newest revision."""
-    main = Database(settings.database_url)
+    """Bring the database and the key store to the newest revision.
+
+    Raises ``SettingsError`` when a URL does not fit or a schema is of a newer version,
+    ``Unavailable`` when one does not answer.
+    """
+    main = _database(settings)
     try:
-        database.migrate(main)
+        with _naming("database_url"):
+            database.migrate(main)
     finally:
         main.close()
-    key_store.migrate(settings.keys_url)
+    with _naming("keys_url"):
+        key_store.migrate(settings.keys_url)
 
 
 def utc_now() -> datetime:
@@ -69,28 +74,30 @@ def open_services(
     """
     rules = catalogue.load(settings.catalogue)
     claim_rules = [*_read_claims(settings.claims), *(town.claim_rules() if settings.demo else ())]
-    main, keys = _database(settings), _key_store(settings, clock)
-    papers = SandboxedPapers()
-    services = Services(
-        settings=settings,
-        catalogue=rules,
-        claim_rules=claim_rules,
-        transaction=main.transaction,
-        keys=keys,
-        store=_object_store(settings),
-        papers=papers,
-        scanner=_scanner(settings),
-        mailer=_mailer(settings),
-        provider=_provider(settings),
-        clock=clock,
-    )
-    try:
+    with ExitStack() as opened:
+        main, keys = _database(settings), _key_store(settings, clock)
+        opened.callback(main.close)
+        opened.callback(keys.close)
+        _require_schema(main)
+        store, scanner = _object_store(settings), _scanner(settings)
+        mailer, provider = _mailer(settings), _provider(settings)
+        papers = SandboxedPapers()  # last, because it starts processes
+        opened.callback(papers.close)
+        services = Services(
+            settings=settings,
+            catalogue=rules,
+            claim_rules=claim_rules,
+            transaction=main.transaction,
+            keys=keys,
+            store=store,
+            papers=papers,
+            scanner=scanner,
+            mailer=mailer,
+            provider=provider,
+            clock=clock,
+        )
         _claim(services)
         yield services
-    finally:
-        papers.close()
-        keys.close()
-        main.close()
 
 
 # ── One function a part, so that `check` can try each by itself ──────────────────────────────
@@ -145,6 +152,13 @@ def _provider(settings: Settings) -> OidcProvider:
         )
 
 
+def _require_schema(main: Database) -> None:
+    if not database.is_migrated(main):
+        raise SettingsError(
+            f"{variable('database_url')}: the schema is out of date: run 'kursdocs migrate'"
+        )
+
+
 def _claim(services: Services) -> None:
     """Bind the stores to this installation; once bound, an empty one is a fault, not a start."""
     with services.transaction() as session:
@@ -162,23 +176,34 @@ def _read_claims(path: Path | None) -> Sequence[ClaimRule]:
     """The mapping file: a list of tables ``[[rules]]``; every mistake is named with its number."""
     if path is None:
         return []
+    here = f"{variable('claims')}: {path}"
     try:
-        rules = tomllib.loads(path.read_text(encoding="utf-8")).get("rules", [])
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{variable('claims')}: {path}: {error}") from error
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{here}: {error}") from error
+    rules = content.pop("rules", [])
+    if content or not isinstance(rules, list):
+        raise SettingsError(f"{here}: must be a list of tables [[rules]] and nothing else")
     found, problems = [], []
     for number, rule in enumerate(rules, start=1):
         try:
             found.append(_claim_rule(rule))
         except (TypeError, ValueError) as error:
-            problems.append(f"{variable('claims')}: {path}: rule {number}: {error}")
+            problems.append(f"{here}: rule {number}: {error}")
     if problems:
         raise SettingsError("\n".join(problems))
     return found
 
 
-def _claim_rule(rule: dict[str, Any]) -> ClaimRule:
-    made = ClaimRule(**{**rule, "role": Role(rule.get("role", ""))})
+def _claim_rule(rule: object) -> ClaimRule:
+    known = set(ClaimRule.__dataclass_fields__)
+    if not isinstance(rule, dict) or not all(isinstance(value, str) for value in rule.values()):
+        raise TypeError("must be a table of texts")
+    if unknown := sorted(set(rule) - known):
+        raise ValueError(f"{unknown[0]!r} is none of {', '.join(sorted(known))}")
+    if missing := [name for name in ("claim", "value", "role") if not rule.get(name)]:
+        raise ValueError(f"{missing[0]!r} is missing")
+    made = ClaimRule(**{**rule, "role": Role(rule["role"])})
     if bool(made.agency) == bool(made.municipality) or bool(made.agency) != made.role.is_of_agency:
         raise ValueError(
             "clerk and head need an agency, coordinator and auditor a municipality, nothing else"
@@ -195,7 +220,18 @@ def open_application(services: Services, *, bind_host: str) -> ASGIApp:
 
 def _demo_mounts(services: Services, shown: Pages, bind_host: str) -> list[BaseRoute]:
     settings = services.settings
-    provider = demo_provider(
+    with _naming("demo"):
+        provider = _demo_provider(settings, shown, bind_host)
+    mounts: list[BaseRoute] = [Mount("/demo/oidc", provider)]
+    if settings.smtp_url.startswith("folder:"):
+        folder = Path(settings.smtp_url.removeprefix("folder:"))
+        mailbox = demo_mailbox(folder, stylesheet_href=lambda: shown.assets.styles[0])
+        mounts.append(Mount("/demo/mailbox", mailbox))
+    return mounts
+
+
+def _demo_provider(settings: Settings, shown: Pages, bind_host: str) -> ASGIApp:
+    return demo_provider(
         settings.oidc_issuer,
         people=town.PEOPLE,
         services=town.SERVICES,
@@ -208,12 +244,6 @@ def _demo_mounts(services: Services, shown: Pages, bind_host: str) -> list[BaseR
         key_file=settings.master_key_file.with_name("sign-in.key"),
         stylesheet_href=lambda: shown.assets.styles[0],
     )
-    mounts: list[BaseRoute] = [Mount("/demo/oidc", provider)]
-    if settings.smtp_url.startswith("folder:"):
-        folder = Path(settings.smtp_url.removeprefix("folder:"))
-        mailbox = demo_mailbox(folder, stylesheet_href=lambda: shown.assets.styles[0])
-        mounts.append(Mount("/demo/mailbox", mailbox))
-    return mounts
 
 
 def check(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -223,12 +253,13 @@ def check(settings: Settings) -> Iterator[tuple[str, str]]:
         "claims mapping": lambda: _read_claims(settings.claims),
         "front end": lambda: pages.load_assets(pages.frontend_folder()),
         "database": lambda: _check_database(settings),
+        # Before the stores themselves, because it prepares those that were never used.
+        "all stores belong to this installation": lambda: _open_and_close(settings),
         "key store": lambda: _key_store(settings).check(),
         "object store": lambda: _object_store(settings).check(),
         "malware scanner": lambda: _scanner(settings).check(),
         "mail server": lambda: _mailer(settings).check(),
         "sign-in provider": lambda: asyncio.run(_check_provider(settings)),
-        "all stores belong to this installation": lambda: _open_and_close(settings),
     }
     for name, attempt in parts.items():
         yield name, _problem_of(attempt)
@@ -248,8 +279,7 @@ def _check_database(settings: Settings) -> None:
     main = _database(settings)
     try:
         main.check()
-        if not database.is_migrated(main):
-            raise SettingsError("the schema is out of date: run 'kursdocs migrate'")
+        _require_schema(main)
     finally:
         main.close()
 
