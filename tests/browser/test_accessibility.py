@@ -1,0 +1,268 @@
+"""Every page in every state: axe finds nothing, in light and dark, and nothing runs off the side.
+
+One load a page: the colours change in place, and the window becomes as narrow as a phone (320
+pixels) and as a desktop window at 200 %.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import FilePayload, Page
+from tests.browser.conftest import Opening
+from tests.browser.demo import Demo
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+EVERYTHING = {"runOnly": RULES, "resultTypes": ["violations"]}
+# What colours can break; the rest was judged in the light a moment before.
+COLOURS = {
+    "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
+    "resultTypes": ["violations"],
+}
+# Colours change with the next frame, also where the change is told to take no time.
+TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# The last is where tables are tightest: a little narrower they become cards.
+NARROW, ZOOMED, TIGHT, WIDE = 320, 640, 1024, 1280
+NEW_FORM = "/documents/new?kind=admission_ik_jc"
+UNKNOWN = "/documents/019a0000-0000-7000-8000-000000000000"
+
+
+@dataclass(frozen=True)
+class Story:
+    """Addresses of papers in each state."""
+
+    new: str
+    taken_over: str
+    returned: str
+    withdrawn: str
+
+
+@pytest.fixture(scope="module")
+def story(demo: Demo) -> Story:
+    """Some invented papers have gone their way."""
+    long = "Beispiel-Musterprobe-von-und-zu-Wolfeschlegelsteinhausenbergerdorff"
+    papers = [
+        demo.send(name=(long, "Lin Sophie Alexandra"), number=1, page_count=2),
+        demo.send(name=("Beispiel", "Omar"), number=2),
+        demo.send(name=("نموذج", "مثال"), number=3),
+        demo.send(name=("Probe", "Vera"), number=4),
+    ]
+    demo.take_over(papers[1], "auslaenderbehoerde")
+    demo.give_back(papers[2], "auslaenderbehoerde", "illegible")
+    demo.withdraw(papers[3], "vhs-musterstadt", "wrong_recipient")
+    return Story(*(f"/documents/{paper['id']}" for paper in papers))
+
+
+def go(path: str) -> Callable[[Page, Story], None]:
+    """Open this address."""
+    return lambda page, story: _loaded(page, path)
+
+
+def paper(state: str, below: str = "") -> Callable[[Page, Story], None]:
+    """Open the paper that is in that state."""
+    return lambda page, story: _loaded(page, getattr(story, state) + below)
+
+
+def _loaded(page: Page, path: str) -> None:
+    page.goto(path)
+
+
+def picker(page: Page, _: Story) -> None:
+    page.goto("/sign-in")
+    page.get_by_role("link", name="Anmelden").click()
+    page.get_by_role("button", name=re.compile("Amina Muster")).wait_for()
+
+
+def mistaken_form(page: Page, _: Story) -> None:
+    """Sent as a browser without scripts does that asks for nothing."""
+    page.goto(NEW_FORM)
+    page.evaluate("document.querySelector('form[data-sending]').submit()")
+    page.locator("[data-error-summary]").wait_for()
+
+
+def filled_form(page: Page, _: Story) -> None:
+    page.goto(NEW_FORM)
+    page.get_by_label("Familienname").fill("Muster")
+    photo = FilePayload(name="foto.jpg", mimeType="image/jpeg", buffer=b"\xff\xd8\xff")
+    page.locator("input[type=file]").set_input_files([photo, photo])
+
+
+def mistaken_return(page: Page, story: Story) -> None:
+    page.goto(story.new)
+    with page.expect_navigation():
+        page.evaluate("document.querySelector('form[action$=\"/return\"]').submit()")
+
+
+def open_folds(page: Page, story: Story) -> None:
+    """Return and reasons, which stand folded."""
+    _loaded(page, story.new)
+    page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
+
+
+def letters(page: Page, _: Story) -> None:
+    """The mailbox, once the worker has told of the papers."""
+    for _attempt in range(40):
+        _loaded(page, "/demo/mailbox/")
+        if page.get_by_role("row").count() > 1:
+            return
+        page.wait_for_timeout(500)
+    pytest.fail("no mail came")
+
+
+def letter(page: Page, story: Story) -> None:
+    letters(page, story)
+    page.get_by_role("row").get_by_role("link").first.click()
+    page.get_by_role("heading", name="Text").wait_for()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A page in a state, who looks at it, and the status it has."""
+
+    name: str
+    person: str
+    reach: Callable[[Page, Story], None]
+    status: int = 200
+
+
+AMINA, JONAS = "Amina Muster", "Jonas Muster"
+CASES = (
+    Case("sign-in", "", go("/sign-in")),
+    Case("people of the demo", "", picker),
+    Case("signed out", "", go("/signed-out")),
+    *(
+        Case(f"inbox, {state}, {kind}", person, go(f"/inbox?state={state}"))
+        for state in ("new", "taken_over", "returned", "withdrawn")
+        for kind, person in (("empty", AMINA), ("filled", JONAS))
+    ),
+    Case("inbox after taking over", JONAS, go("/inbox?done=taken_over")),
+    Case("kinds", AMINA, go("/documents/new")),
+    Case("form", AMINA, go(NEW_FORM)),
+    Case("form, filled", AMINA, filled_form),
+    Case("form with mistakes", AMINA, mistaken_form, 422),
+    Case("form, obliging body", AMINA, go("/documents/new?kind=registration_confirmation_bsk")),
+    Case("form, choices", AMINA, go("/documents/new?kind=attendance_certificate_ik")),
+    Case("receipt", AMINA, paper("new", "/receipt")),
+    *(
+        Case(f"paper of the sender, {state}", AMINA, paper(state))
+        for state in ("new", "taken_over", "returned", "withdrawn")
+    ),
+    Case("paper after withdrawing", AMINA, paper("withdrawn", "?done=withdrawn")),
+    *(
+        Case(f"paper of the recipient, {state}", JONAS, paper(state))
+        for state in ("new", "taken_over", "returned")
+    ),
+    # For a recipient it is as if it had never been.
+    Case("paper of the recipient, withdrawn", JONAS, paper("withdrawn"), 404),
+    Case("paper of the recipient, unfolded", JONAS, open_folds),
+    Case("return without a reason", JONAS, mistaken_return, 422),
+    Case("sent, empty", "Lin Probe", go("/sent")),
+    Case("sent, filled", AMINA, go("/sent")),
+    Case("catalogue", AMINA, go("/catalogue")),
+    Case("log of the agency", "Vera Probe", go("/log")),
+    Case("log of the municipality", "Paul Probe", go("/log")),
+    Case("log, nothing found", "Paul Probe", go("/log?from=01.01.2020&to=02.01.2020")),
+    Case("log, impossible day", "Paul Probe", go("/log?from=31.02.2026"), 422),
+    Case("agencies", "Ines Muster", go("/agencies")),
+    Case("no role", "Kim Muster", go("/inbox"), 403),
+    Case("two agencies", "Mira Beispiel", go("/inbox")),
+    Case("not found", AMINA, go(UNKNOWN), 404),
+    Case("not permitted", AMINA, go("/agencies"), 403),
+    Case("mailbox", "", letters),
+    Case("letter", "", letter),
+)
+ENGLISH = ("inbox, new, filled", "form", "paper of the recipient, new")
+MIRRORED = ("inbox, new, filled", "form with mistakes", "paper of the sender, taken_over")
+
+
+def violations(page: Page, options: dict[str, Any]) -> list[str]:
+    """What axe finds: the rule, the element, and why."""
+    found = Axe().run(page, options=options).response["violations"]
+    return [
+        f"{violation['id']}: {node['html'][:200]}: {node['failureSummary']}"
+        for violation in found
+        for node in violation["nodes"]
+    ]
+
+
+def overflowing(page: Page) -> list[str]:
+    """The widths at which one would have to scroll sideways, with what sticks out."""
+    found = []
+    for width in (NARROW, ZOOMED, TIGHT):
+        page.set_viewport_size({"width": width, "height": 800})
+        beyond = page.evaluate(
+            """() => {
+              const root = document.documentElement, limit = root.clientWidth;
+              if (root.scrollWidth <= limit) return [];
+              return [...document.body.querySelectorAll("*")].filter(element => {
+                const {left, right} = element.getBoundingClientRect();
+                return right > limit + 1 || left < -1;
+              }).map(element => element.outerHTML.slice(0, 90)).concat("(page)");
+            }"""
+        )
+        found += [f"{width}: {each}" for each in beyond]
+    page.set_viewport_size({"width": WIDE, "height": 900})
+    return found
+
+
+def judge(page: Page) -> None:
+    """Fail when there is anything to complain about, in whatever colours and widths."""
+    found = violations(page, EVERYTHING)
+    page.emulate_media(color_scheme="dark")
+    page.evaluate(TWO_FRAMES)
+    found += [f"dark: {each}" for each in violations(page, COLOURS)]
+    found += overflowing(page)
+    if found:
+        pytest.fail("\n".join(found), pytrace=False)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_everybody_can_use_the_page(opened: Opening, story: Story, case: Case) -> None:
+    page = opened(case.person, allowed=(case.status,))
+
+    case.reach(page, story)
+
+    judge(page)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.name in ENGLISH], ids=lambda c: c.name)
+def test_the_english_page_is_as_good(opened: Opening, story: Story, case: Case) -> None:
+    page = opened(case.person, language="en-GB")
+
+    case.reach(page, story)
+
+    assert page.locator("html").get_attribute("lang") == "en"
+    judge(page)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.name in MIRRORED], ids=lambda c: c.name)
+def test_the_page_works_from_right_to_left(opened: Opening, story: Story, case: Case) -> None:
+    page = opened(case.person, allowed=(case.status,))
+
+    case.reach(page, story)
+    page.evaluate("Object.assign(document.documentElement, {dir: 'rtl', lang: 'ar'})")
+
+    judge(page)
+
+
+@pytest.fixture
+def without_store(demo: Demo) -> Iterator[None]:
+    """The folder of the documents is away for a moment."""
+    folder = demo.var / "objects"
+    away = folder.rename(folder.with_name("objects-away"))
+    yield
+    away.rename(folder)
+
+
+@pytest.mark.usefixtures("without_store")
+def test_everybody_can_read_that_a_part_is_down(opened: Opening, story: Story) -> None:
+    page = opened(AMINA, allowed=(503,))
+
+    response = page.goto(f"{story.new}/content")
+
+    assert response is not None
+    assert response.status == 503
+    judge(page)
