@@ -26,7 +26,7 @@ frontend := frontend/dist/manifest.json
 frontend_sources := $(shell find frontend -mindepth 1 \( -name node_modules -o -name dist -o -name locale \) -prune -o -print)
 test_packages := $(patsubst %/package.json,%/node_modules/.installed,$(shell find tests -name node_modules -prune -o -name package.json -print))
 
-.PHONY: help setup setup-tests run test check ruff format-check types imports rules frontend-types format lock clean
+.PHONY: help setup setup-tests run test check ruff format-check types imports rules frontend-types format lock clean screenshots
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,10 @@ lock: $(uv) ## Write the lock files anew from pyproject.toml; newest versions: m
 	@$(uv) pip compile $(lock_options) --extra build --output-file infra/locks/run.txt pyproject.toml
 	@$(uv) pip compile $(lock_options) --all-extras --output-file infra/locks/all.txt pyproject.toml
 lock_options = $(UPGRADE) --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+
+screenshots: setup-tests ## Take the README's pictures anew, of the demo in a browser
+	@infra/system.sh tests
+	@.venv/bin/python -m tests.screenshots
 
 clean: ## Remove all that was installed or built; never the data in var
 	rm -rf .venv .tools frontend/dist frontend/node_modules $(dir $(test_packages))
