@@ -237,7 +237,10 @@ def master_key(
     path: Annotated[Path, typer.Argument(help="File to write; it must not exist yet.")],
 ) -> None:
     """Write a new master key file. Keep a copy apart from all backups: without it all is lost."""
-    MasterKeys.create(path)
+    try:
+        MasterKeys.create(path)
+    except OSError as error:
+        _fail(f"{path} cannot be written: {error.strerror}", 1)
     typer.echo(f"Wrote {path}. Keep a copy of it in a safe place, apart from the backups.")
 
 
