@@ -74,7 +74,12 @@ def _callback_url(call: Call) -> str:
 
 async def begin(call: Call) -> Response:
     """Off to the sign-in provider, remembering the attempt for this browser only."""
-    begun = await call.services.provider.begin(_callback_url(call))
+    try:
+        begun = await call.services.provider.begin(_callback_url(call))
+    except SignInRefused as error:
+        # What the provider says of itself does not fit our settings; nobody here can mend it.
+        _log.error("sign_in.provider_refused", reason=error.reason)
+        raise SignInUnavailable from error
     browser = call.request.cookies.get(call.kit.browser_cookie) or secrets.token_urlsafe(32)
     next_path = own_path(call.request.query_params.get("next", "/"))
     await anyio.to_thread.run_sync(_remember, call, begun, browser, next_path)

@@ -351,6 +351,7 @@ _HANDLED_BY: Mapping[Mode, Callable[[Call], Awaitable[Response]]] = {
 
 async def _small_body(call: Call) -> dict[str, str]:
     """The fields of a small form or JSON object, as text."""
+    retry.keep(call.request, {})  # a body that fails on its way is not read a second time
     raw = await read_body(call.request, call.row.body_bytes_max, seconds=SMALL_BODY_SECONDS)
     if call.row.body is Body.JSON:
         return _json_fields(call, raw)
@@ -465,7 +466,7 @@ async def _again(call: Call, status: int) -> Retry | None:
     if status == 401 and not call.token:
         return None
     typed = await retry.typed(call.request, call.kit.budget)
-    if not typed and call.row.body is Body.FILES:
+    if not typed and (call.row.body is Body.FILES or status == 408):
         return None
     label = call.kit.pages.text(call.language, N_("Datei"))
     return Retry(
