@@ -1,0 +1,156 @@
+"""The process that the kill test kills: it opens the real services and does one job in them.
+
+:func:`serve` is the body of a process that imports everything once and then forks for each job, so
+that a killed one costs no start. It tells its starter each point it passes and what it
+acknowledged; the sign of the end is how the forked process ended.
+"""
+
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from multiprocessing.connection import Connection
+from unittest import mock
+from uuid import UUID
+
+from sqlalchemy.orm import configure_mappers
+from tests.factories import NOW
+from tests.operations.house import PAPER, Clock, SharedPapers
+from tests.operations.points import probed, probing_put
+
+from kursdocs import bootstrap
+from kursdocs.adapters.identity import OidcProvider
+from kursdocs.adapters.papers import Limits
+from kursdocs.core.access import Actor
+from kursdocs.core.documents.deadlines import add_working_days
+from kursdocs.core.documents.sending import Sending
+from kursdocs.core.errors import Invalid
+from kursdocs.core.ports import Verdict
+from kursdocs.operations import intake, sweeping
+from kursdocs.services import Services
+from kursdocs.settings import Settings
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do, and at which point to die (counted from 0; None: not at all)."""
+
+    name: str
+    settings: Settings
+    now: datetime
+    actor: Actor
+    sending: Sending
+    key: str
+    kill_at: int | None
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A point was passed."""
+
+    point: str
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """The sender was told "stored"."""
+
+    document_id: UUID
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the process ended: an exit code, or the negative number of a signal."""
+
+    code: int
+
+
+class FindsMalware:
+    """A scanner to which everything is infected."""
+
+    def scan(self, data: bytes) -> Verdict:
+        """Infected."""
+        return Verdict.INFECTED
+
+    def check(self) -> None:
+        """Always there."""
+
+
+_provider = cache(OidcProvider)
+
+
+def serve(line: Connection) -> None:
+    """Fork for each job that comes, until nobody sends any more."""
+    papers = SharedPapers(1, limits=Limits(jobs_per_child=100_000))
+    _warm_up(papers)
+    while True:
+        try:
+            job: Job = line.recv()
+        except EOFError:
+            papers.end()
+            return
+        _provider(  # kept by the cache, for all forks
+            job.settings.oidc_issuer,
+            job.settings.oidc_client_id,
+            job.settings.oidc_client_secret.get_secret_value(),
+            job.settings.oidc_audience,
+            job.settings.oidc_token_types,
+        )
+        child = os.fork()
+        if child == 0:
+            _live_and_die(job, line)
+        _, status = os.waitpid(child, 0)
+        line.send(Ended(os.waitstatus_to_exitcode(status)))
+
+
+def _warm_up(papers: SharedPapers) -> None:
+    """Do what would otherwise cost each fork a second: all of it real, only earlier."""
+    papers.accept([PAPER])
+    configure_mappers()
+    add_working_days(NOW.date(), 1)
+    mock.patch.object(bootstrap, "SandboxedPapers", return_value=papers).start()
+    mock.patch.object(bootstrap, "OidcProvider", _provider).start()
+
+
+def _live_and_die(job: Job, line: Connection) -> None:
+    try:
+        _do(job, line)
+        os._exit(0)
+    finally:  # whatever went wrong, this process must not go on as its parent
+        os._exit(1)
+
+
+def _do(job: Job, line: Connection) -> None:
+    passed: list[str] = []
+
+    def probe(point: str) -> None:
+        line.send(Passed(point))
+        passed.append(point)
+        if len(passed) - 1 == job.kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with bootstrap.open_services(job.settings, clock=Clock(job.now)) as opened:
+        if job.name == "refuse":
+            opened = replace(opened, scanner=FindsMalware())
+        with probing_put(probe):
+            _JOBS[job.name](probed(opened, probe), job, line)
+            probe("answered")
+
+
+def _store(services: Services, job: Job, line: Connection) -> None:
+    view = intake.store(services, job.actor, job.sending, [PAPER], job.key)
+    line.send(Acknowledged(view.id))
+
+
+def _refuse(services: Services, job: Job, line: Connection) -> None:
+    with suppress(Invalid):  # as infected
+        intake.store(services, job.actor, job.sending, [PAPER], job.key)
+
+
+def _sweep(services: Services, job: Job, line: Connection) -> None:
+    sweeping.sweep(services)
+
+
+_JOBS = {"store": _store, "refuse": _refuse, "sweep": _sweep}
