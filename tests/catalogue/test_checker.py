@@ -19,7 +19,11 @@ employment_agency.name = { de = "Agentur für Arbeit", en = "Employment agency" 
 none = { name = { de = "Nichts", en = "Nothing" }, hint = { de = "Nichts.", en = "Nothing." } }
 release = { name = { de = "Freigabe", en = "Release" }, hint = { de = "Ja.", en = "Yes." } }
 obliging_body = { name = { de = "Stelle", en = "Body" }, hint = { de = "Ja.", en = "Yes." } }
+issuing_body = { name = { de = "Aussteller", en = "Issuer" }, hint = { de = "Ja.", en = "Yes." } }
 prior_request = { name = { de = "Vorher", en = "Before" }, hint = { de = "Ja.", en = "Yes." } }
+
+[groups.papers]
+name = { de = "Papiere", en = "Papers" }
 
 [fields.issued_on]
 label = { de = "Ausgestellt am", en = "Issued on" }
@@ -69,6 +73,7 @@ max_months = 60
 text = { de = "Zwölf Monate.", en = "Twelve months." }
 
 [kinds.admission]
+group = "papers"
 name = { de = "Zulassung", en = "Admission" }
 hint = { de = "Ein Papier.", en = "A paper." }
 fields = ["person_no?", "issued_on", "expires_on"]
@@ -86,6 +91,7 @@ ground = "§ 5a IntV"
 needs = "release"
 
 [kinds.certificate]
+group = "papers"
 name = { de = "Zertifikat", en = "Certificate" }
 hint = { de = "Noch ein Papier.", en = "Another paper." }
 fields = ["issued_on", "level"]
@@ -224,7 +230,7 @@ MISTAKES = {
         'needs = "consent"',
         'needs = "consent"',
         "kinds.certificate.routes: needs has an unknown value 'consent'; "
-        "known are none, release, obliging_body, prior_request",
+        "known are none, release, obliging_body, issuing_body, prior_request",
     ),
     "a route without ground": (
         'ground = "§ 17 Abs. 4 IntV"\n',
@@ -291,7 +297,75 @@ MISTAKES = {
         'to = ["jobcenter", "immigration_office"]',
         'to = ["jobcenter", "course_provider"]',
         'to = ["jobcenter", "course_provider"]',
-        "kinds.admission.routes: course_provider cannot send to its own kind of agency",
+        "kinds.admission.routes: course_provider can send to its own kind of agency only with "
+        "own_kind = true",
+    ),
+    "an own kind that does not stand there": (
+        'needs = "none"',
+        'own_kind = true\nneeds = "none"',
+        "own_kind",
+        "kinds.certificate.routes: own_kind is true, but course_provider does not stand in to",
+    ),
+    "a need that makes the others idle": (
+        'needs = "none"',
+        'needs = ["release", "none"]',
+        'needs = ["release", "none"]',
+        "kinds.certificate.routes: where none is enough, the other needs mean nothing",
+    ),
+    "two bodies in one form": (
+        'needs = "none"',
+        'needs = ["obliging_body", "issuing_body"]',
+        "[kinds.certificate]",
+        "kinds.certificate: needs the obliging and the issuing body; "
+        "the form can ask for one of them",
+    ),
+    "a need named twice": (
+        'needs = "none"',
+        'needs = ["release", "release"]',
+        'needs = ["release", "release"]',
+        "kinds.certificate.routes: needs names one twice",
+    ),
+    "a group that does not exist": (
+        'group = "papers"\nname = { de = "Zertifikat"',
+        'group = "sheets"\nname = { de = "Zertifikat"',
+        'group = "sheets"',
+        "kinds.certificate: unknown group 'sheets'; known are papers",
+    ),
+    "a kind without a group": (
+        'group = "papers"\nname = { de = "Zertifikat"',
+        'name = { de = "Zertifikat"',
+        "[kinds.certificate]",
+        "kinds.certificate: group is missing",
+    ),
+    "a group without a name": (
+        'name = { de = "Papiere", en = "Papers" }\n',
+        "",
+        "[groups.papers]",
+        "groups.papers: name is missing",
+    ),
+    "an end that is no truth value": (
+        "four_eyes = true",
+        'four_eyes = true\noff = "yes"',
+        "off",
+        "kinds.certificate: off must be true or false",
+    ),
+    "a kind that is nothing but its end": (
+        "[excluded.passport_copy]",
+        "[kinds.letter]\noff = true\n[excluded.passport_copy]",
+        "[kinds.letter]",
+        "kinds.letter: there is no shipped kind 'letter' to switch on or off",
+    ),
+    "an unknown base": (
+        'version = "2026-11"',
+        'version = "2026-11"\nextends = "musterstadt"',
+        "extends",
+        "the file: extends must be 'shipped'; leave it out when the file is complete",
+    ),
+    "a base that is no text": (
+        'version = "2026-11"',
+        'version = "2026-11"\nextends = 1',
+        "extends",
+        "the file: extends must be a text in quotes",
     ),
     "a field for eyes it is not meant for": (
         'to = ["jobcenter", "immigration_office"]',
@@ -347,7 +421,7 @@ MISTAKES = {
         "[excluded.passport_copy]",
         "[excluded.certificate]",
         "[excluded.certificate]",
-        "excluded.certificate: 'certificate' is a kind of paper too, in line 78",
+        "excluded.certificate: 'certificate' is a kind of paper too, in line 83",
     ),
     "two kinds of one name": (
         '{ de = "Zertifikat", en = "Certificate" }',
@@ -452,7 +526,7 @@ MISTAKES = {
         'consent = { name = { de = "E", en = "C" } }\nprior_request = {',
         "consent",
         "needs.consent: 'consent' is unknown; "
-        "known are none, release, obliging_body, prior_request",
+        "known are none, release, obliging_body, issuing_body, prior_request",
     ),
     "an agency kind that is never told, twice": (
         'never_to = "employment_agency"',
@@ -580,11 +654,11 @@ def test_several_mistakes_are_named_at_once_in_the_order_of_the_file(tmp_path: P
     path = written(tmp_path, text)
 
     assert complaint(path).splitlines() == [
-        f"{path}:39: fields.lessons: min is larger than max",
-        f"{path}:62: kinds.admission: name has no text in 'de'",
-        f"{path}:82: kinds.certificate: unknown retention class 'R5'",
-        f"{path}:89: kinds.certificate.routes: needs has an unknown value 'hope'; "
-        "known are none, release, obliging_body, prior_request",
+        f"{path}:43: fields.lessons: min is larger than max",
+        f"{path}:67: kinds.admission: name has no text in 'de'",
+        f"{path}:88: kinds.certificate: unknown retention class 'R5'",
+        f"{path}:95: kinds.certificate.routes: needs has an unknown value 'hope'; "
+        "known are none, release, obliging_body, issuing_body, prior_request",
     ]
 
 
@@ -654,6 +728,7 @@ def test_an_empty_file_is_told_all_that_is_missing(tmp_path: Path) -> None:
             "agency_kinds",
             "excluded",
             "fields",
+            "groups",
             "kinds",
             "needs",
             "retention",

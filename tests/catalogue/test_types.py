@@ -63,28 +63,62 @@ def test_recipients_are_those_of_all_routes_of_the_sender(catalogue: Catalogue) 
 
 
 def test_each_agency_is_offered_only_what_it_may_send(catalogue: Catalogue) -> None:
-    assert len(catalogue.sendable_by(AgencyKind.COURSE_PROVIDER)) == 9
+    assert len(catalogue.sendable_by(AgencyKind.COURSE_PROVIDER)) == 31
     assert codes_of(catalogue.sendable_by(AgencyKind.IMMIGRATION_OFFICE)) == [
         "entitlement_ik",
         "obligation_ik_abh",
+        "obligation_revoked_ik",
+        "duplicate_notice_ik",
+        "placement_invitation_ik",
+        "assignment_ik",
+        "attendance_request_ik",
     ]
-    assert codes_of(catalogue.sendable_by(AgencyKind.JOBCENTER)) == [
-        "obligation_ik_jc",
-        "admission_ik_jc",
-    ]
-    assert catalogue.sendable_by(AgencyKind.EMPLOYMENT_AGENCY) == ()
+    assert codes_of(catalogue.sendable_by(AgencyKind.EMPLOYMENT_AGENCY)) == ["entitlement_bsk"]
 
 
 def test_each_agency_knows_what_it_may_be_sent(catalogue: Catalogue) -> None:
     assert codes_of(catalogue.receivable_by(AgencyKind.EMPLOYMENT_AGENCY)) == [
-        "registration_confirmation_bsk"
+        "entitlement_bsk",
+        "placement_result_bsk",
+        "registration_confirmation_bsk",
+        "start_notice_bsk",
+        "course_not_formed_bsk",
+        "dropout_report_bsk",
+        "exam_result_bsk",
+        "participation_cert_bsk",
+        "language_cert_external",
     ]
-    assert codes_of(catalogue.receivable_by(AgencyKind.COURSE_PROVIDER)) == [
-        "entitlement_ik",
-        "obligation_ik_abh",
-        "obligation_ik_jc",
-        "admission_ik_jc",
+
+
+def test_kinds_are_listed_under_their_headings_and_no_heading_stands_empty(
+    catalogue: Catalogue,
+) -> None:
+    offered = catalogue.sendable_by(AgencyKind.IMMIGRATION_OFFICE)
+
+    found = [(group.code, codes_of(kinds)) for group, kinds in catalogue.by_group(offered)]
+
+    assert found == [
+        (
+            "entitlement",
+            ["entitlement_ik", "obligation_ik_abh", "obligation_revoked_ik", "duplicate_notice_ik"],
+        ),
+        ("placement", ["placement_invitation_ik", "assignment_ik"]),
+        ("reports", ["attendance_request_ik"]),
     ]
+    assert catalogue.by_group(()) == ()
+
+
+def test_a_route_tells_all_its_needs_the_usual_one_first(catalogue: Catalogue) -> None:
+    provider, jobcenter = AgencyKind.COURSE_PROVIDER, AgencyKind.JOBCENTER
+
+    certificate = catalogue.route("attendance_certificate_ik", provider, jobcenter)
+    admission = catalogue.route("admission_ik_jc", provider, jobcenter)
+
+    assert certificate is not None
+    assert admission is not None
+    assert certificate.needs == (Need.RELEASE, Need.PRIOR_REQUEST)
+    assert (certificate.need, certificate.alternatives) == (Need.RELEASE, (Need.PRIOR_REQUEST,))
+    assert admission.needs == (Need.RELEASE,)
 
 
 def test_reasons_and_excluded_papers_are_closed_lists(catalogue: Catalogue) -> None:

@@ -1,15 +1,17 @@
 """The rules as data: kinds of papers, routes, legal grounds, fields, retention and wording.
 
-They stand in a TOML file (``catalogue.toml`` is the shipped one; a municipality may replace it),
-are checked when the program starts, and are then frozen. Reading order: ``catalogue.toml``, its
-types in ``wording``, ``fields`` and ``types``, its checker in ``checker`` (with ``tables``, which
-reads values, ``patterns``, which judges regular expressions, and ``lines``, which finds lines).
+They stand in a TOML file (``catalogue.toml`` is the shipped one; a municipality may change or
+replace it), are checked when the program starts, and are then frozen. Reading order:
+``catalogue.toml``, its types in ``wording``, ``fields`` and ``types``, its checker in ``checker``
+(with ``files``, which lays a town's own file over the shipped one, ``tables``, which reads values,
+``patterns``, which judges regular expressions, and ``lines``, which finds lines); ``comparison``
+tells what differs between two catalogues.
 
 The catalogue imports nothing of ours. It knows kinds of agencies, but no agency; fields of papers,
 but no paper and no person.
 """
 
-from kursdocs.catalogue.checker import CatalogueError, load
+from kursdocs.catalogue.checker import load
 from kursdocs.catalogue.fields import (
     ChoiceFormat,
     CodeFormat,
@@ -23,9 +25,11 @@ from kursdocs.catalogue.fields import (
     TextFormat,
     validate_fields,
 )
+from kursdocs.catalogue.files import CatalogueError, Mistake
 from kursdocs.catalogue.types import (
     Catalogue,
     ExcludedPaper,
+    Group,
     Kind,
     NeedText,
     Retention,
@@ -46,9 +50,11 @@ __all__ = [
     "Field",
     "FieldFormat",
     "FieldMistake",
+    "Group",
     "IntegerFormat",
     "Kind",
     "KindField",
+    "Mistake",
     "Need",
     "NeedText",
     "Option",

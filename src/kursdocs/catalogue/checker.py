@@ -5,12 +5,10 @@ refusal lists every mistake at once, each with file, line and reason. Reading a 
 the business of ``tables``; here stands what the parts of a catalogue mean and how they must fit.
 """
 
+import dataclasses
 import re
-import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from kursdocs.catalogue import patterns
@@ -26,11 +24,20 @@ from kursdocs.catalogue.fields import (
     TextFormat,
     fits,
 )
-from kursdocs.catalogue.lines import Lines
+from kursdocs.catalogue.files import (
+    OFF,
+    SHIPPED,
+    CatalogueError,
+    Overlay,
+    Source,
+    read,
+    shipped_file,
+)
 from kursdocs.catalogue.tables import E, Mistakes, Table
 from kursdocs.catalogue.types import (
     Catalogue,
     ExcludedPaper,
+    Group,
     Kind,
     NeedText,
     Retention,
@@ -40,7 +47,6 @@ from kursdocs.catalogue.types import (
 )
 from kursdocs.catalogue.wording import AgencyKind, Need, StartEvent, Text
 
-FILE_BYTES_MAX = 1024 * 1024
 RETENTION_MONTHS_MAX = 60
 """Five years: the ceiling for everything in a transport store."""
 
@@ -65,6 +71,8 @@ RESERVED_FIELD_NAMES = frozenset(
 )
 """What every upload asks already; a field of a kind must not hide it."""
 
+_Read = tuple[Table, Kind]
+
 _NAME_LENGTH_MAX = 120
 _EARLIEST_DAY = date(2005, 1, 1)  # The first integration courses.
 _LATEST_DAY = date(2099, 12, 31)
@@ -72,54 +80,38 @@ _RETENTION_CODE = re.compile(r"R[1-9]")
 _OPTION_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,29}")
 
 
-class CatalogueError(Exception):
-    """The catalogue cannot be used. The message names every mistake as ``file:line: reason``."""
-
-
 def load(path: Path | None = None) -> Catalogue:
     """The catalogue in this file, or the shipped one.
 
+    A file with ``extends = "shipped"`` is laid over the shipped one, any other stands alone.
     Raises :class:`CatalogueError` with all mistakes, one per line, when it cannot be used.
     """
-    file: Traversable = path or resources.files("kursdocs.catalogue") / "catalogue.toml"
-    text = _read(file)
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        found = re.search(r"at line ([0-9]+)", str(error))
-        line = found[1] if found else str(text.count("\n") + 1)  # "at end of document"
-        raise CatalogueError(f"{file}:{line}: no valid TOML: {error}") from None
-    mistakes = Mistakes(Lines(text))
-    catalogue = _catalogue(Table(data, (), mistakes))
-    if found_mistakes := mistakes.in_order():
-        raise CatalogueError("\n".join(f"{file}:{line}: {why}" for line, why in found_mistakes))
+    own = read(path or shipped_file())
+    is_overlay = own.data.get("extends") == SHIPPED
+    source: Source = Overlay(own, read(shipped_file())) if is_overlay else own
+    mistakes = Mistakes(source)
+    top = Table(source.data, (), mistakes)
+    if top.string("extends", length_max=20, default=SHIPPED) not in ("", SHIPPED):
+        top.wrong("extends", f"extends must be {SHIPPED!r}; leave it out when the file is complete")
+    catalogue = _catalogue(top)
+    if found := mistakes.in_order():
+        raise CatalogueError(found)
     return catalogue
-
-
-def _read(file: Traversable) -> str:
-    try:
-        raw = file.read_bytes()
-    except OSError as error:
-        raise CatalogueError(f"{file}:1: cannot be read: {error.strerror}") from None
-    if len(raw) > FILE_BYTES_MAX:
-        raise CatalogueError(f"{file}:1: is larger than {FILE_BYTES_MAX} bytes")
-    try:
-        # Editors on Windows put a byte order mark in front, and end lines with two characters.
-        return raw.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise CatalogueError(f"{file}:{line}: is not UTF-8") from None
 
 
 def _catalogue(top: Table) -> Catalogue:
     fields = {table.name: _field(table) for table in top.tables("fields")}
     retentions = {table.name: _retention(table) for table in top.tables("retention")}
-    kind_tables = top.tables("kinds")
+    groups = {table.name: _group(table) for table in top.tables("groups")}
     excluded_tables = top.tables("excluded")
-    _refuse_same_codes(kind_tables, excluded_tables)
+    kinds, ended = _kinds(top, groups, fields, retentions)
+    _refuse_same_codes([table for table, _ in kinds], excluded_tables)
+    _refuse_same_names(kinds)
     catalogue = Catalogue(
         version=top.string("version", length_max=20),
-        kinds=tuple(_kind(table, fields, retentions) for table in kind_tables),
+        groups=tuple(groups.values()),
+        kinds=tuple(kind for _, kind in kinds),
+        ended=tuple(kind for _, kind in ended),
         retentions=tuple(retentions.values()),
         excluded=tuple(_excluded(table) for table in excluded_tables),
         return_reasons=tuple(
@@ -128,12 +120,19 @@ def _catalogue(top: Table) -> Catalogue:
         withdrawal_reasons=tuple(
             WithdrawalReason(code, text) for code, text in _reasons(top, "withdrawal_reasons")
         ),
+        fields=fields,
         agency_kind_names=_agency_kind_names(top),
         need_texts=_need_texts(top),
     )
-    _refuse_same_names(kind_tables, catalogue.kinds)
     top.done()
     return catalogue
+
+
+def _group(table: Table) -> Group:
+    table.check_code()
+    group = Group(table.name, table.text("name", _NAME_LENGTH_MAX))
+    table.done()
+    return group
 
 
 def _field(table: Table) -> Field:
@@ -240,7 +239,34 @@ def _retention(table: Table) -> Retention:
     return retention
 
 
-def _kind(table: Table, fields: Mapping[str, Field], retentions: Mapping[str, Retention]) -> Kind:
+def _kinds(
+    top: Table,
+    groups: Mapping[str, Group],
+    fields: Mapping[str, Field],
+    retentions: Mapping[str, Retention],
+) -> tuple[list[_Read], list[_Read]]:
+    """The kinds that may be sent, and those that were switched off."""
+    kinds: list[_Read] = []
+    ended: list[_Read] = []
+    for table in top.tables("kinds"):
+        if table.names() == [OFF]:
+            table.wrong("", f"there is no shipped kind {table.name!r} to switch on or off")
+            continue
+        is_off = table.flag(OFF, default=False)
+        kind = _kind(table, groups, fields, retentions)
+        if is_off:
+            ended.append((table, dataclasses.replace(kind, routes=())))
+        else:
+            kinds.append((table, kind))
+    return kinds, ended
+
+
+def _kind(
+    table: Table,
+    groups: Mapping[str, Group],
+    fields: Mapping[str, Field],
+    retentions: Mapping[str, Retention],
+) -> Kind:
     table.check_code()
     asked = _kind_fields(table, fields)
     retention = _kind_retention(table, retentions)
@@ -248,6 +274,7 @@ def _kind(table: Table, fields: Mapping[str, Field], retentions: Mapping[str, Re
         code=table.name,
         name=table.text("name", _NAME_LENGTH_MAX),
         hint=table.text("hint"),
+        group=_kind_group(table, groups),
         fields=asked,
         retention=retention,
         routes=_routes(table, asked),
@@ -256,8 +283,16 @@ def _kind(table: Table, fields: Mapping[str, Field], retentions: Mapping[str, Re
         due_working_days=table.number("due_working_days", 1, 60, default=5),
     )
     _check_kept_from(table, kind)
+    _refuse_two_bodies(table, kind)
     table.done()
     return kind
+
+
+def _kind_group(table: Table, groups: Mapping[str, Group]) -> Group:
+    code = table.string("group", length_max=60)
+    if code and code not in groups:
+        table.wrong("group", f"unknown group {code!r}; known are {', '.join(groups)}")
+    return groups.get(code, Group(code, Text("", "")))
 
 
 def _kind_fields(table: Table, fields: Mapping[str, Field]) -> tuple[KindField, ...]:
@@ -305,20 +340,43 @@ def _routes(table: Table, asked: Iterable[KindField]) -> tuple[Route, ...]:
         sender = row.member("from", AgencyKind)
         recipients = row.members("to", AgencyKind)
         ground = row.string("ground", length_max=200)
-        need = row.member("needs", Need)
+        needs = _needs(row)
+        own_kind = row.flag("own_kind", default=False)
         row.done()
-        if sender is None or need is None:
+        if sender is None or not needs:
             continue
-        route = Route(sender, recipients, ground, need)
+        route = Route(sender, recipients, ground, needs[0], needs[1:])
+        _refuse_own_kind(row, route, own_kind)
         _refuse_bad_recipients(row, route, asked)
         _refuse_contradiction(row, route, first_seen)
         routes.append(route)
     return tuple(routes)
 
 
+def _refuse_two_bodies(table: Table, kind: Kind) -> None:
+    needs = {need for route in kind.routes for need in route.needs}
+    if {Need.OBLIGING_BODY, Need.ISSUING_BODY} <= needs:
+        table.wrong("", "needs the obliging and the issuing body; the form can ask for one of them")
+
+
+def _needs(row: Table) -> tuple[Need, ...]:
+    needs = row.members("needs", Need)
+    if Need.NONE in needs and len(needs) > 1:
+        row.wrong("needs", "where none is enough, the other needs mean nothing")
+    return needs
+
+
+def _refuse_own_kind(row: Table, route: Route, allowed: bool) -> None:
+    """Rarely meant, so it has to be said twice."""
+    if route.sender in route.recipients and not allowed:
+        row.wrong(
+            "to", f"{route.sender} can send to its own kind of agency only with own_kind = true"
+        )
+    if allowed and route.sender not in route.recipients:
+        row.wrong("own_kind", f"own_kind is true, but {route.sender} does not stand in to")
+
+
 def _refuse_bad_recipients(row: Table, route: Route, asked: Iterable[KindField]) -> None:
-    if route.sender in route.recipients:
-        row.wrong("to", f"{route.sender} cannot send to its own kind of agency")
     for one in asked:
         for recipient in route.recipients:
             if recipient in one.field.never_to:
@@ -335,7 +393,7 @@ def _refuse_contradiction(
         first, first_line = first_seen.setdefault((route.sender, recipient), (route, line))
         if first is route:
             continue
-        same = (first.ground, first.need) == (route.ground, route.need)
+        same = (first.ground, first.needs) == (route.ground, route.needs)
         row.wrong(
             "to",
             f"from {route.sender} to {recipient} "
@@ -392,14 +450,14 @@ def _refuse_same_codes(kinds: Iterable[Table], excluded: Iterable[Table]) -> Non
     codes = {table.name: table for table in kinds}
     for table in excluded:
         if table.name in codes:
-            line = table.mistakes.line(codes[table.name].path)
-            table.wrong("", f"{table.name!r} is a kind of paper too, in line {line}")
+            place = table.mistakes.place(codes[table.name].path, seen_from=table.path)
+            table.wrong("", f"{table.name!r} is a kind of paper too, in {place}")
 
 
-def _refuse_same_names(tables: Iterable[Table], kinds: Iterable[Kind]) -> None:
+def _refuse_same_names(kinds: Sequence[_Read]) -> None:
     """Two kinds of one name cannot be told apart by a clerk."""
     first_of: dict[str, str] = {}
-    for table, kind in zip(tables, kinds, strict=True):
+    for table, kind in kinds:
         for name in {kind.name.de, kind.name.en} - {""}:
             if first_of.setdefault(name, kind.code) != kind.code:
                 table.wrong("name", f"the kind {first_of[name]!r} has the same name {name!r}")

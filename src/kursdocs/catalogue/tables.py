@@ -9,7 +9,8 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from kursdocs.catalogue.lines import Lines, Path
+from kursdocs.catalogue.files import Mistake, Source
+from kursdocs.catalogue.lines import Path
 from kursdocs.catalogue.wording import Text
 
 TEXT_LENGTH_MAX = 400
@@ -22,23 +23,31 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class Mistakes:
-    """The mistakes of one file, each with its line."""
+    """The mistakes of a catalogue, each with its place."""
 
-    def __init__(self, lines: Lines) -> None:
-        self._lines = lines
-        self._found: list[tuple[int, str]] = []
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._found: set[Mistake] = set()
 
     def add(self, path: Path, reason: str) -> None:
-        """Note a mistake at the line of this key or table."""
-        self._found.append((self._lines.of(path), reason))
+        """Note a mistake at the place of this key or table."""
+        file, line = self._source.place(path)
+        self._found.add(Mistake(file, line, reason + self._source.blame(path)))
 
     def line(self, path: Path) -> int:
-        """The line of this key or table."""
-        return self._lines.of(path)
+        """The line of this key or table in its file."""
+        return self._source.place(path).line
 
-    def in_order(self) -> list[tuple[int, str]]:
-        """All mistakes, by line."""
-        return sorted(set(self._found))
+    def place(self, path: Path, seen_from: Path) -> str:
+        """Where this key or table stands, for a mistake noted at ``seen_from``."""
+        file, line = self._source.place(path)
+        here = self._source.place(seen_from).file
+        return f"line {line}" if file == here else f"{file}:{line}"
+
+    def in_order(self) -> list[Mistake]:
+        """All mistakes, by line; those of the file somebody wants to use come first."""
+        own = self._source.place(()).file
+        return sorted(self._found, key=lambda one: (one.file != own, one))
 
 
 class Table:

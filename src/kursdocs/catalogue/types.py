@@ -5,11 +5,11 @@ runs. This module does not know the file it came from (see ``checker``) and none
 (agencies, documents, deliveries): those look things up here by code.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from kursdocs.catalogue.fields import KindField
+from kursdocs.catalogue.fields import Field, KindField
 from kursdocs.catalogue.wording import AgencyKind, Need, StartEvent, Text
 
 
@@ -17,13 +17,20 @@ from kursdocs.catalogue.wording import AgencyKind, Need, StartEvent, Text
 class Route:
     """A kind of paper may go from this kind of agency to those, on this legal ground.
 
-    ``ground`` cites the law in its own language, German.
+    ``ground`` cites the law in its own language, German. One need is enough: ``need`` or, where
+    the law knows several ways, one of the ``alternatives``.
     """
 
     sender: AgencyKind
     recipients: tuple[AgencyKind, ...]
     ground: str
     need: Need
+    alternatives: tuple[Need, ...] = ()
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """All needs of which one must be met, the usual one first."""
+        return (self.need, *self.alternatives)
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,14 @@ class Retention:
 
 
 @dataclass(frozen=True)
+class Group:
+    """A heading under which kinds are listed."""
+
+    code: str
+    name: Text
+
+
+@dataclass(frozen=True)
 class Kind:
     """A kind of paper.
 
@@ -54,6 +69,7 @@ class Kind:
     code: str
     name: Text
     hint: Text
+    group: Group
     fields: tuple[KindField, ...]
     retention: Retention
     routes: tuple[Route, ...]
@@ -113,24 +129,40 @@ class NeedText:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The rules of one municipality, as its catalogue file states them."""
+    """The rules of one municipality, as its catalogue file states them.
+
+    ``kinds`` are those that may be sent. ``ended`` ones were switched off: they have no routes,
+    but papers that came before keep name, fields and retention, so :meth:`kind` finds them.
+    """
 
     version: str
+    groups: tuple[Group, ...]
     kinds: tuple[Kind, ...]
+    ended: tuple[Kind, ...]
     retentions: tuple[Retention, ...]
     excluded: tuple[ExcludedPaper, ...]
     return_reasons: tuple[ReturnReason, ...]
     withdrawal_reasons: tuple[WithdrawalReason, ...]
+    fields: Mapping[str, Field] = field(repr=False)
     agency_kind_names: Mapping[AgencyKind, Text] = field(repr=False)
     need_texts: Mapping[Need, NeedText] = field(repr=False)
 
     @cached_property
     def _kinds_by_code(self) -> dict[str, Kind]:
-        return {kind.code: kind for kind in self.kinds}
+        return {kind.code: kind for kind in (*self.kinds, *self.ended)}
 
     def kind(self, code: str) -> Kind | None:
-        """The kind of that code, or None."""
+        """The kind of that code, also an ended one, or None."""
         return self._kinds_by_code.get(code)
+
+    def by_group(self, kinds: Iterable[Kind]) -> tuple[tuple[Group, tuple[Kind, ...]], ...]:
+        """These kinds under their headings, in the order of the file; no heading stands empty."""
+        found: dict[str, list[Kind]] = {group.code: [] for group in self.groups}
+        for kind in kinds:
+            found[kind.group.code].append(kind)
+        return tuple(
+            (group, tuple(found[group.code])) for group in self.groups if found[group.code]
+        )
 
     def route(
         self, kind: Kind | str, sender_kind: AgencyKind, recipient_kind: AgencyKind

@@ -18,11 +18,16 @@ class AgencyKind(StrEnum):
 
 
 class Need(StrEnum):
-    """What must be true before a paper may travel on a route."""
+    """What must be true before a paper may travel on a route.
+
+    ``OBLIGING_BODY`` and ``ISSUING_BODY`` are not the same: reports about integration courses go
+    only to who obliged the person, those about vocational courses to who issued the entitlement.
+    """
 
     NONE = "none"
     RELEASE = "release"
     OBLIGING_BODY = "obliging_body"
+    ISSUING_BODY = "issuing_body"
     PRIOR_REQUEST = "prior_request"
 
 
