@@ -17,7 +17,7 @@ from tests.factories import (
 )
 
 from kursdocs.adapters.database import Database
-from kursdocs.catalogue import AgencyKind
+from kursdocs.catalogue import AgencyKind, Need
 from kursdocs.core import agencies
 from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
@@ -285,6 +285,77 @@ def test_a_release_does_not_stand_for_an_obligation(mistakes: Mistakes) -> None:
     assert mistakes(JOBCENTER, **{**VOCATIONAL, "released": True}) == [
         ("obliging_body", "obliging_body_missing")
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "missing"),
+    [
+        ("dropout_report_ik", "obliging_body_missing"),
+        ("dropout_report_bsk", "issuing_body_missing"),
+    ],
+)
+def test_a_report_goes_only_to_the_body_it_is_owed_to(
+    send: Send, mistakes: Mistakes, kind: str, missing: str
+) -> None:
+    report = {
+        "kind": kind,
+        "fields": {"last_attended_on": "2026-10-30", "dropout_reason": "not_returned"},
+    }
+
+    assert mistakes(JOBCENTER, **report) == [("obliging_body", missing)]
+    sending = send(JOBCENTER, obliging_bodies=[JOBCENTER], released=False, **report)
+    assert [one.need for one in sending.addressed] == [missing.removesuffix("_missing")]
+
+
+ATTENDANCE = {
+    "kind": "attendance_certificate_ik",
+    "fields": {
+        "issued_on": "2026-11-02",
+        "period_from": "2026-06-01",
+        "period_to": "2026-10-30",
+        "proper_participation": "yes",
+    },
+}
+
+
+def test_of_several_needs_one_is_enough_and_is_noted(send: Send, mistakes: Mistakes) -> None:
+    """A release will do; nothing was requested, so without one the usual need is named."""
+    sending = send(OFFICE, JOBCENTER, released=True, **ATTENDANCE)
+
+    assert [one.need for one in sending.addressed] == [Need.RELEASE, Need.RELEASE]
+    assert mistakes(OFFICE, released=False, **ATTENDANCE) == [("released", "release_missing")]
+
+
+def test_what_needs_nothing_is_sent_without_a_release(
+    database: Database, town: Town, send: Send
+) -> None:
+    with database.transaction() as session:
+        jobcenter = make_person_actor(session, town[JOBCENTER], subject="jonas.muster")
+
+    sending = send(
+        OFFICE,
+        actor=jobcenter,
+        kind="obligation_revoked_ik",
+        fields={"effective_on": "2026-12-01"},
+        released=False,
+    )
+
+    assert [one.need for one in sending.addressed] == [Need.NONE]
+    assert sending.release_form is None
+
+
+def test_a_change_of_provider_goes_to_another_provider_but_not_to_the_own_agency(
+    send: Send, mistakes: Mistakes, town: Town
+) -> None:
+    change = {
+        "kind": "provider_change_ik",
+        "fields": {"change_on": "2026-12-01", "lesson_units_left": "400", "change_reason": "moved"},
+    }
+
+    sending = send("sprachwerk", **change)
+
+    assert [one.agency_id for one in sending.addressed] == [town["sprachwerk"].id]
+    assert mistakes(PROVIDER, **change) == [("recipient", "recipient_unknown")]
 
 
 # --- The hash of what is said --------------------------------------------------------------------

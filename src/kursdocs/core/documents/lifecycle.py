@@ -160,7 +160,7 @@ def finish(
             sender_agency_id=document.sender_agency_id,
             recipient_agency_id=addressed.agency_id,
             ground=addressed.route.ground,
-            need=addressed.route.need.value,
+            need=addressed.need.value,
             due_on=due_on(now, sending.kind.due_working_days),
             delivered_at=now if scanned else None,
         )

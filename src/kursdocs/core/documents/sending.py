@@ -28,13 +28,18 @@ from kursdocs.catalogue import (
 from kursdocs.catalogue.fields import validate_fields
 from kursdocs.core import agencies
 from kursdocs.core.access import Actor
-from kursdocs.core.agencies import Agency
 from kursdocs.core.documents.tables import NAME_LENGTH_MAX, ORIGINAL_AT_LENGTH_MAX, ReleaseForm
 from kursdocs.core.errors import Invalid, InvalidForm
 
 RECIPIENTS_MAX = 20
 COMMON_FIELDS = ("family_name", "given_names", "birth_date", "release_given_on", "original_at")
 _EARLIEST_BIRTH = date(1900, 1, 1)
+_UNMET = {
+    Need.OBLIGING_BODY: ("obliging_body", "obliging_body_missing"),
+    Need.ISSUING_BODY: ("obliging_body", "issuing_body_missing"),
+    Need.PRIOR_REQUEST: ("recipient", "prior_request_missing"),
+}
+"""Field and code of the mistake when a need towards one recipient is not met."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +61,11 @@ class SendingForm:
 
 @dataclass(frozen=True)
 class Addressed:
-    """One recipient, and the route on which the document may go there."""
+    """One recipient, the route on which the document may go there, and the need that is met."""
 
     agency_id: UUID
     route: Route
+    need: Need
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,7 @@ def check(
     given_on = values.get("release_given_on")
     return Sending(
         kind=kind,
-        addressed=[Addressed(agency.id, route) for agency, route in addressed],
+        addressed=addressed,
         family_name=values["family_name"],
         given_names=values["given_names"],
         birth_date=date.fromisoformat(values["birth_date"]),
@@ -172,7 +178,7 @@ def _addressed(
     kind: Kind,
     form: SendingForm,
     mistakes: list[Invalid],
-) -> list[tuple[Agency, Route]]:
+) -> list[Addressed]:
     slugs = list(dict.fromkeys(form.recipients))
     if not slugs or len(slugs) > RECIPIENTS_MAX:
         code = "recipients_too_many" if slugs else "recipient_missing"
@@ -191,28 +197,50 @@ def _addressed(
                 Invalid("recipient_not_allowed", field="recipient", recipient=slug, kind=kind.code)
             )
             continue
-        _check_need(slug, route, form, mistakes)
-        addressed.append((agency, route))
+        addressed.append(Addressed(agency.id, route, _need(slug, route, form, mistakes)))
     return addressed
 
 
-def _check_need(slug: str, route: Route, form: SendingForm, mistakes: list[Invalid]) -> None:
-    """What the route asks for beside the release, which is checked once for all recipients."""
-    if route.need is Need.OBLIGING_BODY and slug not in form.obliging_bodies:
-        mistakes.append(Invalid("obliging_body_missing", field="obliging_body", recipient=slug))
-    if route.need is Need.PRIOR_REQUEST:
-        mistakes.append(Invalid("prior_request_missing", field="recipient", recipient=slug))
+def _need(slug: str, route: Route, form: SendingForm, mistakes: list[Invalid]) -> Need:
+    """The first of the route's needs that is met; when none is, the usual one, as a mistake.
+
+    A missing release is no mistake here: it is told once for all recipients.
+    """
+    for need in route.needs:
+        if _is_met(need, slug, form):
+            return need
+    if route.need in _UNMET:
+        field, code = _UNMET[route.need]
+        mistakes.append(Invalid(code, field=field, recipient=slug))
+    return route.need
+
+
+def _is_met(need: Need, slug: str, form: SendingForm) -> bool:
+    """Whether the form says what the need asks for towards this recipient.
+
+    Who obliged the person and who issued the entitlement stand in the same field of the form. No
+    paper can be requested here so far, so nothing was.
+    """
+    if need is Need.RELEASE:
+        return _says_released(form)
+    if need in (Need.OBLIGING_BODY, Need.ISSUING_BODY):
+        return slug in form.obliging_bodies
+    return need is Need.NONE
+
+
+def _says_released(form: SendingForm) -> bool:
+    return bool(form.released or form.release_given_on.strip() or form.release_form)
 
 
 def _release(
-    form: SendingForm, addressed: Sequence[tuple[Agency, Route]], mistakes: list[Invalid]
+    form: SendingForm, addressed: Sequence[Addressed], mistakes: list[Invalid]
 ) -> ReleaseForm | None:
     """How the person released it; ``released`` alone means today and in person.
 
     A release covers exactly the recipients named.
     """
-    if not (form.released or form.release_given_on.strip() or form.release_form):
-        if any(route.need is Need.RELEASE for _, route in addressed):
+    if not _says_released(form):
+        if any(one.need is Need.RELEASE for one in addressed):
             mistakes.append(Invalid("release_missing", field="released"))
         return None
     try:
