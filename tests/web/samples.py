@@ -127,6 +127,7 @@ def form(catalogue: Catalogue, code: str, **changes: object) -> dict[str, object
     agencies = [
         ("auslaenderbehoerde", "Ausländerbehörde Musterstadt", AgencyKind.IMMIGRATION_OFFICE),
         ("jobcenter", "Jobcenter Musterstadt", AgencyKind.JOBCENTER),
+        ("sprachwerk", "Sprachwerk Musterstadt", AgencyKind.COURSE_PROVIDER),
     ]
     offers = [
         SimpleNamespace(agency=SimpleNamespace(slug=slug, name=name), route=route)
@@ -273,10 +274,10 @@ def _sending_pages(catalogue: Catalogue) -> list[Sample]:
             "choose-kind",
             "documents/choose_kind.html",
             page,
-            {"kinds": kinds, "excluded": catalogue.excluded},
+            {"groups": catalogue.by_group(kinds), "excluded": catalogue.excluded},
         ),
         Sample(
-            "choose-kind-empty", "documents/choose_kind.html", page, {"kinds": [], "excluded": []}
+            "choose-kind-empty", "documents/choose_kind.html", page, {"groups": (), "excluded": []}
         ),
         *forms,
         Sample(
@@ -355,6 +356,19 @@ def _document_pages(reasons: dict[str, object], return_reason: str) -> list[Samp
     ]
 
 
+def _kind_pages(catalogue: Catalogue) -> list[Sample]:
+    page = replace(CLERK, path="/catalogue")
+    needs = {"need_texts": catalogue.need_texts}
+    ended = replace(catalogue.kinds[0], routes=())
+    return [
+        *(
+            Sample(f"catalogue-{kind.code}", "catalogue/show.html", page, needs | {"kind": kind})
+            for kind in catalogue.kinds
+        ),
+        Sample("catalogue-ended", "catalogue/show.html", page, needs | {"kind": ended}),
+    ]
+
+
 def _other_pages(catalogue: Catalogue) -> list[Sample]:
     sent_page = replace(CLERK, path="/sent", flash=Flash("success", "Das Papier ist gesendet."))
     sent = [
@@ -411,8 +425,9 @@ def _other_pages(catalogue: Catalogue) -> list[Sample]:
             "catalogue",
             "catalogue/index.html",
             replace(CLERK, path="/catalogue"),
-            {"catalogue": catalogue},
+            {"catalogue": catalogue, "groups": catalogue.by_group(catalogue.kinds)},
         ),
+        *_kind_pages(catalogue),
         Sample("log", "audit/index.html", log_page, log | {"entries": entries}),
         Sample("log-empty", "audit/index.html", log_page, log | {"entries": []}),
         Sample("agencies", "agencies/index.html", coordinating, {"agencies": agencies}),

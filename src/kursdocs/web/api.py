@@ -202,6 +202,7 @@ def catalogue(call: Call) -> Response:
         models.CatalogueOut.model_validate(
             {
                 "version": rules.version,
+                "groups": rules.groups,
                 "kinds": [_kind(kind) for kind in rules.kinds],
                 "excluded": rules.excluded,
                 "return_reasons": rules.return_reasons,
@@ -216,6 +217,7 @@ def _kind(kind: Kind) -> dict[str, Any]:
         "code": kind.code,
         "name": kind.name,
         "hint": kind.hint,
+        "group": kind.group.code,
         "fields": [
             {
                 "name": asked.field.name,

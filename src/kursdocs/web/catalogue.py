@@ -1,10 +1,28 @@
-"""The page that shows the rules."""
+"""The pages that show the rules."""
 
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from kursdocs.core.errors import NotFound
 from kursdocs.web.endpoint import Call
 
 
+class KindQuery(BaseModel):
+    """Which kind to show; without one, the list of all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: str = Field(default="", max_length=60)
+
+
 def index(call: Call) -> Response:
-    """Kinds, routes, legal grounds, needs, retention, and what is excluded and why."""
-    return call.render("catalogue/index.html", catalogue=call.services.catalogue)
+    """All kinds and what is excluded and why, or one kind: routes, grounds, needs, retention."""
+    catalogue = call.services.catalogue
+    code = call.query().kind
+    if not code:
+        groups = catalogue.by_group(catalogue.kinds)
+        return call.render("catalogue/index.html", catalogue=catalogue, groups=groups)
+    kind = catalogue.kind(code)
+    if kind is None:
+        raise NotFound
+    return call.render("catalogue/show.html", kind=kind, need_texts=catalogue.need_texts)

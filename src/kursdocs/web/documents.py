@@ -157,7 +157,11 @@ def new(call: Call) -> Response:
     code = call.query().kind
     if not code:
         kinds = catalogue.sendable_by(call.actor.acting.kind)
-        return call.render("documents/choose_kind.html", kinds=kinds, excluded=catalogue.excluded)
+        return call.render(
+            "documents/choose_kind.html",
+            groups=catalogue.by_group(kinds),
+            excluded=catalogue.excluded,
+        )
     kind = catalogue.kind(code)
     if kind is None or kind not in catalogue.sendable_by(call.actor.acting.kind):
         raise NotFound
@@ -193,8 +197,8 @@ def _shown(kind: Kind, offers: Sequence[Offer]) -> set[str]:
     """The names of the fields that the form shows."""
     shown = {"recipient", "family_name", "given_names", "birth_date", "original_at", "file"}
     shown |= {asked.field.name for asked in kind.fields}
-    needs = {offer.route.need for offer in offers}
-    if Need.OBLIGING_BODY in needs:
+    needs = {need for offer in offers for need in offer.route.needs}
+    if needs & {Need.OBLIGING_BODY, Need.ISSUING_BODY}:
         shown.add("obliging_body")
     if Need.RELEASE in needs:
         shown |= {"released", "release_given_on", "release_form"}

@@ -192,20 +192,32 @@ class FieldOut(Model):
 
 
 class RouteOut(Model):
-    """From whom to whom a kind may go, on which ground, and what that needs."""
+    """From whom to whom a kind may go, on which ground, and what that needs.
+
+    ``need`` or one of the ``alternatives`` is enough.
+    """
 
     sender: AgencyKind
     recipients: Sequence[AgencyKind]
     ground: str
     need: Need
+    alternatives: Sequence[Need]
+
+
+class GroupOut(Model):
+    """A heading under which kinds are listed."""
+
+    code: str
+    name: TextOut
 
 
 class KindOut(Model):
-    """A kind of paper."""
+    """A kind of paper; ``group`` is the code of its heading."""
 
     code: str
     name: TextOut
     hint: TextOut
+    group: str
     fields: Sequence[FieldOut]
     routes: Sequence[RouteOut]
     retention: str
@@ -232,6 +244,7 @@ class CatalogueOut(Model):
     """The rules as data."""
 
     version: str
+    groups: Sequence[GroupOut]
     kinds: Sequence[KindOut]
     excluded: Sequence[ExcludedOut]
     return_reasons: Sequence[ReasonOut]

@@ -168,7 +168,14 @@ PAGES: Sequence[Row] = (
         happening=Happening.DELIVERY_RETURNED,
         body=Body.FORM,
     ),
-    Row("GET", "/catalogue", catalogue.index, Permission.CATALOGUE_READ, "catalogue"),
+    Row(
+        "GET",
+        "/catalogue",
+        catalogue.index,
+        Permission.CATALOGUE_READ,
+        "catalogue",
+        query=catalogue.KindQuery,
+    ),
     Row(
         "GET",
         "/agencies",
