@@ -358,6 +358,19 @@ def test_a_database_that_dies_is_unavailable_and_comes_back(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_restart_between_two_transactions_goes_unnoticed(
+    database: Database, postgres: PostgresServer
+) -> None:
+    database.check()
+    try:
+        postgres.stop()
+    finally:
+        postgres.start()
+
+    database.check()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_sessions_of_postgresql_have_limits(database: Database) -> None:
     with database.engine.connect() as connection:
         shown = {
