@@ -805,6 +805,7 @@ def test_a_parameter_that_makes_no_sense_is_named(house: House, address: str) ->
         "/documents/{}/pages/" + "9" * 5000,
         "/documents/{}/pages/٣",
         "/documents/new?kind=nichts",
+        "/catalogue?kind=nichts",
         "/nirgendwo",
         "/static/nichts.js",
         "/static/../pyproject.toml",
@@ -825,6 +826,18 @@ def test_what_is_not_there_is_not_found(house: House, address: str) -> None:
     assert answer.status_code == 404, answer.text
     if client:
         api_problem(answer, 404, "not_found")
+
+
+def test_a_search_takes_any_name_and_shows_it_in_no_address(house: House) -> None:
+    visitor = house.person("jonas.muster")
+
+    for name in ("Mustermann", ARABIC * 4, "%_\\'\"", "<svg onload=x>", "\x00", " "):
+        answer = visitor.post("/inbox/search", {"state": "new", "name": name})
+        assert answer.status_code == 200
+        links = [link.get("href", "") for link in Outline(answer.text).all("a")]
+        assert not [href for href in links if "Mustermann" in href]
+    for state in ("", "alle"):
+        assert visitor.post("/inbox/search", {"state": state}).status_code == 400
 
 
 def test_broken_bytes_in_a_query_hurt_nobody(house: House) -> None:

@@ -76,7 +76,7 @@ def raised() -> set[str]:
 
 
 def codes_of_tables(tree: ast.AST) -> Iterator[str]:
-    """Defaults of parameters and values of variables ``code``; values of tables ``…_CODES``."""
+    """Defaults of parameters and values of variables ``code``; entries of tables of codes."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             arguments = node.args.args[len(node.args.args) - len(node.args.defaults) :]
@@ -85,8 +85,10 @@ def codes_of_tables(tree: ast.AST) -> Iterator[str]:
                     yield from strings(default)
         if isinstance(node, ast.Assign):
             names = {getattr(target, "id", "") for target in node.targets}
-            is_table = any(name.endswith("_CODES") for name in names)
+            is_table = any(name.endswith(("_CODES", "_UNMET")) for name in names)
             table = node.value.values if isinstance(node.value, ast.Dict) and is_table else []
+            # Where a value is a field and its code, the code comes last.
+            table = [v.elts[-1] if isinstance(v, ast.Tuple) else v for v in table]
             is_choice = "code" in names and isinstance(node.value, ast.IfExp | ast.Constant)
             for value in [node.value] if is_choice else table:
                 yield from strings(value)

@@ -73,6 +73,7 @@ acting_agency             foreign      404  404      404      404   404 404  404
 acting_agency             unknown      404  404      404      404   404 404  404     401       401
 preferences               -            303  303      303      303   303 303  303     303       303
 inbox                     -            200  200      200      200   403 403  403      in        in
+inbox.search              -            200  200      200      200   403 403  403     401       401
 sent                      -            200  200      200      200   403 403  403      in        in
 documents.new             -            200  200      200      200   403 403  403      in        in
 documents.create          -            303  303      303      303   403 403  403     401       401
@@ -223,6 +224,8 @@ class Walk:
             return {"data": sending_fields(**changes), "files": the_file()}
         if row.name == "acting_agency":
             return {"data": {"membership": str(self._membership(caller, of))}}
+        if row.name == "inbox.search":
+            return {"data": {"state": "new", "name": "Mustermann"}}
         if row.name.endswith(("withdraw", "return")):
             reason = "wrong_recipient" if row.name.endswith("withdraw") else "illegible"
             return {"json" if row.is_api else "data": {"reason": reason}}
