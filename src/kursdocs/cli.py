@@ -1,5 +1,6 @@
 """The command line: run it, set it up, look after it."""
 
+import json
 import logging
 import signal
 import socket
@@ -7,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -16,8 +18,9 @@ import typer
 import uvicorn
 
 from kursdocs import bootstrap, worker
+from kursdocs import catalogue as rules
 from kursdocs.adapters.master_keys import MasterKeys
-from kursdocs.catalogue import AgencyKind, CatalogueError
+from kursdocs.catalogue import AgencyKind, CatalogueError, comparison
 from kursdocs.core import accounts, agencies
 from kursdocs.core.access import Actor, Role
 from kursdocs.core.errors import Invalid, InvalidForm, KursdocsError
@@ -37,12 +40,32 @@ app = typer.Typer(
 agency_app = typer.Typer(help="Agencies of a municipality.", no_args_is_help=True)
 member_app = typer.Typer(help="Roles of people.", no_args_is_help=True)
 municipality_app = typer.Typer(help="Municipalities.", no_args_is_help=True)
+catalogue_app = typer.Typer(
+    help="The rules: kinds of papers and who may send them to whom.", no_args_is_help=True
+)
+app.add_typer(catalogue_app, name="catalogue")
 app.add_typer(municipality_app, name="municipality")
 app.add_typer(agency_app, name="agency")
 app.add_typer(member_app, name="member")
 
+
+class Language(StrEnum):
+    """In which language the catalogue's own names are shown."""
+
+    DE = "de"
+    EN = "en"
+
+
 Port = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
+
+CatalogueFile = Annotated[
+    Path,
+    typer.Argument(
+        help="The municipality's own catalogue file.", exists=True, dir_okay=False, metavar="FILE"
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
 
 GRACE_SECONDS = 30
 
@@ -242,6 +265,49 @@ def master_key(
     except OSError as error:
         _fail(f"{path} cannot be written: {error.strerror}", 1)
     typer.echo(f"Wrote {path}. Keep a copy of it in a safe place, apart from the backups.")
+
+
+@catalogue_app.command("check")
+def catalogue_check(file: CatalogueFile, as_json: AsJson = False) -> None:
+    """Say whether the file can be used: 0 yes, 1 no (mistakes with lines), 2 there is no file."""
+    try:
+        found = rules.load(file)
+    except CatalogueError as error:
+        if as_json:
+            typer.echo(_json({"ok": False, "mistakes": [m._asdict() for m in error.mistakes]}))
+        else:
+            typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    kinds, ended = len(found.kinds), len(found.ended)
+    if as_json:
+        told = {"ok": True, "version": found.version, "kinds": kinds, "switched_off": ended}
+        typer.echo(_json({**told, "mistakes": []}))
+    else:
+        typer.echo(f"{file} can be used: {found.version}, {kinds} kinds, {ended} switched off.")
+
+
+@catalogue_app.command("diff")
+def catalogue_diff(
+    file: CatalogueFile,
+    language: Annotated[Language, typer.Option(help="Language of names.")] = Language.DE,
+    as_json: AsJson = False,
+) -> None:
+    """Show what the file changes against the shipped rules: 0 nothing, 1 something, 2 unusable."""
+    try:
+        changes = comparison.compare(rules.load(), rules.load(file))
+    except CatalogueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    if as_json:
+        typer.echo(_json({"changes": comparison.as_data(changes, language)}))
+    else:
+        for line in comparison.as_lines(changes, language):
+            typer.echo(line)
+    raise typer.Exit(1 if changes else 0)
+
+
+def _json(data: object) -> str:
+    return json.dumps(data, ensure_ascii=False, indent=2)
 
 
 @municipality_app.command("create")
