@@ -347,7 +347,7 @@ def test_what_the_sweeper_did_is_in_the_towns_log(
         document_id = make_document(session, readers["head"], scanned=False)
         document = session.get_one(Document, document_id)
         sweeper = lifecycle.system_of(document, "sweeper")
-        lifecycle.release_held(session, sweeper, document_id, now=NOW)
+        lifecycle.release_held(session, sweeper, document_id, working_days=5, now=NOW)
 
     assert len(page(database, readers["auditor"])) == 2
     assert len(page(database, readers["head"])) == 1

@@ -144,7 +144,7 @@ def test_a_held_document_is_announced_when_it_is_released(database: Database, to
     assert mails(database) == []
 
     with database.transaction() as session:
-        lifecycle.release_held(session, sender, held, now=NOW)
+        lifecycle.release_held(session, sender, held, working_days=5, now=NOW)
 
     assert only(database).agency_id == town[OFFICE].id
 

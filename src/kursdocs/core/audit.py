@@ -24,7 +24,6 @@ class Happening(StrEnum):
     """The closed list of what can happen: noun, then what happened to it."""
 
     SIGN_IN_SUCCEEDED = "sign_in.succeeded"
-    SIGN_IN_REFUSED = "sign_in.refused"
     SIGN_IN_ENDED = "sign_in.ended"
     AGENCY_SWITCHED = "agency.switched"
     REQUEST_REFUSED = "request.refused"
@@ -57,7 +56,6 @@ DETAIL_KEYS: Mapping[Happening, frozenset[str]] = {
     happening: frozenset(keys.split())
     for happening, keys in {
         Happening.SIGN_IN_SUCCEEDED: "memberships",
-        Happening.SIGN_IN_REFUSED: "reason",
         Happening.SIGN_IN_ENDED: "",
         Happening.AGENCY_SWITCHED: "",
         Happening.REQUEST_REFUSED: "route code",

@@ -131,9 +131,16 @@ def _judge(services: Services, document: Document, verdict: Verdict) -> bool:
     try:
         with services.transaction() as session:
             if verdict is Verdict.CLEAN:
-                lifecycle.release_held(session, actor, document.id, now=now)
+                lifecycle.release_held(
+                    session, actor, document.id, working_days=_due_days(services, document), now=now
+                )
             else:
                 lifecycle.block_held(session, actor, document.id, reason="infected", now=now)
     except Conflict:
         return False
     return True
+
+
+def _due_days(services: Services, document: Document) -> int:
+    kind = services.catalogue.kind(document.kind)
+    return (kind or services.catalogue.kinds[0]).due_working_days

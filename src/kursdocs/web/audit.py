@@ -24,7 +24,6 @@ _DAYS = DateFormat(earliest=date(2020, 1, 1), latest=date(2099, 12, 31))
 
 SENTENCES = {
     Happening.SIGN_IN_SUCCEEDED: N_("hat sich angemeldet"),
-    Happening.SIGN_IN_REFUSED: N_("wurde bei der Anmeldung abgewiesen"),
     Happening.SIGN_IN_ENDED: N_("hat sich abgemeldet"),
     Happening.AGENCY_SWITCHED: N_("handelt nun für diese Stelle"),
     Happening.REQUEST_REFUSED: N_("wurde abgewiesen (%(code)s)"),

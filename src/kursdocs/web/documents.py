@@ -19,6 +19,7 @@ from kursdocs.core.agencies import Agency
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import lifecycle, reading
 from kursdocs.core.documents.reading import DeliveryView, DocumentView, InboxState, TimelineEvent
+from kursdocs.core.documents.sending import sendable
 from kursdocs.core.documents.tables import DeliveryState, DocumentState
 from kursdocs.core.errors import Invalid, KursdocsError, NotFound
 from kursdocs.operations import handout, intake
@@ -156,14 +157,14 @@ def new(call: Call) -> Response:
     catalogue = call.services.catalogue
     code = call.query().kind
     if not code:
-        kinds = catalogue.sendable_by(call.actor.acting.kind)
+        kinds = sendable(catalogue, call.actor)
         return call.render(
             "documents/choose_kind.html",
             groups=catalogue.by_group(kinds),
             excluded=catalogue.excluded,
         )
     kind = catalogue.kind(code)
-    if kind is None or kind not in catalogue.sendable_by(call.actor.acting.kind):
+    if kind is None or kind not in sendable(catalogue, call.actor):
         raise NotFound
     return _form(call, kind, Typed(), told=None)
 
@@ -226,7 +227,7 @@ async def create(call: Call) -> Response:
 def _form_again(call: Call, typed: Typed, error: KursdocsError) -> Response:
     """The form with its mistakes; raises the error again where no form can be shown."""
     kind = call.services.catalogue.kind(typed.form.kind or typed.received.one("kind"))
-    if kind is None or kind not in call.services.catalogue.sendable_by(call.actor.acting.kind):
+    if kind is None or kind not in sendable(call.services.catalogue, call.actor):
         raise error
     if not typed.form.kind:
         typed.form = uploads.read_form(typed.received)

@@ -164,6 +164,10 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "field_choice": N_("Bitte wählen Sie eine der Möglichkeiten aus."),
         "kind_unknown": N_("Diese Art von Papier gibt es hier nicht."),
         "kind_not_yours": N_("Ihre Stelle darf diese Art von Papier nicht senden."),
+        "four_eyes_missing": N_(
+            "Diese Meldung muss eine zweite Person Ihrer Stelle freigeben. Das geht hier noch"
+            " nicht; bitte senden Sie sie auf dem bisherigen Weg."
+        ),
         "kind_excluded": N_(
             "Dieses Papier darf hier nicht gesendet werden. Den Grund nennt die Seite"
             " „Papierarten“."

@@ -27,6 +27,7 @@ from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import lifecycle, reading
+from kursdocs.core.documents.deadlines import due_on
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
 from kursdocs.core.documents.reading import InboxState
 from kursdocs.core.documents.tables import (
@@ -234,11 +235,14 @@ def test_a_held_document_is_delivered_when_it_is_released(
     assert row(database, held).state is DocumentState.HELD
     assert delivery_to(database, held, town[OFFICE]).delivered_at is None
 
+    days_later = NOW + timedelta(days=4)
     with database.transaction() as session:
-        lifecycle.release_held(session, TESTS, held, now=LATER)
+        lifecycle.release_held(session, TESTS, held, working_days=5, now=days_later)
 
     assert row(database, held).state is DocumentState.LIVE
-    assert delivery_to(database, held, town[OFFICE]).delivered_at == LATER
+    released = delivery_to(database, held, town[OFFICE])
+    assert released.delivered_at == days_later
+    assert released.due_on == due_on(days_later, 5)
     assert happenings(database, held) == [Happening.DOCUMENT_HELD, Happening.DOCUMENT_RELEASED]
 
 
@@ -256,7 +260,7 @@ def test_a_held_document_that_is_infected_is_never_delivered(
 def test_only_held_documents_are_released_or_blocked(database: Database, sent: UUID) -> None:
     for document_id in (sent, new_id()):
         with pytest.raises(Conflict, match="not_held"), database.transaction() as session:
-            lifecycle.release_held(session, TESTS, document_id, now=LATER)
+            lifecycle.release_held(session, TESTS, document_id, working_days=5, now=LATER)
         with pytest.raises(Conflict, match="not_held"), database.transaction() as session:
             lifecycle.block_held(session, TESTS, document_id, reason="infected", now=LATER)
 

@@ -287,24 +287,17 @@ def test_a_release_does_not_stand_for_an_obligation(mistakes: Mistakes) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("kind", "missing"),
-    [
-        ("dropout_report_ik", "obliging_body_missing"),
-        ("dropout_report_bsk", "issuing_body_missing"),
-    ],
-)
-def test_a_report_goes_only_to_the_body_it_is_owed_to(
-    send: Send, mistakes: Mistakes, kind: str, missing: str
+def test_a_result_goes_only_to_the_body_that_issued_the_entitlement(
+    send: Send, mistakes: Mistakes
 ) -> None:
-    report = {
-        "kind": kind,
-        "fields": {"last_attended_on": "2026-10-30", "dropout_reason": "not_returned"},
+    result = {
+        "kind": "placement_result_bsk",
+        "fields": {"tested_on": "2026-11-02", "placement_level": "B1"},
     }
 
-    assert mistakes(JOBCENTER, **report) == [("obliging_body", missing)]
-    sending = send(JOBCENTER, obliging_bodies=[JOBCENTER], released=False, **report)
-    assert [one.need for one in sending.addressed] == [missing.removesuffix("_missing")]
+    assert mistakes(JOBCENTER, **result) == [("obliging_body", "issuing_body_missing")]
+    sending = send(JOBCENTER, obliging_bodies=[JOBCENTER], released=False, **result)
+    assert [one.need for one in sending.addressed] == [Need.ISSUING_BODY]
 
 
 ATTENDANCE = {
@@ -378,3 +371,10 @@ def test_the_content_hash_follows_every_word_and_byte(send: Send) -> None:
     assert len(set(hashes)) == len(hashes)
     assert send().content_hash("a" * 64) == hashes[0]
     assert send(recipients=(JOBCENTER, OFFICE)).content_hash("a" * 64) == hashes[6]
+
+
+def test_a_report_that_a_second_person_must_release_cannot_be_sent_by_one(
+    mistakes: Mistakes,
+) -> None:
+    for kind in ("nonattendance_report_ik", "dropout_report_ik"):
+        assert mistakes(OFFICE, kind=kind) == [("kind", "four_eyes_missing")]

@@ -205,13 +205,19 @@ def _announce(session: Session, document: Document, *, now: datetime) -> None:
         outbox.announce_arrivals(session, agency_id=agency.id, now=now)
 
 
-def release_held(session: Session, actor: Actor, document_id: UUID, *, now: datetime) -> None:
-    """Deliver what was held, after the scanner found it clean."""
+def release_held(
+    session: Session, actor: Actor, document_id: UUID, *, working_days: int, now: datetime
+) -> None:
+    """Deliver what was held, after the scanner found it clean.
+
+    The recipients have ``working_days`` from now on, not from when it was stored.
+    """
     document = _held(session, document_id)
     document.state = DocumentState.LIVE
     session.add(document)
     for delivery in deliveries_of(session, document_id):
         delivery.delivered_at = now
+        delivery.due_on = due_on(now, working_days)
         session.add(delivery)
     _announce(session, document, now=now)
     audit.record(session, actor, Happening.DOCUMENT_RELEASED, now=now, document_id=document_id)
