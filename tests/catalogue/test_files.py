@@ -101,6 +101,13 @@ def test_a_kind_that_is_not_off_is_the_shipped_one(tmp_path: Path) -> None:
     assert kind_of(path, "fee_exemption_ik") == load().kind("fee_exemption_ik")
 
 
+def test_only_off_alone_keeps_the_shipped_kind_a_fuller_table_replaces_it(tmp_path: Path) -> None:
+    text = OWN.replace("off = true", 'off = true\nretention = "R1"')
+    path = written(tmp_path, text)
+
+    assert f"{path}:4: kinds.fee_exemption_ik: name is missing" in complaint(path)
+
+
 def test_what_is_off_may_be_excluded_with_a_reason(tmp_path: Path) -> None:
     text = OWN + (
         "[excluded.fee_exemption_ik]\n"
