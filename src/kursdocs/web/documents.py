@@ -399,7 +399,7 @@ def withdraw(call: Call) -> Response:
         raise NotFound
     reason = call.form.get("reason", "")
     if call.services.catalogue.withdrawal_reason(reason) is None:
-        raise Invalid("reason_unknown", field="reason")
+        return _without_reason(call, document)
     lifecycle.withdraw(call.session, call.actor, document_id, reason=reason, now=call.now)
     return redirect(f"/documents/{document_id}?done=withdrawn")
 
@@ -416,6 +416,14 @@ def return_(call: Call) -> Response:
     delivery_id = call.id_in_path("delivery_id")
     reason = call.form.get("reason", "")
     if call.services.catalogue.return_reason(reason) is None:
-        raise Invalid("reason_unknown", field="reason")
+        document_id = reading.document_delivered(call.session, call.actor, delivery_id)
+        return _without_reason(call, reading.view(call.session, call.actor, document_id))
     lifecycle.return_(call.session, call.actor, delivery_id, reason=reason, now=call.now)
     return redirect("/inbox?done=returned")
+
+
+def _without_reason(call: Call, document: DocumentView) -> Response:
+    """The document again, saying that one of the reasons must be chosen."""
+    error = Invalid("reason_unknown", field="reason")
+    call.record(Happening.REQUEST_REFUSED, route=call.row.name, code=error.code)
+    return _show(call, document, told=errors.tell(call.kit.pages, call.language, error))

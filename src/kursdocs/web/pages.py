@@ -140,6 +140,11 @@ class Page:
         return "rtl" if self.language in RIGHT_TO_LEFT else "ltr"
 
     @property
+    def can_switch(self) -> bool:
+        """Whether there is another membership to act under."""
+        return any(not membership.is_acting for membership in self.memberships)
+
+    @property
     def navigation(self) -> list["NavigationItem"]:
         """What the actor may open, in the order of a working day."""
         here = self.path.partition("?")[0]

@@ -358,6 +358,19 @@ def view(session: Session, actor: Actor, document_id: UUID) -> DocumentView:
     )
 
 
+def document_delivered(session: Session, actor: Actor, delivery_id: UUID) -> UUID:
+    """The document of a delivery to the acting agency; raises ``NotFound``."""
+    query = select(Delivery.document_id).where(
+        Delivery.id == delivery_id,
+        Delivery.recipient_agency_id == actor.acting.id,
+        col(Delivery.delivered_at).is_not(None),
+    )
+    found = session.exec(query).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
 def readable(session: Session, actor: Actor, document_id: UUID) -> Document:
     """The row of a document whose bytes the actor may read; raises ``NotFound``."""
     document, _ = in_reach(session, actor, document_id)
