@@ -142,10 +142,12 @@ def recipients(
 
 
 def with_mailbox(session: Session, ids: Collection[UUID]) -> Sequence[Agency]:
-    """Those of the agencies that have a functional mailbox."""
-    return session.exec(
-        select(Agency).where(col(Agency.id).in_(list(ids)), Agency.mailbox != "")
-    ).all()
+    """Those of the agencies that have a functional mailbox.
+
+    In one order, so that two sendings that announce to the same agencies cannot block each other.
+    """
+    query = select(Agency).where(col(Agency.id).in_(list(ids)), Agency.mailbox != "")
+    return session.exec(query.order_by(col(Agency.id))).all()
 
 
 def get(session: Session, agency_id: UUID) -> Agency:
