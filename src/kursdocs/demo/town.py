@@ -96,10 +96,13 @@ def set_up(services: Services) -> None:
 
 
 def write_samples(folder: Path) -> None:
-    """Invented papers to try things out with: a PDF and two photographs."""
+    """Invented papers to try things out with, unless they lie there: a PDF, two photographs."""
     folder.mkdir(parents=True, exist_ok=True)
     name = "Zulassung zum Integrationskurs (Jobcenter)"
-    (folder / "zulassung-muster.pdf").write_bytes(sample_paper(name, "Muster", "Lin", 1))
+    paper = folder / "zulassung-muster.pdf"
+    if not paper.exists():
+        paper.write_bytes(sample_paper(name, "Muster", "Lin", 1))
     for number in (1, 2):
-        photo = sample_photo(name, "Beispiel", "Omar", number)
-        (folder / f"foto-{number}.jpg").write_bytes(photo)
+        photo = folder / f"foto-{number}.jpg"
+        if not photo.exists():
+            photo.write_bytes(sample_photo(name, "Beispiel", "Omar", number))

@@ -20,6 +20,7 @@ import structlog
 
 from kursdocs.core.access import Actor
 from kursdocs.core.documents import lifecycle, reading
+from kursdocs.core.documents.deadlines import due_on
 from kursdocs.core.documents.lifecycle import Stored
 from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.sending import Sending, SendingForm, check
@@ -34,6 +35,11 @@ FILE_BYTES_MAX = 32 * 1024 * 1024
 KEY_LENGTH_MAX = 200
 
 _log = structlog.get_logger()
+
+
+def warm_up(services: Services) -> None:
+    """Do once what is slow the first time: the calendar library reads all its countries."""
+    due_on(services.clock(), 1)
 
 
 def prepare(services: Services, actor: Actor, form: SendingForm) -> Sending:

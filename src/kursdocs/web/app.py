@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import anyio
+import anyio.to_thread
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kursdocs.core.errors import KursdocsError, NotFound
+from kursdocs.operations import intake
 from kursdocs.services import Services
 from kursdocs.web import endpoint, openapi
 from kursdocs.web.endpoint import Gate, Kit, Mode, Row
@@ -72,7 +74,10 @@ def _lifespan(
             downloads=anyio.CapacityLimiter(DOWNLOADS_AT_ONCE),
             budget=ByteBudget(BODY_BYTES_MAX),
         )
-        yield
+        async with anyio.create_task_group() as tasks:
+            # Beside the first requests, so that neither the start nor a sending waits for it.
+            tasks.start_soon(anyio.to_thread.run_sync, intake.warm_up, services)
+            yield
         await services.provider.close()
 
     return lifespan

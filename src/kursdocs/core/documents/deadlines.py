@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from holidays.countries.germany import Germany
+import holidays
 
 _LOCAL = ZoneInfo("Europe/Berlin")
 
@@ -18,7 +18,7 @@ def add_working_days(start: date, days: int) -> date:
 
     Working days are Monday to Friday without the holidays that all of Germany keeps.
     """
-    free = Germany()
+    free = holidays.country_holidays("DE")
     day = start
     while days > 0:
         day += timedelta(days=1)
