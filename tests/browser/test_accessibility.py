@@ -144,6 +144,7 @@ CASES = (
     Case("form, filled", AMINA, filled_form),
     Case("form with mistakes", AMINA, mistaken_form, 422),
     Case("form, obliging body", AMINA, go("/documents/new?kind=registration_confirmation_bsk")),
+    Case("form, issuing body", AMINA, go("/documents/new?kind=start_notice_bsk")),
     Case("form, choices", AMINA, go("/documents/new?kind=attendance_certificate_ik")),
     Case("receipt", AMINA, paper("new", "/receipt")),
     *(
@@ -162,6 +163,7 @@ CASES = (
     Case("sent, empty", "Lin Probe", go("/sent")),
     Case("sent, filled", AMINA, go("/sent")),
     Case("catalogue", AMINA, go("/catalogue")),
+    Case("catalogue, one kind", AMINA, go("/catalogue?kind=attendance_certificate_ik")),
     Case("log of the agency", "Vera Probe", go("/log")),
     Case("log of the municipality", "Paul Probe", go("/log")),
     Case("log, nothing found", "Paul Probe", go("/log?from=01.01.2020&to=02.01.2020")),
