@@ -257,7 +257,8 @@ def test_what_was_typed_comes_back_with_the_mistakes(rendered: Pages) -> None:
         ),
         (
             "en",
-            '<time datetime="2026-03-29T01:30:00Z">29\N{NO-BREAK SPACE}Mar\N{NO-BREAK SPACE}2026, 03:30</time>',
+            '<time datetime="2026-03-29T01:30:00Z">'
+            "29\N{NO-BREAK SPACE}Mar\N{NO-BREAK SPACE}2026, 03:30</time>",
         ),
     ],
 )
