@@ -150,6 +150,7 @@ def form(catalogue: Catalogue, code: str, **changes: object) -> dict[str, object
         "offers": offers,
         "typed": typed,
         "errors": {},
+        "acting_agency": "vhs-musterstadt",
         "idempotency_key": "7b0c",
         "upload_bytes_max": 32 * 1024 * 1024,
         "photographs_max": 20,

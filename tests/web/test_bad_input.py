@@ -321,6 +321,52 @@ def test_an_office_may_not_send_what_only_providers_send(
     assert "darf diese Art von Papier nicht senden" in page.text
 
 
+@each_language
+def test_a_form_for_one_agency_is_not_sent_by_another(
+    house: House, shown: Pages, nothing_stored: None, language: str
+) -> None:
+    visitor = house.newly("mira.beispiel", language)
+    filled_in_for = acting_agency_of(visitor)
+    typed = sending_fields(acting_agency=filled_in_for, idempotency_key="probe-wechsel")
+
+    switch_agency(visitor)
+    answer = visitor.send(typed)
+
+    now_for = acting_agency_of(visitor)
+    name = {VHS: "VHS Musterstadt", SPRACHWERK: "Sprachwerk"}[now_for]
+    assert now_for != filled_in_for
+    assert answer.status_code == 409
+    changed = sentence(shown, language, "acting_agency_changed", agency=name)
+    assert changed in Outline(answer.text).said()
+    assert_kept(answer, {**typed, "acting_agency": now_for})
+
+
+def acting_agency_of(visitor: Visitor) -> str:
+    """The agency for which the form is opened now."""
+    page = Outline(visitor.get("/documents/new?kind=admission_ik_jc").text)
+    return filled(page)["acting_agency"][0]
+
+
+def switch_agency(visitor: Visitor) -> None:
+    """Act for the other of two agencies, as from a second tab."""
+    offered = [
+        button
+        for button in Outline(visitor.get("/inbox").text).all("button")
+        if button.get("name") == "membership" and "aria-current" not in button
+    ]
+    answer = visitor.post("/acting-agency", {"membership": offered[0]["value"]})
+    assert answer.status_code == 303
+
+
+def test_a_form_sent_again_after_the_change_goes_out(house: House) -> None:
+    visitor = house.newly("mira.beispiel")
+    switch_agency(visitor)
+
+    answer = visitor.send(sending_fields(acting_agency=acting_agency_of(visitor)))
+
+    assert answer.status_code == 303, answer.text
+
+
 # ── The body as such ─────────────────────────────────────────────────────────────────────────
 
 BOUNDARY = "grenze"

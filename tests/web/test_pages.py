@@ -228,7 +228,7 @@ def test_all_fields_stand_before_the_file(rendered: Pages, sample: Sample) -> No
         if tag in ("input", "select") and attributes.get("name") not in ("return_to", None)
     ]
     assert names[-1] == "file"
-    assert names[:2] == ["kind", "idempotency_key"]
+    assert names[:3] == ["kind", "acting_agency", "idempotency_key"]
 
 
 def test_what_was_typed_comes_back_with_the_mistakes(rendered: Pages) -> None:

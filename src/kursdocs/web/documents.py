@@ -182,6 +182,7 @@ def _form(call: Call, kind: Kind, typed: Typed, told: errors.Told | None) -> Res
         typed=typed.form,
         # A mistake in what the form does not show stands above it, and leads nowhere.
         errors={n if n in shown else "": text for n, text in _by_field(told).items()},
+        acting_agency=call.actor.acting.slug,
         idempotency_key=token_urlsafe(16) if is_spent or not typed.key else typed.key,
         upload_bytes_max=intake.FILE_BYTES_MAX,
         photographs_max=PHOTOGRAPHS_MAX,

@@ -229,6 +229,11 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
             " einmal."
         ),
         # States
+        "acting_agency_changed": N_(
+            "Sie handeln jetzt für „%(agency)s“, das Formular war für eine andere Stelle. Es wurde"
+            " nichts gesendet. Senden Sie noch einmal, dann kommt das Papier von dieser Stelle;"
+            " sonst wechseln Sie vorher die Stelle."
+        ),
         "already_taken_over": N_("Das Papier hat schon jemand aus Ihrer Stelle übernommen."),
         "already_returned": N_("Das Papier wurde schon zurückgegeben."),
         "not_withdrawable": N_("Dieses Papier lässt sich nicht mehr zurückziehen."),

@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.sending import COMMON_FIELDS, Sending, SendingForm
-from kursdocs.core.errors import Invalid, KursdocsError
+from kursdocs.core.errors import Conflict, Invalid, KursdocsError
 from kursdocs.operations import intake
 from kursdocs.web import retry
 from kursdocs.web.endpoint import Call
@@ -24,7 +24,16 @@ BODY_SECONDS = 600
 
 # A "file" without a file name is a text field that holds no file.
 _OWN_NAMES = frozenset(
-    {"kind", "recipient", "obliging_body", "released", "release_form", "idempotency_key", "file"}
+    {
+        "kind",
+        "recipient",
+        "obliging_body",
+        "released",
+        "release_form",
+        "idempotency_key",
+        "acting_agency",
+        "file",
+    }
 )
 _TRUE = frozenset({"true", "on", "1", "yes", "ja"})
 
@@ -57,6 +66,13 @@ def read_form(received: Received) -> SendingForm:
     )
 
 
+def _check_agency(call: Call, received: Received) -> None:
+    """A form was filled in for one agency; in another tab the person may have changed over."""
+    acting = call.actor.acting
+    if received.one("acting_agency") not in ("", acting.slug):
+        raise Conflict("acting_agency_changed", agency=acting.name)
+
+
 async def receive(call: Call, typed: Typed) -> DocumentView:
     """Receive and store one document; fills ``typed`` on the way. Raises domain errors."""
     limiter = call.kit.uploads
@@ -75,6 +91,7 @@ async def receive(call: Call, typed: Typed) -> DocumentView:
     async def check(received: Received) -> None:
         typed.form = read_form(received)
         typed.key = call.request.headers.get("idempotency-key") or received.one("idempotency_key")
+        _check_agency(call, received)
         prepared.append(
             await anyio.to_thread.run_sync(
                 intake.prepare, call.services, call.actor, typed.form, limiter=limiter
