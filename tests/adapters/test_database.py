@@ -457,3 +457,14 @@ def test_errors_of_the_database_never_quote_values(database: Database) -> None:
         session.add(Municipality(slug="probe", name="Geheimer Name", created_at=NOW))
 
     assert "Geheimer Name" not in str(refused.value)
+
+
+def test_a_new_database_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "kursdocs.sqlite"
+    database = Database(f"sqlite:///{path}")
+    migrate(database)
+
+    modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+    database.close()
+
+    assert set(modes.values()) == {0o600}

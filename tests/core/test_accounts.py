@@ -580,6 +580,35 @@ def test_many_first_calls_at_once_make_one_person_with_one_membership(
     assert memberships(database) == [("clerk", "claim", False)]
 
 
+def test_signing_in_anew_and_calling_at_once_do_not_block_each_other(
+    database: Database, town: Town
+) -> None:
+    tokens = [sign_in(database, person("vhs:clerk")) for _ in range(8)]
+    start = threading.Barrier(4)
+
+    def work(number: int) -> None:
+        start.wait(10)
+        for token in tokens[number::2]:
+            if number < 2:
+                with database.transaction() as session:
+                    accounts.sign_in(session, person("vhs:clerk"), RULES, replacing=token, now=NOW)
+            else:
+                bearer(database, person("vhs:clerk"))
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(work, range(4)))
+
+    assert [session_of(database, token) for token in tokens] == [None] * 8
+
+
+def test_sessions_nobody_came_back_to_are_cleared_away(database: Database, town: Town) -> None:
+    sign_in(database, person("vhs:clerk"))
+    begin(database, "state", now=NOW + accounts.IDLE_LIMIT + timedelta(minutes=1))
+
+    with database.transaction() as session:
+        assert session.exec(select(accounts.SignIn)).all() == []
+
+
 # --- Bearer calls --------------------------------------------------------------------------------
 
 

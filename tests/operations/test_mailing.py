@@ -218,6 +218,26 @@ def test_what_is_settled_before_the_mail_goes_out_brings_none(post: Post, smtp: 
     assert smtp.letters == []
 
 
+def test_what_arrives_while_a_mail_is_found_empty_is_announced_after_all(
+    post: Post, smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = post.send(OFFICE)
+    post.take_over(OFFICE, document)
+    found_empty = mailing._drop_settled
+
+    def arrive_meanwhile(services: Services, mail: OutboxMail) -> None:
+        monkeypatch.undo()
+        post.send(OFFICE, number=2)
+        found_empty(services, mail)
+
+    monkeypatch.setattr(mailing, "_drop_settled", arrive_meanwhile)
+
+    post.deliver()
+    post.deliver()
+
+    assert len(smtp.letters) == 1
+
+
 def test_what_is_withdrawn_before_the_mail_goes_out_brings_none(
     post: Post, smtp: SmtpServer
 ) -> None:

@@ -178,6 +178,11 @@ def begin_sign_in(
 ) -> None:
     """Remember an attempt, bound to the random value in this browser's cookie."""
     session.exec(delete(SignInAttempt).where(col(SignInAttempt.begun_at) < now - ATTEMPT_LIMIT))
+    # Sessions that nobody came back to are not kept either: they hold names of staff.
+    is_over = sa.or_(
+        col(SignIn.begun_at) < now - ABSOLUTE_LIMIT, col(SignIn.used_at) < now - IDLE_LIMIT
+    )
+    session.exec(delete(SignIn).where(is_over))
     session.add(
         SignInAttempt(
             state_hash=_hashed(begun.state),
@@ -211,14 +216,21 @@ def take_attempt(
 
 
 def sign_in(
-    session: Session, identity: Identity, rules: Sequence[ClaimRule], *, now: datetime
+    session: Session,
+    identity: Identity,
+    rules: Sequence[ClaimRule],
+    *,
+    replacing: str = "",
+    now: datetime,
 ) -> str:
     """Open a session for a checked identity and return its token (256 bits, stored as a hash).
 
-    Applies the claims mapping. A person without any membership is signed in too: they get a page
+    ``replacing`` is the token this browser had before, worth nothing from now on. Applies the
+    claims mapping. A person without any membership is signed in too: they get a page
     that says whom to ask. Raises ``Forbidden`` (``account_deactivated``).
     """
     user = _user_of(session, identity, now=now)
+    session.exec(delete(SignIn).where(col(SignIn.token_hash) == _hashed(replacing)))
     _apply_claims(session, user, identity, rules, now=now)
     memberships = _current(session, user.id, now=now)
     token = secrets.token_urlsafe(32)
@@ -446,12 +458,12 @@ def switch_agency(session: Session, token: str, membership_id: UUID, *, now: dat
 
 def sign_out(session: Session, actor: Actor, token: str, *, now: datetime) -> str:
     """End the session and return the provider's id token, needed to sign out there too."""
-    row = session.get(SignIn, _hashed(token))
-    if row is None:
+    ended = delete(SignIn).where(col(SignIn.token_hash) == _hashed(token))
+    id_token = session.execute(ended.returning(col(SignIn.id_token))).scalar()
+    if id_token is None:
         return ""
-    session.delete(row)
     audit.record(session, actor, Happening.SIGN_IN_ENDED, now=now)
-    return row.id_token
+    return str(id_token)
 
 
 def actor_of_bearer(

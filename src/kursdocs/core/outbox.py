@@ -53,7 +53,10 @@ class OutboxMail(SQLModel, table=True):
 def announce_arrivals(session: Session, *, agency_id: UUID, now: datetime) -> None:
     """Tell an agency that something arrived: at most one mail per agency and local day."""
     dedupe = f"{Occasion.ARRIVALS}:{agency_id}:{now.astimezone(_LOCAL).date()}"
-    if session.exec(select(OutboxMail.id).where(OutboxMail.dedupe == dedupe)).first():
+    # Locked, so that a worker cannot drop it as having nothing to say at this very moment.
+    if session.exec(
+        select(OutboxMail).where(OutboxMail.dedupe == dedupe).with_for_update()
+    ).first():
         return
     mail = OutboxMail(
         dedupe=dedupe,
@@ -101,6 +104,11 @@ def mark_sent(session: Session, mail_id: UUID, *, now: datetime) -> None:
     mail.sent_at = now
     mail.last_error = ""
     session.add(mail)
+
+
+def locked(session: Session, mail_id: UUID) -> OutboxMail:
+    """The mail, locked against announcements that count on it."""
+    return session.exec(select(OutboxMail).where(OutboxMail.id == mail_id).with_for_update()).one()
 
 
 def drop(session: Session, mail_id: UUID) -> None:

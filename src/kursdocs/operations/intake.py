@@ -89,6 +89,8 @@ def _already(
         return None
     if len(key) > KEY_LENGTH_MAX:
         raise Invalid("key_too_long", field="idempotency_key", limit=KEY_LENGTH_MAX)
+    if not (key.isascii() and key.isprintable()):
+        raise Invalid("field_characters", field="idempotency_key")
     with services.transaction() as session:
         return lifecycle.repeated(
             session,

@@ -47,8 +47,7 @@ def deliver_due(services: Services) -> Mailed:
 def _deliver(services: Services, mail: OutboxMail) -> bool:
     letter = _letter(services, mail)
     if letter is None:
-        with services.transaction() as session:
-            outbox.drop(session, mail.id)
+        _drop_settled(services, mail)
         return True
     try:
         services.mailer.send(letter)
@@ -63,6 +62,17 @@ def _deliver(services: Services, mail: OutboxMail) -> bool:
     with services.transaction() as session:
         outbox.mark_sent(session, mail.id, now=services.clock())
     return True
+
+
+def _drop_settled(services: Services, mail: OutboxMail) -> None:
+    """Forget the mail, unless something arrived since it was looked at: then it is due again."""
+    with services.transaction() as session:
+        current = outbox.locked(session, mail.id)
+        if reading.waiting(session, mail.agency_id) == 0:
+            outbox.drop(session, mail.id)
+        else:
+            current.due_at = services.clock()
+            session.add(current)
 
 
 def _letter(services: Services, mail: OutboxMail) -> Letter | None:

@@ -20,6 +20,7 @@ from kursdocs.operations.handout import DocumentDamaged, open_stored
 from kursdocs.services import Services
 
 BATCH = 100
+HELD_LIMIT = timedelta(hours=4)
 DUTY = "sweeper"
 
 _log = structlog.get_logger()
@@ -107,6 +108,7 @@ def _rescan_held(services: Services) -> tuple[int, int]:
         for document in batch:
             verdict = _verdict(services, document)
             if verdict is Verdict.UNSCANNABLE:
+                _tell_when_late(services, document)
                 continue
             if _judge(services, document, verdict):
                 released += verdict is Verdict.CLEAN
@@ -114,6 +116,12 @@ def _rescan_held(services: Services) -> tuple[int, int]:
         if len(batch) < BATCH:
             return released, blocked
         after = batch[-1].id
+
+
+def _tell_when_late(services: Services, document: Document) -> None:
+    """Nobody may wait for a verdict unnoticed: past the limit it is an error for the operator."""
+    if document.stored_at is not None and services.clock() - document.stored_at > HELD_LIMIT:
+        _log.error("sweeper.held_too_long", document=str(document.id))
 
 
 def _verdict(services: Services, document: Document) -> Verdict:

@@ -127,9 +127,9 @@ def _recall(call: Call, state: str, browser: str) -> tuple[SignInStart, str]:
 def _open_session(call: Call, identity: Identity) -> str:
     """A fresh token at every sign-in; the one from before is worth nothing afterwards."""
     with call.services.transaction() as session:
-        if call.token:
-            accounts.sign_out(session, call.actor, call.token, now=call.now)
-        return accounts.sign_in(session, identity, call.services.claim_rules, now=call.now)
+        return accounts.sign_in(
+            session, identity, call.services.claim_rules, replacing=call.token, now=call.now
+        )
 
 
 async def sign_out(call: Call) -> Response:

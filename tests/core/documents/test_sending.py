@@ -364,6 +364,8 @@ def test_the_content_hash_follows_every_word_and_byte(send: Send) -> None:
         {"kind": "admission_ik_bamf"},
         {"recipients": (OFFICE, JOBCENTER)},
         {"fields": {"issued_on": "2026-10-12", "expires_on": "2027-10-13"}},
+        {"release_form": "in_writing"},
+        {"release_given_on": "2026-10-12"},
     ]
     hashes = [send(**change).content_hash("a" * 64) for change in changes]
     hashes.append(send().content_hash("b" * 64))

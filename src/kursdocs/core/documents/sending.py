@@ -81,12 +81,15 @@ class Sending:
     original_at: str
     release_given_on: date | None
     release_form: ReleaseForm | None
+    release_as_typed: str = ""
 
     def content_hash(self, received_sha256: str) -> str:
         """One hash of fields and bytes, so that a repeated key can be told from a reused one."""
         said = {
             "kind": self.kind.code,
-            "to": sorted(str(a.agency_id) for a in self.addressed),
+            "to": sorted(f"{a.agency_id} {a.need}" for a in self.addressed),
+            # As typed: "today" said again after midnight is still the same sending.
+            "release": [self.release_as_typed, self.release_form],
             "person": [self.family_name, self.given_names, self.birth_date.isoformat()],
             "fields": dict(self.fields),
             "original_at": self.original_at,
@@ -146,6 +149,7 @@ def check(
         original_at=values.get("original_at", ""),
         release_given_on=_given_on(given_on, today) if release_form else None,
         release_form=release_form,
+        release_as_typed=form.release_given_on.strip(),
     )
 
 
