@@ -30,6 +30,7 @@ from tests.web.house import (
 from tests.web.lint import Outline, leads_somewhere
 
 from kursdocs.core.accounts import Membership, User
+from kursdocs.core.audit import Happening
 from kursdocs.web import errors, pages
 from kursdocs.web.pages import Pages
 
@@ -115,13 +116,17 @@ FILES: Mapping[str, tuple[Callable[[], bytes], int, str]] = {
 
 @each_language
 @pytest.mark.parametrize("name", FILES)
+@pytest.mark.usefixtures("nothing_stored")
 def test_a_refused_file_leaves_the_form_as_it_was_filled(
-    clerks: Mapping[str, Visitor], shown: Pages, nothing_stored: None, language: str, name: str
+    house: House, clerks: Mapping[str, Visitor], shown: Pages, language: str, name: str
 ) -> None:
     data, status, code = FILES[name]
     typed = sending_fields(idempotency_key="probe-1")
+    seq = house.log_end()
 
     answer = clerks[language].send(typed, the_file(data()))
+
+    assert house.log_since(seq) == [Happening.REQUEST_REFUSED]
 
     assert answer.status_code == status
     said = Outline(answer.text).said()
@@ -229,13 +234,17 @@ FIELDS: Mapping[str, tuple[FormFields, str, str, Mapping[str, object]]] = {
 
 @each_language
 @pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.usefixtures("nothing_stored")
 def test_a_mistake_in_a_field_is_said_there_and_nothing_typed_is_lost(
-    clerks: Mapping[str, Visitor], shown: Pages, nothing_stored: None, language: str, name: str
+    house: House, clerks: Mapping[str, Visitor], shown: Pages, language: str, name: str
 ) -> None:
     changes, field, code, details = FIELDS[name]
     typed = sending_fields(**changes)
+    seq = house.log_end()
 
     answer = clerks[language].send(typed)
+
+    assert house.log_since(seq) == [Happening.REQUEST_REFUSED]
 
     assert answer.status_code == 422
     page = Outline(answer.text)
@@ -298,8 +307,10 @@ def test_what_the_catalogue_forbids_is_refused(
     typed = sending_fields(**changes)
 
     answer = house.service(VHS).post("/api/v1/documents", data=typed, files=the_file())
+    seq = house.log_end()
     page = clerks["de"].send(typed)
 
+    assert house.log_since(seq) == [Happening.REQUEST_REFUSED]
     problem = api_problem(answer, 422, "form_invalid")
     assert [each["field"] for each in problem["errors"]] == [field]  # type: ignore[attr-defined]
     assert page.status_code == 422

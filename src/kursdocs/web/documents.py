@@ -21,7 +21,7 @@ from kursdocs.core.documents import lifecycle, reading
 from kursdocs.core.documents.reading import DeliveryView, DocumentView, InboxState, TimelineEvent
 from kursdocs.core.documents.sending import sendable
 from kursdocs.core.documents.tables import DeliveryState, DocumentState
-from kursdocs.core.errors import Invalid, KursdocsError, NotFound
+from kursdocs.core.errors import Invalid, KursdocsError, NotFound, Unavailable
 from kursdocs.operations import handout, intake
 from kursdocs.web import errors, uploads
 from kursdocs.web.endpoint import Call, redirect
@@ -235,7 +235,11 @@ def _form_again(call: Call, typed: Typed, error: KursdocsError) -> Response:
         typed.key = typed.received.one("idempotency_key")
     told = errors.tell(call.kit.pages, call.language, error)
     with call.services.transaction() as session:
-        response = _form(call.inside(session), kind, typed, told)
+        inside = call.inside(session)
+        response = _form(inside, kind, typed, told)
+        # A part that does not answer is no refusal: nobody did anything wrong.
+        if not isinstance(error, Unavailable):
+            inside.record(Happening.REQUEST_REFUSED, route=call.row.name, code=error.code)
     response.headers.update(errors.headers_of(told))
     return response
 
