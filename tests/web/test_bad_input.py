@@ -897,6 +897,17 @@ def test_a_search_takes_any_name_and_shows_it_in_no_address(house: House) -> Non
         assert visitor.post("/inbox/search", {"state": state}).status_code == 400
 
 
+@pytest.mark.parametrize("number", ["0", "-1", str(2**63), "9" * 80])
+def test_a_place_in_the_log_that_cannot_be_is_named(house: House, number: str) -> None:
+    head = house.person("vera.probe")
+
+    answer = head.get(f"/log?before={number}")
+
+    assert answer.status_code == 400
+    assert "ist nicht gültig" in answer.text
+    assert head.get(f"/log?before={2**63 - 1}").status_code == 200
+
+
 def test_broken_bytes_in_a_query_hurt_nobody(house: House) -> None:
     visitor = house.person("amina.muster")
 

@@ -48,9 +48,11 @@ SENTENCES = {
     Happening.DELIVERY_RETURNED: N_("hat ein Papier zurückgegeben (%(reason)s)"),
     Happening.MUNICIPALITY_CREATED: N_("hat die Kommune eingerichtet"),
     Happening.AGENCY_OPENED: N_("hat eine Stelle eingerichtet (%(slug)s)"),
+    Happening.AGENCY_CLOSED: N_("hat eine Stelle geschlossen (%(slug)s)"),
     Happening.MEMBERSHIP_GRANTED: N_("hat eine Rolle vergeben (%(role)s)"),
     Happening.MEMBERSHIP_ENDED: N_("hat eine Rolle beendet (%(role)s)"),
     Happening.SERVICE_ACCOUNT_CREATED: N_("hat einen Dienst zugelassen"),
+    Happening.SERVICE_ACCOUNT_ENDED: N_("hat die Zulassung eines Dienstes beendet"),
 }
 
 
@@ -61,7 +63,7 @@ class LogQuery(BaseModel):
 
     day_from: str = Field(default="", max_length=20, alias="from")
     day_to: str = Field(default="", max_length=20, alias="to")
-    before: int | None = Field(default=None, ge=1)
+    before: int | None = Field(default=None, ge=1, le=2**63 - 1)
 
 
 def index(call: Call) -> Response:
