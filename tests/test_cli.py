@@ -1,6 +1,7 @@
 """The command line, as an operator meets it: what it prints, where, and the exit code."""
 
 import contextlib
+import json
 import multiprocessing
 import os
 import signal
@@ -18,6 +19,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 from tests.asgi import served
+from tests.factories import OFFICE, PROVIDER, make_document, make_person_actor, make_town
 from tests.servers import free_port
 
 from kursdocs import cli
@@ -218,6 +220,91 @@ def test_a_town_is_set_up_by_commands_and_each_leaves_its_trace(
         assert audit.verify(session) is None
 
 
+def set_up_town(run: Run, settings: dict[str, object]) -> None:
+    """A town with one agency, whose program may come in."""
+    run("migrate", **settings)
+    run("municipality", "create", "musterstadt", "Musterstadt", **settings)
+    agency = "agency open vhs VHS --kind course_provider --municipality musterstadt"
+    assert run(*agency.split(), "--client-id", "vhs-program", **settings).code == 0
+
+
+def events_of(database: Database) -> list[tuple[str, str]]:
+    """What the log holds, with the town it belongs to being known or not."""
+    with database.transaction() as session:
+        log = session.exec(select(audit.AuditEvent).order_by("seq")).all()
+        return [(one.happening.value, "town" if one.municipality_id else "") for one in log]
+
+
+def test_a_role_is_given_once_listed_and_taken_away(
+    run: Run, settings: dict[str, object], inside: Database
+) -> None:
+    set_up_town(run, settings)
+    clerk = ("sub-1", "--role", "clerk", "--agency", "vhs")
+    auditor = ("sub-2", "--role", "auditor", "--municipality", "musterstadt")
+
+    first, again = (run("member", "add", *clerk, **settings) for _ in range(2))
+    run("member", "add", *auditor, **settings)
+    everybody = json.loads(run("member", "list", "--json", **settings).out)
+    of_agency = run("member", "list", "--agency", "vhs", **settings)
+    ended = run("member", "end", *clerk, **settings)
+    gone = run("member", "end", *clerk, **settings)
+    after = run("member", "list", "--municipality", "musterstadt", **settings)
+
+    assert (first.code, first.out) == (0, "sub-1 is clerk of vhs from now on.\n")
+    assert (again.code, again.out) == (0, "sub-1 is already clerk of vhs.\n")
+    assert [(m["subject"], m["role"], m["agency"], m["source"]) for m in everybody] == [
+        ("sub-2", "auditor", "", "manual"),
+        ("sub-1", "clerk", "vhs", "manual"),
+    ]
+    head, row = (line.split() for line in of_agency.out.splitlines())
+    assert head == ["subject", "name", "role", "municipality", "agency", "source", "since"]
+    assert row[:6] == ["sub-1", "-", "clerk", "musterstadt", "vhs", "manual"]
+    assert (ended.code, ended.out) == (0, "sub-1 is no longer clerk of vhs.\n")
+    assert (gone.code, gone.err) == (1, "sub-1 is not clerk of vhs: nothing was changed.\n")
+    assert [line.split()[0] for line in after.out.splitlines()] == ["subject", "sub-2"]
+    assert events_of(inside)[3:] == [
+        ("membership.granted", "town"),
+        ("membership.granted", "town"),
+        ("membership.ended", "town"),
+    ]
+
+
+def test_an_agency_is_closed_and_its_program_let_in_no_more(
+    run: Run, settings: dict[str, object], inside: Database
+) -> None:
+    set_up_town(run, settings)
+
+    ended, gone = (run("service", "end", "vhs-program", **settings) for _ in range(2))
+    closed, again = (run("agency", "close", "vhs", **settings) for _ in range(2))
+    listed = json.loads(run("agency", "list", "--json", **settings).out)
+
+    assert (ended.code, ended.out) == (0, "vhs-program is no longer let in.\n")
+    assert (gone.code, gone.err) == (1, "vhs-program is not let in: nothing was changed.\n")
+    assert (closed.code, again.code, again.err) == (0, 1, "agency: agency_unknown\n")
+    assert [(one["slug"], bool(one["closed"])) for one in listed] == [("vhs", True)]
+    assert events_of(inside)[3:] == [("service_account.ended", "town"), ("agency.closed", "town")]
+
+
+def test_an_agency_with_untouched_papers_is_closed_only_on_demand(
+    run: Run, settings: dict[str, object], inside: Database
+) -> None:
+    run("migrate", **settings)
+    with inside.transaction() as session:
+        town = make_town(session)
+        make_document(session, make_person_actor(session, town[PROVIDER]))
+
+    asked = run("agency", "close", OFFICE, **settings)
+    still_open = run("member", "list", "--agency", OFFICE, **settings)
+    closed = run("agency", "close", OFFICE, "--yes", **settings)
+
+    assert (asked.code, asked.err.startswith(f"1 deliveries to {OFFICE} are untouched")) == (
+        1,
+        True,
+    )
+    assert (still_open.code, still_open.out) == (0, "There are none.\n")
+    assert (closed.code, "stay recorded: 1." in closed.out) == (0, True)
+
+
 def test_what_a_command_refuses_is_said_with_field_and_code(
     run: Run, settings: dict[str, object]
 ) -> None:
@@ -337,12 +424,34 @@ def test_a_check_tries_every_part_and_names_those_that_fail(
     assert done.code == 1
     assert set(found) == PARTS
     assert [part for part, said in found.items() if said == "ok"] == ["catalogue", "front end"]
-    assert (found["database"], found["key store"]) == ("database_unavailable", "keys_unavailable")
-    assert (found["object store"], found["malware scanner"]) == (
-        "store_unavailable",
-        "scanner_unavailable",
+    for part, said in (
+        ("database", "KURSDOCS_DATABASE_URL: database_unavailable"),
+        ("key store", "KURSDOCS_KEYS_URL: keys_unavailable"),
+        ("object store", "KURSDOCS_STORE_URL: store_unavailable"),
+        ("malware scanner", "KURSDOCS_CLAMD: scanner_unavailable"),
+        ("mail server", "KURSDOCS_SMTP_URL: "),
+        ("sign-in provider", "KURSDOCS_OIDC_ISSUER: sign_in_unavailable"),
+    ):
+        assert found[part].startswith(said)
+
+
+def test_a_check_names_the_place_that_a_rule_mistypes(
+    run: Run, settings: dict[str, object], tmp_path: Path
+) -> None:
+    set_up_town(run, settings)
+    claims = tmp_path / "claims.toml"
+    rule = '[[rules]]\nclaim = "groups"\nvalue = "x"\n'
+    good = f'{rule}agency = "vhs"\nrole = "clerk"\n'
+    town = f'{rule}municipality = "musterstadt"\nrole = "auditor"\n'
+    claims.write_text(f'{good}{town}{rule}agency = "vsh"\nrole = "clerk"\n')
+    mistyped = run("check", **settings, CLAIMS=claims)
+    claims.write_text(good + town)
+    mended = run("check", **settings, CLAIMS=claims)
+
+    assert lines(mistyped)["claims mapping"] == (
+        f"KURSDOCS_CLAIMS: {claims}: rule 3: there is no open 'vsh'"
     )
-    assert found["sign-in provider"] == "sign_in_unavailable"
+    assert lines(mended)["claims mapping"] == "ok"
 
 
 def test_a_check_before_the_first_migration_says_what_to_do(

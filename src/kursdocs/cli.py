@@ -6,8 +6,10 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
@@ -16,14 +18,18 @@ from typing import Annotated
 import structlog
 import typer
 import uvicorn
+from sqlmodel import Session
 
 from kursdocs import bootstrap, worker
 from kursdocs import catalogue as rules
 from kursdocs.adapters.master_keys import MasterKeys
 from kursdocs.catalogue import AgencyKind, CatalogueError, comparison
-from kursdocs.core import accounts, agencies
+from kursdocs.core import accounts, agencies, memberships
 from kursdocs.core.access import Actor, Role
+from kursdocs.core.accounts import MembershipSource
+from kursdocs.core.documents import reading
 from kursdocs.core.errors import Invalid, InvalidForm, KursdocsError
+from kursdocs.core.memberships import Post
 from kursdocs.core.ports import ForeignInstance
 from kursdocs.demo import town
 from kursdocs.services import Services
@@ -39,6 +45,7 @@ app = typer.Typer(
 )
 agency_app = typer.Typer(help="Agencies of a municipality.", no_args_is_help=True)
 member_app = typer.Typer(help="Roles of people.", no_args_is_help=True)
+service_app = typer.Typer(help="Programs of agencies.", no_args_is_help=True)
 municipality_app = typer.Typer(help="Municipalities.", no_args_is_help=True)
 catalogue_app = typer.Typer(
     help="The rules: kinds of papers and who may send them to whom.", no_args_is_help=True
@@ -47,6 +54,7 @@ app.add_typer(catalogue_app, name="catalogue")
 app.add_typer(municipality_app, name="municipality")
 app.add_typer(agency_app, name="agency")
 app.add_typer(member_app, name="member")
+app.add_typer(service_app, name="service")
 
 
 class Language(StrEnum):
@@ -66,6 +74,10 @@ CatalogueFile = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
+Subject = Annotated[str, typer.Argument(help="The person's `sub` at the sign-in provider.")]
+RoleAt = Annotated[Role, typer.Option("--role", help="clerk and head need --agency.")]
+AgencySlug = Annotated[str, typer.Option("--agency", help="Slug of the agency.")]
+TownSlug = Annotated[str, typer.Option("--municipality", help="Slug of the municipality.")]
 
 GRACE_SECONDS = 30
 
@@ -357,34 +369,163 @@ def agency_open(
     typer.echo(f"Agency {slug} opened.")
 
 
-@member_app.command("add")
-def member_add(
-    subject: Annotated[str, typer.Argument(help="The person's `sub` at the sign-in provider.")],
-    role: Annotated[Role, typer.Option(help="clerk and head need --agency.")],
-    agency: Annotated[str, typer.Option(help="Slug of the agency.")] = "",
-    municipality: Annotated[str, typer.Option(help="Slug of the municipality.")] = "",
+@agency_app.command("close")
+def agency_close(
+    slug: str,
+    yes: Annotated[bool, typer.Option("--yes", help="Although papers wait there.")] = False,
 ) -> None:
-    """Give a person a role by hand: how the first coordinator comes in."""
-    if role.is_of_agency != bool(agency) or bool(agency) == bool(municipality):
-        raise typer.BadParameter(
-            "clerk and head need --agency; coordinator and auditor need --municipality"
-        )
+    """Close an agency now, for good: its people and programs lose access at once."""
+    with bootstrap.open_services(load()) as services, services.transaction() as session:
+        agency = agencies.by_slug(session, slug)
+        waiting = reading.waiting(session, agency.id)
+        if waiting and not yes:
+            _fail(
+                f"{waiting} deliveries to {slug} are untouched, and nobody could take them over"
+                " any more. Use --yes to close it all the same; nothing was changed.",
+                1,
+            )
+        agencies.close_agency(session, Actor.system("cli"), agency, now=services.clock())
+    typer.echo(f"Agency {slug} closed. Untouched deliveries that stay recorded: {waiting}.")
+
+
+@agency_app.command("list")
+def agency_list(as_json: AsJson = False) -> None:
+    """List all agencies, closed ones too."""
+    with bootstrap.open_services(load()) as services, services.transaction() as session:
+        rows = [
+            {
+                "slug": agency.slug,
+                "name": agency.name,
+                "kind": agency.kind.value,
+                "municipality": municipality,
+                "mailbox": agency.mailbox,
+                "opened": _day(agency.created_at),
+                "closed": _day(agency.closed_at) if agency.closed_at else "",
+            }
+            for agency, municipality in agencies.listing(session)
+        ]
+    _show(rows, as_json=as_json)
+
+
+@service_app.command("end")
+def service_end(
+    client_id: Annotated[str, typer.Argument(help="Client id of the program.")],
+) -> None:
+    """Let a program in no more, from its next call on."""
     settings = load()
     with bootstrap.open_services(settings) as services, services.transaction() as session:
-        found = agencies.by_slug(session, agency) if agency else None
-        accounts.grant_by_subject(
+        ended = memberships.end_service_account(
+            session,
+            Actor.system("cli"),
+            issuer=settings.oidc_issuer,
+            client_id=client_id,
+            now=services.clock(),
+        )
+    if not ended:
+        _fail(f"{client_id} is not let in: nothing was changed.", 1)
+    typer.echo(f"{client_id} is no longer let in.")
+
+
+@member_app.command("add")
+def member_add(
+    subject: Subject, role: RoleAt, agency: AgencySlug = "", municipality: TownSlug = ""
+) -> None:
+    """Give a person a role by hand: how the first coordinator comes in."""
+    _check_place(role, agency, municipality)
+    settings = load()
+    with bootstrap.open_services(settings) as services, services.transaction() as session:
+        added = memberships.add(
             session,
             Actor.system("cli"),
             issuer=settings.oidc_issuer,
             subject=subject,
-            role=role,
-            municipality_id=found.municipality_id
-            if found
-            else agencies.municipality_by_slug(session, municipality).id,
-            agency=found,
+            post=_post(session, role, agency, municipality),
             now=services.clock(),
         )
-    typer.echo(f"{subject} is {role} from now on.")
+    place = agency or municipality
+    typer.echo(
+        f"{subject} is {role} of {place} from now on."
+        if added
+        else f"{subject} is already {role} of {place}."
+    )
+
+
+@member_app.command("end")
+def member_end(
+    subject: Subject, role: RoleAt, agency: AgencySlug = "", municipality: TownSlug = ""
+) -> None:
+    """End a role of a person now: their next request no longer has it."""
+    _check_place(role, agency, municipality)
+    settings = load()
+    with bootstrap.open_services(settings) as services, services.transaction() as session:
+        ended = memberships.end(
+            session,
+            Actor.system("cli"),
+            issuer=settings.oidc_issuer,
+            subject=subject,
+            post=_post(session, role, agency, municipality),
+            now=services.clock(),
+        )
+    place = agency or municipality
+    if not ended:
+        _fail(f"{subject} is not {role} of {place}: nothing was changed.", 1)
+    typer.echo(f"{subject} is no longer {role} of {place}.")
+    if MembershipSource.CLAIM in ended:
+        typer.echo("It came from claims: mend them at the sign-in provider, or it comes again.")
+
+
+@member_app.command("list")
+def member_list(
+    agency: AgencySlug = "", municipality: TownSlug = "", as_json: AsJson = False
+) -> None:
+    """List who has which role now: of all, of one agency, or of one municipality."""
+    settings = load()
+    with bootstrap.open_services(settings) as services, services.transaction() as session:
+        if agency:
+            agencies.by_slug(session, agency)
+        if municipality:
+            agencies.municipality_by_slug(session, municipality)
+        found = memberships.listing(
+            session,
+            issuer=settings.oidc_issuer,
+            agency=agency,
+            municipality=municipality,
+            now=services.clock(),
+        )
+    _show([{**asdict(one), "since": _day(one.since)} for one in found], as_json=as_json)
+
+
+def _check_place(role: Role, agency: str, municipality: str) -> None:
+    if role.is_of_agency != bool(agency) or bool(agency) == bool(municipality):
+        raise typer.BadParameter(
+            "clerk and head need --agency; coordinator and auditor need --municipality"
+        )
+
+
+def _post(session: Session, role: Role, agency: str, municipality: str) -> Post:
+    if agency:
+        found = agencies.by_slug(session, agency)
+        return Post(role, found.municipality_id, found)
+    return Post(role, agencies.municipality_by_slug(session, municipality).id)
+
+
+def _day(moment: datetime) -> str:
+    return moment.date().isoformat()
+
+
+def _show(rows: Sequence[Mapping[str, str]], *, as_json: bool) -> None:
+    """Rows for programs, or in columns under their names."""
+    if as_json:
+        typer.echo(_json(rows))
+        return
+    if not rows:
+        typer.echo("There are none.")
+        return
+    lines = [list(rows[0]), *([value or "-" for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """Municipalities and their agencies: who can be written to.
 
 An agency has one kind and belongs to one municipality; a body with two functions is two agencies.
-Entry points: :func:`create_municipality`, :func:`open_agency`, :func:`recipients`, :func:`listing`.
+Entry points: :func:`create_municipality`, :func:`open_agency`, :func:`close_agency`,
+:func:`recipients`, :func:`listing`.
 """
 
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -98,6 +100,25 @@ def open_agency(
     return agency
 
 
+def close_agency(session: Session, actor: Actor, agency: Agency, *, now: datetime) -> None:
+    """Close the agency now: its people and programs lose access with their next request.
+
+    Nobody can write to it any more. What it sent and what waits for it stays as it is.
+    """
+    agency.closed_at = now
+    session.add(agency)
+    by = replace(actor, municipality_id=agency.municipality_id)
+    audit.record(session, by, Happening.AGENCY_CLOSED, now=now, slug=agency.slug)
+
+
+def listing(session: Session) -> Sequence[tuple[Agency, str]]:
+    """Every agency, closed ones too, and the slug of its municipality; by these slugs."""
+    query = select(Agency, Municipality.slug).join(
+        Municipality, col(Municipality.id) == Agency.municipality_id
+    )
+    return session.exec(query.order_by(Municipality.slug, Agency.slug)).all()
+
+
 def _check_name(slug: str, name: str) -> None:
     if not _SLUG.fullmatch(slug):
         raise Invalid("slug_invalid", field="slug")
@@ -142,11 +163,13 @@ def recipients(
 
 
 def with_mailbox(session: Session, ids: Collection[UUID]) -> Sequence[Agency]:
-    """Those of the agencies that have a functional mailbox.
+    """Those of the agencies that are open and have a functional mailbox.
 
     In one order, so that two sendings that announce to the same agencies cannot block each other.
     """
-    query = select(Agency).where(col(Agency.id).in_(list(ids)), Agency.mailbox != "")
+    query = select(Agency).where(
+        col(Agency.id).in_(list(ids)), Agency.mailbox != "", col(Agency.closed_at).is_(None)
+    )
     return session.exec(query.order_by(col(Agency.id))).all()
 
 

@@ -46,9 +46,11 @@ class Happening(StrEnum):
     DELIVERY_RETURNED = "delivery.returned"
     MUNICIPALITY_CREATED = "municipality.created"
     AGENCY_OPENED = "agency.opened"
+    AGENCY_CLOSED = "agency.closed"
     MEMBERSHIP_GRANTED = "membership.granted"
     MEMBERSHIP_ENDED = "membership.ended"
     SERVICE_ACCOUNT_CREATED = "service_account.created"
+    SERVICE_ACCOUNT_ENDED = "service_account.ended"
 
 
 # The exact keys each happening carries beside who, when and which document.
@@ -78,9 +80,11 @@ DETAIL_KEYS: Mapping[Happening, frozenset[str]] = {
         Happening.DELIVERY_RETURNED: "reason",
         Happening.MUNICIPALITY_CREATED: "slug",
         Happening.AGENCY_OPENED: "slug kind",
+        Happening.AGENCY_CLOSED: "slug",
         Happening.MEMBERSHIP_GRANTED: "role source",
         Happening.MEMBERSHIP_ENDED: "role source",
         Happening.SERVICE_ACCOUNT_CREATED: "",
+        Happening.SERVICE_ACCOUNT_ENDED: "",
     }.items()
 }
 
