@@ -25,11 +25,12 @@ from kursdocs.adapters.master_keys import MasterKeys
 from kursdocs.adapters.object_store import open_store
 from kursdocs.adapters.papers import SandboxedPapers
 from kursdocs.adapters.scanner import open_scanner
-from kursdocs.core import installation
+from kursdocs.catalogue import CatalogueError
+from kursdocs.core import installation, memberships
 from kursdocs.core.access import Role
 from kursdocs.core.accounts import ClaimRule
 from kursdocs.core.errors import KursdocsError
-from kursdocs.core.ports import Mailer, ObjectStore, Scanner
+from kursdocs.core.ports import ForeignInstance, Mailer, ObjectStore, Scanner
 from kursdocs.demo import town
 from kursdocs.demo.mailbox import demo_mailbox
 from kursdocs.demo.provider import demo_provider
@@ -250,7 +251,7 @@ def check(settings: Settings) -> Iterator[tuple[str, str]]:
     """Try every part: its name, and what is wrong with it (empty when it is well)."""
     parts: Mapping[str, Callable[[], object]] = {
         "catalogue": lambda: catalogue.load(settings.catalogue),
-        "claims mapping": lambda: _read_claims(settings.claims),
+        "claims mapping": lambda: _check_claims(settings),
         "front end": lambda: pages.load_assets(pages.frontend_folder()),
         "database": lambda: _check_database(settings),
         # Before the stores themselves, because it prepares those that were never used.
@@ -262,17 +263,49 @@ def check(settings: Settings) -> Iterator[tuple[str, str]]:
         "sign-in provider": lambda: asyncio.run(_check_provider(settings)),
     }
     for name, attempt in parts.items():
-        yield name, _problem_of(attempt)
+        yield name, _problem_of(attempt, _SETTING_OF.get(name, ""))
 
 
-def _problem_of(attempt: Callable[[], object]) -> str:
+# Where to look when a part does not answer.
+_SETTING_OF: Mapping[str, str] = {
+    "claims mapping": "database_url",
+    "database": "database_url",
+    "key store": "keys_url",
+    "object store": "store_url",
+    "malware scanner": "clamd",
+    "mail server": "smtp_url",
+    "sign-in provider": "oidc_issuer",
+}
+
+
+def _problem_of(attempt: Callable[[], object], setting: str) -> str:
     try:
         attempt()
-    except KursdocsError as error:
-        return error.code
+    except (SettingsError, CatalogueError, ForeignInstance) as error:
+        return str(error)  # names by itself what is to be mended
     except Exception as error:  # noqa: BLE001 - whatever it is, the operator is to read it
-        return str(error) or type(error).__name__
+        said = error.code if isinstance(error, KursdocsError) else str(error)
+        return (f"{variable(setting)}: " if setting else "") + (said or type(error).__name__)
     return ""
+
+
+def _check_claims(settings: Settings) -> None:
+    """The mapping can be read, and every place that it names is there."""
+    rules = _read_claims(settings.claims)
+    if not rules:
+        return
+    main = _database(settings)
+    try:
+        _require_schema(main)
+        with main.transaction() as session:
+            unknown = memberships.places_unknown(session, rules)
+    finally:
+        main.close()
+    if unknown:
+        here = f"{variable('claims')}: {settings.claims}"
+        raise SettingsError(
+            "\n".join(f"{here}: rule {n}: there is no open {slug!r}" for n, slug in unknown)
+        )
 
 
 def _check_database(settings: Settings) -> None:
