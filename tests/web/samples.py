@@ -91,6 +91,7 @@ def document(**changes: object) -> SimpleNamespace:
         "page_count": 2,
         "created_at": NOW,
         "stored_at": NOW,
+        "withdrawn_at": NOW if changes.get("state") == "withdrawn" else None,
         "is_copy": True,
         "original_at": "Kursakte, Raum 12",
         "released": SimpleNamespace(
@@ -330,11 +331,14 @@ def _document_pages(reasons: dict[str, object], return_reason: str) -> list[Samp
     states = ("held", "withdrawn", "blocked", "abandoned", "erased")
     return [
         Sample("receipt", "documents/receipt.html", page, receipt),
-        Sample(
-            "receipt-held",
-            "documents/receipt.html",
-            page,
-            receipt | {"document": document(state="held")},
+        *(
+            Sample(
+                f"receipt-{state}",
+                "documents/receipt.html",
+                page,
+                receipt | {"document": document(state=state)},
+            )
+            for state in ("held", "withdrawn", "blocked", "erased")
         ),
         Sample("show-sender", "documents/show.html", page, sent | {"document": document()}),
         Sample("show-recipient", "documents/show.html", page, received | {"document": document()}),

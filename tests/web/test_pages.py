@@ -211,6 +211,27 @@ def test_the_footer_has_only_the_links_the_operator_gave(rendered: Pages) -> Non
     assert "Impressum" not in rendered.render("accounts/signed_out.html", VISITOR)
 
 
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("live", "Gespeichert und zugestellt"),
+        ("held", "Gespeichert, wird noch geprüft"),
+        ("withdrawn", "Die Empfänger können es nicht mehr öffnen."),
+        ("blocked", "Das Papier wurde niemandem zugestellt"),
+        ("erased", "inzwischen ist sein Inhalt gelöscht"),
+    ],
+)
+def test_a_receipt_says_what_became_of_the_paper(rendered: Pages, state: str, said: str) -> None:
+    name = "receipt" if state == "live" else f"receipt-{state}"
+    sample = next(s for s in SAMPLES if s.name == name)
+    text = rendered.render(sample.template, sample.page, **sample.context)
+
+    assert said in text
+    assert ("Gespeichert und zugestellt" in text) == (state == "live")
+    assert ("Zurückgezogen am <time" in text) == (state == "withdrawn")
+    assert ("Was nun geschieht" in text) == (state in ("live", "held"))
+
+
 # ── The form ─────────────────────────────────────────────────────────────────────────────────
 
 
