@@ -908,6 +908,19 @@ def test_a_place_in_the_log_that_cannot_be_is_named(house: House, number: str) -
     assert head.get(f"/log?before={2**63 - 1}").status_code == 200
 
 
+def test_no_link_can_claim_what_was_not_done(house: House) -> None:
+    paper = f"/documents/{house.noted(VHS, OFFICE).document_id}"
+    clerk, withdrawn = house.person("amina.muster"), "Die Empfänger können das Papier nicht mehr"
+
+    for claim in ("withdrawn", "taken_over", "returned"):
+        assert "kern-alert--success" not in clerk.get(f"{paper}?done={claim}").text
+    assert "kern-alert--success" not in clerk.get("/inbox?done=withdrawn").text
+
+    done = clerk.post(f"{paper}/withdrawal", {"reason": "wrong_recipient"})
+    assert withdrawn in clerk.get(done.headers["location"]).text
+    assert "Übernommen. Für Ihre Stelle" in clerk.get("/inbox?done=taken_over").text
+
+
 def test_broken_bytes_in_a_query_hurt_nobody(house: House) -> None:
     visitor = house.person("amina.muster")
 

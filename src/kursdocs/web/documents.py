@@ -35,11 +35,11 @@ COUNT_MAX = 100
 SEARCH_LENGTH_MAX = 120
 _READABLE = (DocumentState.LIVE, DocumentState.HELD, DocumentState.WITHDRAWN)
 
-DONE = {
+_DONE_IN_INBOX = {
     "taken_over": N_("Übernommen. Für Ihre Stelle ist das Papier damit erledigt."),
     "returned": N_("Zurückgegeben. Die absendende Stelle sieht den Grund."),
-    "withdrawn": N_("Zurückgezogen. Die Empfänger können das Papier nicht mehr öffnen."),
 }
+_WITHDRAWN = N_("Zurückgezogen. Die Empfänger können das Papier nicht mehr öffnen.")
 
 
 class _Query(BaseModel):
@@ -93,7 +93,7 @@ class PageImageQuery(_Query):
 def inbox(call: Call) -> Response:
     """What came in for the acting agency."""
     query: InboxQuery = call.query()
-    return _inbox(call, query.state, after=query.after, flash=DONE.get(query.done, ""))
+    return _inbox(call, query.state, after=query.after, flash=_DONE_IN_INBOX.get(query.done, ""))
 
 
 def search(call: Call) -> Response:
@@ -260,7 +260,10 @@ def show(call: Call) -> Response:
     """One document, for its sender or one of its recipients."""
     document = reading.view(call.session, call.actor, call.id_in_path("document_id"))
     call.record(Happening.DOCUMENT_VIEWED, document_id=document.id)
-    return _show(call, document, flash=DONE.get(call.query().done, ""))
+    # Anybody can write a link: what it says was done must be so.
+    is_withdrawn = document.state is DocumentState.WITHDRAWN
+    is_done = call.query().done == "withdrawn" and is_withdrawn
+    return _show(call, document, flash=_WITHDRAWN if is_done else "")
 
 
 def _show(
