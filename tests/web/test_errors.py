@@ -172,3 +172,22 @@ def test_details_fill_every_sentence_of_every_code_that_has_some() -> None:
             error.details = values
 
             assert "%(" not in errors.sentence(shown, language, error)
+
+
+@pytest.mark.parametrize(
+    ("language", "first", "last"),
+    [("de", "01.01.1900", "22.11.2026"), ("en", "1 Jan 1900", "22 Nov 2026")],
+)
+def test_the_limits_of_a_day_read_as_people_write_days(
+    language: str, first: str, last: str
+) -> None:
+    shown = pages.load(pages.frontend_folder(), catalogue.load())
+    days = domain.Invalid("field_date_out_of_range", "x", min="1900-01-01", max="2026-11-22")
+    numbers = domain.Invalid("field_number_out_of_range", "x", min=1, max=900)
+
+    said = errors.sentence(shown, language, days)
+
+    assert first in said
+    assert last in said
+    assert "1900-01-01" not in said
+    assert "900" in errors.sentence(shown, language, numbers)

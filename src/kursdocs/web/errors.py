@@ -6,6 +6,7 @@ what to do; translations are in ``frontend/locale``. The API answers with proble
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 
 from kursdocs.core.errors import (
@@ -18,7 +19,7 @@ from kursdocs.core.errors import (
     TooLarge,
     Unavailable,
 )
-from kursdocs.web.pages import N_, Pages
+from kursdocs.web.pages import N_, Pages, plain_date
 
 
 class BadRequest(KursdocsError):
@@ -323,7 +324,18 @@ def tell(pages: Pages, language: str, error: KursdocsError) -> Told:
 
 def sentence(pages: Pages, language: str, error: KursdocsError) -> str:
     """The one sentence for an error's code."""
-    return pages.text(language, SENTENCES[error.code], **error.details)
+    values = {name: _readable(name, value, language) for name, value in error.details.items()}
+    return pages.text(language, SENTENCES[error.code], **values)
+
+
+def _readable(name: str, value: str | int, language: str) -> str | int:
+    """A limit that is a day, as people write days; everything else as it is."""
+    if name not in ("min", "max") or not isinstance(value, str):
+        return value
+    try:
+        return plain_date(date.fromisoformat(value), language)
+    except ValueError:
+        return value
 
 
 def headers_of(told: Told) -> dict[str, str]:

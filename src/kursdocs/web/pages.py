@@ -346,8 +346,14 @@ class _Named(Protocol):
 
 def show_date(day: date, language: str) -> Markup:
     """A day as ``<time>``."""
-    text = format_date(day, _DATE_FORMATS[language], locale=_LOCALES[language])
-    return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), text)
+    return Markup('<time datetime="{}">{}</time>').format(
+        day.isoformat(), plain_date(day, language)
+    )
+
+
+def plain_date(day: date, language: str) -> str:
+    """A day for places where no markup can be, such as a sentence."""
+    return format_date(day, _DATE_FORMATS[language], locale=_LOCALES[language])
 
 
 def show_moment(moment: datetime, language: str) -> Markup:
