@@ -297,7 +297,7 @@ def test_an_agency_with_untouched_papers_is_closed_only_on_demand(
     still_open = run("member", "list", "--agency", OFFICE, **settings)
     closed = run("agency", "close", OFFICE, "--yes", **settings)
 
-    assert (asked.code, asked.err.startswith(f"1 deliveries to {OFFICE} are untouched")) == (
+    assert (asked.code, asked.err.startswith(f"Untouched deliveries to {OFFICE}: 1.")) == (
         1,
         True,
     )

@@ -380,8 +380,8 @@ def agency_close(
         waiting = reading.waiting(session, agency.id)
         if waiting and not yes:
             _fail(
-                f"{waiting} deliveries to {slug} are untouched, and nobody could take them over"
-                " any more. Use --yes to close it all the same; nothing was changed.",
+                f"Untouched deliveries to {slug}: {waiting}. Nobody could take them over any more."
+                " Use --yes to close it all the same; nothing was changed.",
                 1,
             )
         agencies.close_agency(session, Actor.system("cli"), agency, now=services.clock())

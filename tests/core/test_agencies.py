@@ -161,3 +161,15 @@ def test_names_and_mailboxes_are_found_by_id(database: Database, town: Town) -> 
         }
         assert [a.slug for a in agencies.with_mailbox(session, ids)] == [OFFICE]
         assert agencies.get(session, silent.id).slug == "probe"
+
+
+def test_a_closed_agency_is_neither_written_to_nor_reminded(database: Database, town: Town) -> None:
+    with database.transaction() as session:
+        agencies.close_agency(session, TESTS, agencies.by_slug(session, OFFICE), now=NOW)
+
+    with database.transaction() as session:
+        actor = make_person_actor(session, town[PROVIDER])
+        assert OFFICE not in slugs(agencies.recipients(session, actor))
+        assert agencies.with_mailbox(session, [town[OFFICE].id]) == []
+        listed = {agency.slug: agency.closed_at for agency, _ in agencies.listing(session)}
+        assert (listed[OFFICE], listed[PROVIDER]) == (NOW, None)
