@@ -585,6 +585,8 @@ def say(
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status)
         handler.send_header("Content-Type", kind)
+        # Said, so that nobody sends the next request into a line that is about to close.
+        handler.send_header("Connection", "close")
         handler.send_header("Content-Length", str(len(body) if length is None else length))
         if status == 307:
             handler.send_header("Location", "http://127.0.0.1:9/elsewhere")

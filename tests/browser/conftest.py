@@ -31,7 +31,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         yield running
 
 
-@pytest.fixture(scope="session")
+# Playwright keeps an event loop in the test's own thread for as long as it runs, in which no other
+# may run: it ends with each module, so that tests of asynchronous code can share the process.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium, headless."""
     executable = chromium()
@@ -42,7 +44,7 @@ def browser() -> Iterator[Browser]:
             yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def visitors(browser: Browser, demo: Demo) -> Visitors:
     """The people of the demo."""
     return Visitors(browser, demo.url)

@@ -124,9 +124,9 @@ def _is_ready(url: str) -> bool:
         return False
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
+    """Debian's Chromium; ended with the module, as tests of asynchronous code must not meet it."""
     chromium = Path("/usr/bin/chromium")
     if not chromium.exists():
         leave_out("Chromium is not installed (Debian: chromium)")

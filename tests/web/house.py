@@ -178,10 +178,11 @@ class House:
         return visitor
 
     def program(self, token: str, **headers: str) -> httpx2.Client:
-        """A client of the API with a bearer token; the same one each time."""
+        """A client of the API with a bearer token; the same one each time, but without cookies."""
         key = (token, *sorted(headers.items()))
         if key not in self._programs:
             self._programs[key] = self.client({"Authorization": f"Bearer {token}", **headers})
+        self._programs[key].cookies.clear()
         return self._programs[key]
 
     def client(self, headers: Mapping[str, str]) -> httpx2.Client:

@@ -178,7 +178,7 @@ def test_programs_send_from_anywhere(house: House) -> None:
         headers={"Origin": "https://fachverfahren.example", "Sec-Fetch-Site": "cross-site"},
     )
 
-    assert answer.status_code == 201
+    assert answer.status_code == 201, answer.text
 
 
 # ── Cookies ──────────────────────────────────────────────────────────────────────────────────
