@@ -107,6 +107,11 @@ def event(sentence: str, actor_name: str = "", days: int = 0) -> SimpleNamespace
     return SimpleNamespace(at=NOW - timedelta(days=days), sentence=sentence, actor_name=actor_name)
 
 
+def conflict(sentence: str, *, at: datetime | None = None, by: str = "") -> SimpleNamespace:
+    """Why it is too late to settle a delivery."""
+    return SimpleNamespace(heading="Das geht jetzt nicht mehr", sentence=sentence, at=at, by=by)
+
+
 def log_entry(sentence: str, **changes: object) -> SimpleNamespace:
     """One row of the log."""
     values: dict[str, object] = {
@@ -187,6 +192,7 @@ SHOW: dict[str, object] = {
     "can_settle": False,
     "can_withdraw": False,
     "errors": {},
+    "conflict": None,
 }
 
 
@@ -347,6 +353,21 @@ def _document_pages(reasons: dict[str, object], return_reason: str) -> list[Samp
             "documents/show.html",
             replace(page, flash=Flash("warning", "Bitte wählen Sie einen Grund.")),
             received | {"document": document(), "errors": {"reason": "Bitte wählen Sie."}},
+        ),
+        *(
+            Sample(
+                f"show-too-late-{number}",
+                "documents/show.html",
+                page,
+                received | {"document": document(), "can_settle": False, "conflict": too_late},
+            )
+            for number, too_late in enumerate(
+                (
+                    conflict("Schon übernommen.", at=NOW, by=HOSTILE),
+                    conflict("Schon zurückgegeben.", at=NOW),
+                    conflict("Zu spät."),
+                )
+            )
         ),
         *(
             Sample(

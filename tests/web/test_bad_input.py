@@ -908,6 +908,34 @@ def test_a_place_in_the_log_that_cannot_be_is_named(house: House, number: str) -
     assert head.get(f"/log?before={2**63 - 1}").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("first", "code", "by"),
+    [("take-over", "already_taken_over", "Jonas Muster"), ("return", "already_returned", "")],
+)
+@pytest.mark.parametrize("second", ["take-over", "return"])
+def test_who_comes_too_late_sees_the_paper_and_who_was_quicker(
+    house: House, shown: Pages, first: str, second: str, code: str, by: str
+) -> None:
+    sent = house.noted(VHS, OFFICE)
+    settle = f"/deliveries/{sent.delivery_id}"
+    reason = {"reason": "illegible"}
+    quicker, later = house.person("jonas.muster"), house.person("karin.beispiel")
+    assert quicker.post(f"{settle}/{first}", reason).status_code == 303
+    before, seq = house.contents(), house.log_end()
+
+    answer = later.post(f"{settle}/{second}", reason)
+
+    assert answer.status_code == 409
+    said = Outline(answer.text).said()
+    assert "Zulassung" in Outline(answer.text).title
+    assert sentence(shown, "de", code) in said
+    assert "Das war am" in said
+    assert f", durch {by}" in said if by else ", durch" not in said
+    assert "2026-" not in said
+    assert house.log_since(seq) == [Happening.REQUEST_REFUSED]
+    assert house.contents() == before
+
+
 def test_no_link_can_claim_what_was_not_done(house: House) -> None:
     paper = f"/documents/{house.noted(VHS, OFFICE).document_id}"
     clerk, withdrawn = house.person("amina.muster"), "Die Empfänger können das Papier nicht mehr"

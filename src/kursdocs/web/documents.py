@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from secrets import token_urlsafe
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +21,7 @@ from kursdocs.core.documents import lifecycle, reading
 from kursdocs.core.documents.reading import DeliveryView, DocumentView, InboxState, TimelineEvent
 from kursdocs.core.documents.sending import sendable
 from kursdocs.core.documents.tables import DeliveryState, DocumentState
-from kursdocs.core.errors import Invalid, KursdocsError, NotFound, Unavailable
+from kursdocs.core.errors import Conflict, Invalid, KursdocsError, NotFound, Unavailable
 from kursdocs.operations import handout, intake
 from kursdocs.web import errors, uploads
 from kursdocs.web.endpoint import Call, redirect
@@ -288,7 +288,19 @@ def _show(
         and call.actor.may(Permission.DOCUMENT_WITHDRAW),
         return_reasons=call.services.catalogue.return_reasons,
         withdrawal_reasons=call.services.catalogue.withdrawal_reasons,
-        errors=_by_field(told),
+        errors=told.fields if told else {},
+        conflict=_conflict(told) if told and not told.fields else None,
+    )
+
+
+def _conflict(told: errors.Told) -> SimpleNamespace:
+    """Why it is too late; ``at`` and ``by`` where it is known."""
+    at = str(told.details.get("at", ""))
+    return SimpleNamespace(
+        heading=told.heading,
+        sentence=told.sentence,
+        at=datetime.fromisoformat(at) if at else None,
+        by=str(told.details.get("by", "")),
     )
 
 
@@ -415,7 +427,10 @@ def withdraw(call: Call) -> Response:
 def take_over(call: Call) -> Response:
     """Make a delivery the agency's own."""
     delivery_id = call.id_in_path("delivery_id")
-    lifecycle.take_over(call.session, call.actor, delivery_id, now=call.now)
+    try:
+        lifecycle.take_over(call.session, call.actor, delivery_id, now=call.now)
+    except Conflict as error:
+        return _too_late(call, delivery_id, error)
     return redirect("/inbox?done=taken_over")
 
 
@@ -426,8 +441,19 @@ def return_(call: Call) -> Response:
     if call.services.catalogue.return_reason(reason) is None:
         document_id = reading.document_delivered(call.session, call.actor, delivery_id)
         return _without_reason(call, reading.view(call.session, call.actor, document_id))
-    lifecycle.return_(call.session, call.actor, delivery_id, reason=reason, now=call.now)
+    try:
+        lifecycle.return_(call.session, call.actor, delivery_id, reason=reason, now=call.now)
+    except Conflict as error:
+        return _too_late(call, delivery_id, error)
     return redirect("/inbox?done=returned")
+
+
+def _too_late(call: Call, delivery_id: UUID, error: Conflict) -> Response:
+    """The document again, saying that somebody was quicker, when, and who of the own agency."""
+    document_id = reading.document_delivered(call.session, call.actor, delivery_id)
+    document = reading.view(call.session, call.actor, document_id)
+    call.record(Happening.REQUEST_REFUSED, route=call.row.name, code=error.code)
+    return _show(call, document, told=errors.tell(call.kit.pages, call.language, error))
 
 
 def _without_reason(call: Call, document: DocumentView) -> Response:
