@@ -936,6 +936,20 @@ def test_who_comes_too_late_sees_the_paper_and_who_was_quicker(
     assert house.contents() == before
 
 
+def test_a_withdrawn_paper_is_named_as_its_copy_was_when_downloaded(house: House) -> None:
+    sent = house.sent(VHS, OFFICE)
+    clerk = house.person("jonas.muster")
+    copy = clerk.get(f"/documents/{sent.document_id}/content").headers["content-disposition"]
+    name = copy.split('"')[1]
+    assert name.endswith(f"-{str(sent.document_id)[-12:]}.pdf")
+
+    house.person("amina.muster").post(
+        f"/documents/{sent.document_id}/withdrawal", {"reason": "wrong_recipient"}
+    )
+
+    assert name in Outline(clerk.get("/inbox?state=withdrawn").text).said()
+
+
 def test_no_link_can_claim_what_was_not_done(house: House) -> None:
     paper = f"/documents/{house.noted(VHS, OFFICE).document_id}"
     clerk, withdrawn = house.person("amina.muster"), "Die Empfänger können das Papier nicht mehr"

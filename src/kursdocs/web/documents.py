@@ -26,7 +26,7 @@ from kursdocs.operations import handout, intake
 from kursdocs.web import errors, uploads
 from kursdocs.web.endpoint import Call, redirect
 from kursdocs.web.errors import BadRequest
-from kursdocs.web.pages import N_, show_date
+from kursdocs.web.pages import N_, file_name, show_date
 from kursdocs.web.security import FILE_POLICY
 from kursdocs.web.uploads import PHOTOGRAPHS_MAX, Typed
 
@@ -380,8 +380,8 @@ def content(call: Call) -> Response:
 
 
 def pdf_response(document: handout.Handout) -> Response:
-    """The bytes, named without the person: kind and the end of the id."""
-    name = f"{document.kind}-{str(document.document_id)[-12:]}.pdf"
+    """The bytes, under a name that the inbox shows again when they must be deleted."""
+    name = file_name(document.kind, document.document_id)
     return Response(
         document.pdf,
         media_type="application/pdf",

@@ -312,6 +312,7 @@ def _filters(language: str, catalogue: Catalogue) -> Mapping[str, Callable[..., 
         "plain_name": plain_name,
         "isolated": isolated,
         "digest": show_digest,
+        "file_name": file_name,
         "local": lambda text: text.get(language),
         "choices": choices,
         "kind_name": kind_name,
@@ -379,6 +380,11 @@ def show_size(count: int, language: str) -> str:
 def plain_name(paper: _Named) -> str:
     """Family and given names for places where no markup can be, such as a label."""
     return ", ".join(name for name in (paper.family_name, paper.given_names) if name)
+
+
+def file_name(kind: str, document_id: object) -> str:
+    """How a downloaded paper is called: without the person, by kind and the end of the id."""
+    return f"{kind}-{str(document_id)[-12:]}.pdf"
 
 
 def isolated(text: str) -> Markup:
