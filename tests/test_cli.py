@@ -498,7 +498,9 @@ def test_a_worker_ends_when_it_is_asked_to(
             break
     thread.join(30)
 
-    assert [(done.code, done.err) for done in results] == [(0, "")]
+    (done,) = results
+    said = [json.loads(line)["event"] for line in done.err.splitlines()]
+    assert (done.code, said) == (0, ["worker.started", "worker.ended"])
 
 
 def _is_prepared(pid: int) -> bool:

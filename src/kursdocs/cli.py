@@ -150,7 +150,10 @@ def serve(
     if with_worker is None:
         with_worker = settings.database_url.startswith("sqlite")
     with _listen(host, port) as listener, bootstrap.open_services(settings) as services:
+        log = structlog.get_logger()
+        log.info("serve.started", url=settings.public_url, port=port, duties=with_worker)
         _serve(services, listener, with_worker=with_worker)
+        log.info("serve.ended")
 
 
 def _serve(services: Services, listener: socket.socket, *, with_worker: bool) -> None:
@@ -206,7 +209,10 @@ def work() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     with bootstrap.open_services(load()) as services:
+        log = structlog.get_logger()
+        log.info("worker.started")
         worker.run(services, stop)
+        log.info("worker.ended")
 
 
 @app.command()
@@ -432,6 +438,8 @@ def member_add(
 ) -> None:
     """Give a person a role by hand: how the first coordinator comes in."""
     _check_place(role, agency, municipality)
+    if not subject.strip():
+        raise typer.BadParameter("the subject is empty; it is the `sub` at the sign-in provider")
     settings = load()
     with bootstrap.open_services(settings) as services, services.transaction() as session:
         added = memberships.add(

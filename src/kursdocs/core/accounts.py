@@ -23,7 +23,7 @@ from kursdocs.core import audit
 from kursdocs.core.access import ActingAgency, Actor, ActorKind, Role
 from kursdocs.core.agencies import Agency, Municipality
 from kursdocs.core.audit import Happening
-from kursdocs.core.errors import Forbidden, NotFound
+from kursdocs.core.errors import Conflict, Forbidden, NotFound
 from kursdocs.core.ports import Identity, SignInRefused, SignInStart
 from kursdocs.core.tables import new_id, one_of, stored_as_value
 
@@ -525,7 +525,12 @@ def _service(session: Session, identity: Identity, *, agency: str) -> Actor:
 def create_service_account(
     session: Session, actor: Actor, *, issuer: str, client_id: str, agency: Agency, now: datetime
 ) -> ServiceAccount:
-    """Let a program of the agency in."""
+    """Let a program of the agency in; raises ``Conflict`` (``client_id_taken``)."""
+    known = select(ServiceAccount.id).where(
+        ServiceAccount.issuer == issuer, ServiceAccount.client_id == client_id
+    )
+    if session.exec(known).first():
+        raise Conflict("client_id_taken", client_id=client_id)
     account = ServiceAccount(
         issuer=issuer, client_id=client_id, agency_id=agency.id, created_at=now
     )

@@ -238,6 +238,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "already_taken_over": N_("Das Papier hat schon jemand aus Ihrer Stelle übernommen."),
         "already_returned": N_("Das Papier wurde schon zurückgegeben."),
         "not_withdrawable": N_("Dieses Papier lässt sich nicht mehr zurückziehen."),
+        "client_id_taken": N_("Der Dienst „%(client_id)s“ gehört schon zu einer Stelle."),
         "key_reused": N_(
             "Unter diesem Idempotency-Key wurde schon etwas anderes gesendet. Bitte verwenden Sie"
             " für jede Sendung einen neuen."
