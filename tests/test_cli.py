@@ -311,6 +311,7 @@ def test_what_a_command_refuses_is_said_with_field_and_code(
     run("migrate", **settings)
     run("municipality", "create", "musterstadt", "Musterstadt", **settings)
     agency = ("agency", "open", "vhs", "VHS", "--kind", "course_provider")
+    second_agency = ("agency", "open", "jc", "Jobcenter", "--kind", "jobcenter")
 
     for arguments, code, message in (
         (("municipality", "create", "Muster Stadt", "X"), 1, "slug: slug_invalid"),
@@ -324,6 +325,17 @@ def test_what_a_command_refuses_is_said_with_field_and_code(
             "clerk and head need --agency",
         ),
         (("member", "add", "s", "--role", "boss"), 2, "boss"),
+        (
+            ("member", "add", " ", "--role", "auditor", "--municipality", "musterstadt"),
+            2,
+            "the subject is empty",
+        ),
+        ((*agency, "--municipality", "musterstadt", "--client-id", "p"), 0, ""),
+        (
+            (*second_agency, "--municipality", "musterstadt", "--client-id", "p"),
+            1,
+            "client_id_taken (client_id=p)",
+        ),
     ):
         done = run(*arguments, **settings)
         assert done.code == code, done
