@@ -190,6 +190,13 @@ def test_the_switcher_appears_only_with_several_agencies(rendered: Pages) -> Non
     assert "/acting-agency" not in rendered.render("accounts/signed_out.html", one)
 
 
+def test_every_page_says_when_nothing_is_scanned_for_malware(rendered: Pages) -> None:
+    for is_unscanned in (True, False):
+        page = replace(CLERK, is_demo=False, is_unscanned=is_unscanned)
+        html = rendered.render("accounts/signed_out.html", page)
+        assert ("Ohne Virenprüfung." in html) == is_unscanned
+
+
 def test_the_chosen_theme_is_set_by_the_server(rendered: Pages) -> None:
     dark = replace(VISITOR, theme="dark")
 

@@ -538,6 +538,7 @@ def _page(call: Call, *, flash: str = "", with_count: bool = True) -> Page:
         new_count=count,
         flash=Flash("success", call.kit.pages.text(call.language, flash)) if flash else None,
         is_demo=call.services.settings.demo,
+        is_unscanned=call.services.settings.clamd == "off",
     )
 
 

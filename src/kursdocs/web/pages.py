@@ -116,7 +116,8 @@ class Page:
 
     ``path`` is the current address with its query. ``permissions`` decide the navigation; nobody
     signed in means no ``actor_name``. ``today`` is the local date. ``links`` are the operator's
-    (imprint, privacy), so that the footer never points nowhere.
+    (imprint, privacy), so that the footer never points nowhere. ``is_unscanned``: by explicit
+    choice nothing is scanned for malware, which every page says.
     """
 
     language: str
@@ -131,6 +132,7 @@ class Page:
     new_count: int = 0
     flash: Flash | None = None
     is_demo: bool = False
+    is_unscanned: bool = False
     links: Sequence[tuple[str, str]] = ()
     version: str = __version__
 
