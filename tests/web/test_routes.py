@@ -66,7 +66,7 @@ start                     -            303  303      303      303   303 303  403
 sign_in                   -            303  303      303      303   303 303  303     200       200
 sign_in.start             -            303  303      303      303   303 303  303     303       303
 sign_in.callback          -            303  303      303      303   303 303  303     403       403
-sign_out                  -            303  303      303      303   303 303  303     401       401
+sign_out                  -            303  303      303      303   303 303  303     303       303
 signed_out                -            200  200      200      200   200 200  200     200       200
 acting_agency             own          303  303      303      303   303 303  404     401       401
 acting_agency             foreign      404  404      404      404   404 404  404     401       401
@@ -268,9 +268,9 @@ def is_refusal(status: str) -> bool:
 
 
 def left_in_log(row: Row, caller: str, status: str) -> list[str]:
-    """What such a call leaves in the log."""
-    if is_refusal(status):
-        is_known = caller in PEOPLE or (caller == "program" and row.is_api)
+    """What such a call leaves in the log; of nobody it could tell nothing."""
+    is_known = caller in PEOPLE or (caller == "program" and row.is_api)
+    if is_refusal(status) or not is_known:
         return [Happening.REQUEST_REFUSED.value] if is_known else []
     return [row.happening.value] if row.happening else []
 

@@ -307,9 +307,20 @@ def test_after_signing_out_the_cookie_is_worth_nothing(house: House) -> None:
     assert "kursdocs" in set_cookies(answer)
     assert answer.headers["clear-site-data"] == '"cache"'
     assert with_session(house, token).get("/inbox").status_code == 303
-    assert with_session(house, token).post("/sign-out").status_code == 401
     ended = visitor.get(answer.headers["location"])
     assert ended.headers["location"] == house.url + "/signed-out"
+
+
+def test_whose_session_is_over_still_leaves_the_provider(house: House) -> None:
+    visitor = house.newly("vera.probe")
+    token = session_of(visitor)
+    visitor.post("/sign-out")
+
+    again = with_session(house, token).post("/sign-out")
+
+    assert again.status_code == 303
+    assert "/demo/oidc/end-session?" in again.headers["location"]
+    assert "id_token_hint" not in again.headers["location"]
 
 
 def test_a_session_is_kept_as_a_hash_only(house: House) -> None:

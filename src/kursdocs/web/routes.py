@@ -38,11 +38,12 @@ PAGES: Sequence[Row] = (
         happening=Happening.SIGN_IN_SUCCEEDED,
         mode=Mode.SHELL,
     ),
+    # Public, so that somebody whose session here has expired still leaves the provider's too.
     Row(
         "POST",
         "/sign-out",
         accounts.sign_out,
-        Gate.SIGNED_IN,
+        Gate.PUBLIC,
         "sign_out",
         happening=Happening.SIGN_IN_ENDED,
         mode=Mode.SHELL,
