@@ -23,6 +23,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
+from kursdocs.adapters.sqlite import use_write_ahead_log
 from kursdocs.core.errors import Unavailable
 
 _CONNECT_SECONDS = 3
@@ -110,8 +111,8 @@ def _sqlite(url: sa.URL) -> sa.Engine:
     def prepare(connection: Any, _: object) -> None:
         # SQLAlchemy's own BEGIN is emitted below; the driver must not add one of its own.
         connection.isolation_level = None
+        use_write_ahead_log(connection)
         for pragma in (
-            "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
             "secure_delete = ON",

@@ -29,6 +29,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from kursdocs.adapters.master_keys import MasterKeys
+from kursdocs.adapters.sqlite import use_write_ahead_log
 from kursdocs.core.ports import ForeignInstance, KeyMissing, KeysUnavailable, Tampered
 
 _KEY_BYTES = 32
@@ -354,8 +355,8 @@ def _sqlite(path: Path, wait_seconds: int) -> sa.Engine:
 def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
     # The driver must not begin transactions of its own beside those of ``_begin_sqlite``.
     connection.isolation_level = None
+    use_write_ahead_log(connection)
     for pragma in (
-        "journal_mode = WAL",
         "synchronous = FULL",
         "secure_delete = ON",
         "foreign_keys = ON",
