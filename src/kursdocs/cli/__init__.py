@@ -1,0 +1,49 @@
+"""The command line: run it, set it up, look after it.
+
+Each module is one group of commands with a ``typer.Typer`` of its own. To add a group, write a
+module and add one line to the table below; ``telling`` has what all groups need to answer.
+"""
+
+import typer
+
+from kursdocs.catalogue import CatalogueError
+from kursdocs.cli import installation, logs, rules, running, town
+from kursdocs.cli.telling import fail
+from kursdocs.core.errors import Invalid, InvalidForm, KursdocsError
+from kursdocs.core.ports import ForeignInstance
+from kursdocs.settings import SettingsError
+from kursdocs.web.pages import FrontendMissing
+
+app = typer.Typer(
+    name="kursdocs",
+    help="Addressed delivery of language course papers between agencies.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+# In the order of the help. A group without a name adds its commands to the first level.
+app.add_typer(running.app)
+app.add_typer(installation.app)
+app.add_typer(rules.app, name="catalogue")
+app.add_typer(town.municipality_app, name="municipality")
+app.add_typer(town.agency_app, name="agency")
+app.add_typer(town.member_app, name="member")
+app.add_typer(town.service_app, name="service")
+
+
+def main() -> None:
+    """Run a command; what the operator can mend is one clear message and exit code 2 or 1."""
+    logs.set_up()
+    try:
+        app()
+    except (SettingsError, CatalogueError) as error:
+        fail(f"kursdocs cannot start:\n{error}", 2)
+    except (ForeignInstance, FrontendMissing) as error:
+        fail(f"kursdocs cannot start: {error}", 2)
+    except InvalidForm as error:
+        fail("\n".join(f"{m.field}: {m.code}" for m in error.mistakes), 1)
+    except KursdocsError as error:
+        field = f"{error.field}: " if isinstance(error, Invalid) and error.field else ""
+        details = ", ".join(f"{k}={v}" for k, v in error.details.items())
+        fail(f"{field}{error.code}" + (f" ({details})" if details else ""), 1)

@@ -1,0 +1,145 @@
+"""Running it: serve, worker, demo."""
+
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import structlog
+import typer
+import uvicorn
+
+from kursdocs import bootstrap, worker
+from kursdocs.adapters.master_keys import MasterKeys
+from kursdocs.demo import town
+from kursdocs.services import Services
+from kursdocs.settings import Settings, SettingsError, load
+
+app = typer.Typer()
+
+Port = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+
+GRACE_SECONDS = 30
+
+
+@app.command()
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    with_worker: Annotated[
+        bool | None,
+        typer.Option(
+            "--worker/--no-worker",
+            help="Do the recurring duties in this process too (default: only with SQLite).",
+        ),
+    ] = None,
+) -> None:
+    """Serve pages and API."""
+    settings = load()
+    bootstrap.migrate(settings)
+    if with_worker is None:
+        with_worker = settings.database_url.startswith("sqlite")
+    with _listen(host, port) as listener, bootstrap.open_services(settings) as services:
+        log = structlog.get_logger()
+        log.info("serve.started", url=settings.public_url, port=port, duties=with_worker)
+        _serve(services, listener, with_worker=with_worker)
+        log.info("serve.ended")
+
+
+def _serve(services: Services, listener: socket.socket, *, with_worker: bool) -> None:
+    application = bootstrap.open_application(services, bind_host=listener.getsockname()[0])
+    config = uvicorn.Config(
+        application,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        proxy_headers=bool(services.settings.trusted_proxies),
+        forwarded_allow_ips=list(services.settings.trusted_proxies),
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=30,
+    )
+    with _worker_beside(services) if with_worker else nullcontext():
+        # The server ends gracefully and then raises the signal again; what is below must follow.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: None)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """The listening socket; taken early, so that a port in use is one clear message."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise SettingsError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+
+
+@contextmanager
+def _worker_beside(services: Services) -> Iterator[None]:
+    """The worker in a thread of its own, ended with the block."""
+    stop = threading.Event()
+    thread = threading.Thread(target=worker.run, args=(services, stop), name="worker")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@app.command("worker")
+def work() -> None:
+    """Do the recurring duties: mails, sweeping. Any number may run beside PostgreSQL."""
+    stop = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    with bootstrap.open_services(load()) as services:
+        log = structlog.get_logger()
+        log.info("worker.started")
+        worker.run(services, stop)
+        log.info("worker.ended")
+
+
+@app.command()
+def demo(
+    port: Port = 8000,
+    var: Annotated[Path, typer.Option(help="Folder for all data of the demo.")] = Path("var"),
+) -> None:
+    """Serve a demo on this machine: invented people, embedded database, stores and mailbox."""
+    var = var.resolve()
+    var.mkdir(parents=True, exist_ok=True)
+    settings = load(**town.settings_for(var, port))
+    if not settings.master_key_file.exists():
+        MasterKeys.create(settings.master_key_file)
+    bootstrap.migrate(settings)
+    with _listen("127.0.0.1", port) as listener, bootstrap.open_services(settings) as services:
+        town.set_up(services)
+        town.write_samples(var / "samples")
+        _greet(settings, var)
+        _serve(services, listener, with_worker=True)
+
+
+def _greet(settings: Settings, var: Path) -> None:
+    typer.echo(
+        f"""
+kursdocs runs at {settings.public_url}
+
+  1. Open {settings.public_url} and sign in as Amina Muster (VHS Musterstadt).
+  2. Send {var / "samples" / "zulassung-muster.pdf"}
+     as "Zulassung zum Integrationskurs (Jobcenter)" to the two offices.
+  3. Sign out, sign in as Jonas Muster (Ausländerbehörde), look at it and take it over.
+  4. The mails that went out: {settings.public_url}/demo/mailbox/
+
+Everything lies in {var}. Ctrl-C ends it.
+"""
+    )

@@ -1,0 +1,42 @@
+"""How commands speak: tables or JSON on standard output, what went wrong on standard error."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, NoReturn
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """End the command with this message; open transactions roll back."""
+    typer.echo(message, err=True)
+    sys.exit(code)
+
+
+def show_json(data: object) -> None:
+    """One answer for programs."""
+    typer.echo(json.dumps(data, ensure_ascii=False, indent=2))
+
+
+def show(rows: Sequence[Mapping[str, str]], *, as_json: bool) -> None:
+    """Rows for programs, or in columns under their names."""
+    if as_json:
+        show_json(rows)
+        return
+    if not rows:
+        typer.echo("There are none.")
+        return
+    lines = [list(rows[0]), *([value or "-" for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())
+
+
+def day(moment: datetime) -> str:
+    """The date alone, as lists show it."""
+    return moment.date().isoformat()

@@ -1,0 +1,151 @@
+"""Looking after an installation by commands: migrate, check, master-key."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+from tests.asgi import served
+from tests.cli.commands import Ran, Run, set_up_town
+from tests.servers import free_port
+
+from kursdocs.demo.provider import demo_provider
+
+
+def test_migrating_twice_is_harmless(run: Run, settings: dict[str, object]) -> None:
+    for _ in range(2):
+        done = run("migrate", **settings)
+        assert (done.code, done.out) == (0, "Database and key store are up to date.\n")
+
+
+def test_a_master_key_is_made_once(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "new.keys"
+
+    assert run("master-key", str(path)).code == 0
+    before = path.read_bytes()
+    again = run("master-key", str(path))
+    nowhere = run("master-key", str(tmp_path / "nowhere" / "new.keys"))
+
+    assert (again.code, again.err) == (1, f"{path} cannot be written: File exists\n")
+    assert (nowhere.code, "No such file" in nowhere.err) == (1, True)
+    assert path.read_bytes() == before
+    assert path.stat().st_mode & 0o077 == 0
+
+
+# --- Checking ------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def provider() -> Iterator[str]:
+    """A sign-in provider on this machine; its issuer."""
+
+    def build(url: str) -> ASGIApp:
+        oidc = demo_provider(
+            f"{url}/demo/oidc",
+            people=[],
+            services={},
+            client_id="kursdocs",
+            client_secret="demo",
+            redirect_uris=[],
+            audience="urn:kursdocs:api",
+            bind_host="127.0.0.1",
+        )
+        return Starlette(routes=[Mount("/demo/oidc", oidc)])
+
+    with served(build) as url:
+        yield f"{url}/demo/oidc"
+
+
+def lines(done: Ran) -> dict[str, str]:
+    """The parts that were tried, and ``ok`` or what was said of them."""
+    tried = [line.split(maxsplit=1) for line in done.out.splitlines()]
+    return {
+        rest.partition(":")[0]: "ok" if verdict == "ok" else rest.partition(": ")[2]
+        for verdict, rest in tried
+    }
+
+
+PARTS = {
+    "catalogue",
+    "claims mapping",
+    "front end",
+    "database",
+    "key store",
+    "object store",
+    "malware scanner",
+    "mail server",
+    "sign-in provider",
+    "all stores belong to this installation",
+}
+
+
+def test_a_check_is_green_when_everything_is_well(run: Run, settings: dict[str, object]) -> None:
+    run("migrate", **settings)
+
+    with provider() as issuer:
+        done = run("check", **{**settings, "OIDC_ISSUER": issuer})
+
+    assert lines(done) == dict.fromkeys(PARTS, "ok")
+    assert done.code == 0
+
+
+def test_a_check_tries_every_part_and_names_those_that_fail(
+    run: Run, settings: dict[str, object], tmp_path: Path
+) -> None:
+    nobody = free_port()
+    dead = {
+        "DATABASE_URL": f"postgresql://kursdocs@127.0.0.1:{nobody}/x",
+        "KEYS_URL": f"postgresql://kursdocs@127.0.0.1:{nobody}/y",
+        "STORE_URL": f"s3://127.0.0.1:{nobody}/bucket?tls=off",
+        "S3_ACCESS_KEY": "a",
+        "S3_SECRET_KEY": "b",
+        "CLAMD": f"127.0.0.1:{nobody}",
+        "SMTP_URL": f"smtp://127.0.0.1:{nobody}?tls=off",
+        "OIDC_ISSUER": f"http://127.0.0.1:{nobody}/oidc",
+        "CLAIMS": tmp_path / "nowhere.toml",
+    }
+
+    done = run("check", **{**settings, **dead})
+
+    found = lines(done)
+    assert done.code == 1
+    assert set(found) == PARTS
+    assert [part for part, said in found.items() if said == "ok"] == ["catalogue", "front end"]
+    for part, said in (
+        ("database", "KURSDOCS_DATABASE_URL: database_unavailable"),
+        ("key store", "KURSDOCS_KEYS_URL: keys_unavailable"),
+        ("object store", "KURSDOCS_STORE_URL: store_unavailable"),
+        ("malware scanner", "KURSDOCS_CLAMD: scanner_unavailable"),
+        ("mail server", "KURSDOCS_SMTP_URL: "),
+        ("sign-in provider", "KURSDOCS_OIDC_ISSUER: sign_in_unavailable"),
+    ):
+        assert found[part].startswith(said)
+
+
+def test_a_check_names_the_place_that_a_rule_mistypes(
+    run: Run, settings: dict[str, object], tmp_path: Path
+) -> None:
+    set_up_town(run, settings)
+    claims = tmp_path / "claims.toml"
+    rule = '[[rules]]\nclaim = "groups"\nvalue = "x"\n'
+    good = f'{rule}agency = "vhs"\nrole = "clerk"\n'
+    town = f'{rule}municipality = "musterstadt"\nrole = "auditor"\n'
+    claims.write_text(f'{good}{town}{rule}agency = "vsh"\nrole = "clerk"\n')
+    mistyped = run("check", **settings, CLAIMS=claims)
+    claims.write_text(good + town)
+    mended = run("check", **settings, CLAIMS=claims)
+
+    assert lines(mistyped)["claims mapping"] == (
+        f"KURSDOCS_CLAIMS: {claims}: rule 3: there is no open 'vsh'"
+    )
+    assert lines(mended)["claims mapping"] == "ok"
+
+
+def test_a_check_before_the_first_migration_says_what_to_do(
+    run: Run, settings: dict[str, object]
+) -> None:
+    found = lines(run("check", **settings))
+
+    assert "run 'kursdocs migrate'" in found["database"]

@@ -1,0 +1,56 @@
+"""Running it by commands: demo and worker; serving is seen in journeys and in the browser."""
+
+import json
+import multiprocessing
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from tests.cli.commands import Ran, Run
+
+
+def test_the_demo_refuses_an_address_beyond_this_machine(run: Run, tmp_path: Path) -> None:
+    var = tmp_path / "var"
+
+    done = run("demo", "--var", str(var), PUBLIC_URL="https://kursdocs.example")
+
+    assert done.code == 2
+    assert "KURSDOCS_DEMO: " in done.err
+    assert "KURSDOCS_PUBLIC_URL must be loopback" in done.err
+    assert not list(var.glob("*"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_ends_when_it_is_asked_to(
+    run: Run, settings: dict[str, object], number: signal.Signals
+) -> None:
+    run("migrate", **settings)
+    started = threading.Event()
+    results: list[Ran] = []
+
+    def work() -> None:
+        results.append(run("worker", **settings))
+
+    thread = threading.Thread(target=work)
+    before = {child.pid for child in multiprocessing.active_children()}
+    thread.start()
+    for _ in range(300):
+        started.wait(0.05)
+        new = [c for c in multiprocessing.active_children() if c.pid not in before]
+        if new and _is_prepared(new[0].pid or 0):
+            os.kill(new[0].pid or 0, number)
+            break
+    thread.join(30)
+
+    (done,) = results
+    said = [json.loads(line)["event"] for line in done.err.splitlines()]
+    assert (done.code, said) == (0, ["worker.started", "worker.ended"])
+
+
+def _is_prepared(pid: int) -> bool:
+    """Whether the process has a handler of its own for SIGTERM, as /proc says."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
