@@ -37,6 +37,14 @@ from kursdocs.core.errors import NotFound
 from kursdocs.core.tables import metadata, new_id
 
 
+MAIL = (
+    "INSERT INTO outbox_mail"
+    " (id, dedupe, address, created_at, due_at, lapses_at, attempts, last_error)"
+    " VALUES ('01980000000070008000000000000000', 'x', 'post@town.example', '2026-03-04',"
+    " '2026-03-04', '{lapses}', {attempts}, '')"
+)
+
+
 def migrate_at(url: str) -> None:
     """Open, migrate, close: what one process does when it starts."""
     database = Database(url)
@@ -212,8 +220,9 @@ REFUSED = (
     ("UPDATE membership SET agency_id = NULL", "membership_agency_by_role"),
     ("UPDATE membership SET source = 'dream'", "membership_source_known"),
     ("UPDATE membership SET valid_until = '2020-01-01 00:00:00'", "membership_ends_after_start"),
-    ("UPDATE outbox_mail SET occasion = 'spam'", "outbox_mail_occasion_known"),
-    ("UPDATE outbox_mail SET attempts = -1", "outbox_mail_attempts_not_negative"),
+    ("UPDATE agency SET digest_hour = 3", "agency_digest_hour_by_day"),
+    (MAIL.format(lapses="2026-03-05", attempts=-1), "outbox_mail_attempts_not_negative"),
+    (MAIL.format(lapses="2026-03-01", attempts=0), "outbox_mail_lapses_later"),
     ("INSERT INTO audit_head (id, seq, hash) VALUES (2, 0, '')", "audit_head_single"),
 )
 

@@ -106,6 +106,7 @@ class SignIn(SQLModel, table=True):
         default=None, foreign_key="membership.id", ondelete="SET NULL"
     )
     id_token: str = Field(default="", sa_type=sa.Text)
+    provider_sid: str = Field(default="", max_length=255, sa_column_kwargs={"server_default": ""})
     begun_at: datetime
     used_at: datetime
 

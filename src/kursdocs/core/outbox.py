@@ -1,77 +1,65 @@
-"""Mails that are to go out: written with the change that causes them, sent by the worker.
+"""Mails that are to go out: one row for an address and a day, sent by the worker.
 
-A row holds the occasion, not the text: the letter is rendered when it is sent and says what is
+A row holds when and to where, not the text: the letter is made when it is sent and says what is
 true then. At least once: a crash between the server's acceptance and the mark repeats the mail,
-with the same Message-ID. Entry points: :func:`announce_arrivals`, :func:`claim`, :func:`mark_sent`,
+with the same Message-ID. A mail that could not go out on its day lapses; what it was to tell is
+told by the next one. Entry points: :func:`put`, :func:`claim`, :func:`mark_sent`,
 :func:`mark_failed`.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from kursdocs.core.tables import new_id, one_of, stored_as_value
+from kursdocs.core.tables import new_id
 
 LEASE = timedelta(minutes=5)
 ATTEMPTS_MAX = 8
 _BACKOFF = timedelta(minutes=2)
-_LOCAL = ZoneInfo("Europe/Berlin")
-
-
-class Occasion(StrEnum):
-    """Why a mail is sent."""
-
-    ARRIVALS = "arrivals"
 
 
 class OutboxMail(SQLModel, table=True):
-    """One mail to one agency's functional mailbox."""
+    """One mail to one functional mailbox."""
 
     __tablename__ = "outbox_mail"
     __table_args__ = (
-        one_of("occasion", Occasion),
         sa.CheckConstraint("attempts >= 0", name="attempts_not_negative"),
+        sa.CheckConstraint("lapses_at > created_at", name="lapses_later"),
         sa.Index("ix_outbox_mail_due_at", "due_at", sqlite_where=sa.text("sent_at IS NULL")),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
-    dedupe: str = Field(max_length=120, unique=True)
-    occasion: Occasion = Field(sa_type=stored_as_value(Occasion))
-    agency_id: UUID = Field(foreign_key="agency.id", ondelete="RESTRICT")
+    dedupe: str = Field(max_length=300, unique=True)
+    address: str = Field(max_length=254)
     created_at: datetime
     due_at: datetime
+    lapses_at: datetime
     attempts: int = 0
     sent_at: datetime | None = None
     dead_at: datetime | None = None
     last_error: str = Field(default="", max_length=60)
 
 
-def announce_arrivals(session: Session, *, agency_id: UUID, now: datetime) -> None:
-    """Tell an agency that something arrived: at most one mail per agency and local day."""
-    dedupe = f"{Occasion.ARRIVALS}:{agency_id}:{now.astimezone(_LOCAL).date()}"
-    # Locked, so that a worker cannot drop it as having nothing to say at this very moment.
-    if session.exec(
-        select(OutboxMail).where(OutboxMail.dedupe == dedupe).with_for_update()
-    ).first():
-        return
+def put(
+    session: Session, *, dedupe: str, address: str, now: datetime, lapses_at: datetime
+) -> UUID | None:
+    """Put a mail into the outbox; ``None`` when one with that ``dedupe`` is, or was, there."""
+    if session.exec(select(OutboxMail.id).where(OutboxMail.dedupe == dedupe)).first():
+        return None
     mail = OutboxMail(
-        dedupe=dedupe,
-        occasion=Occasion.ARRIVALS,
-        agency_id=agency_id,
-        created_at=now,
-        due_at=now,
+        dedupe=dedupe, address=address, created_at=now, due_at=now, lapses_at=lapses_at
     )
     try:
         with session.begin_nested():
             session.add(mail)
             session.flush()
     except sa.exc.IntegrityError:
-        # Another sender announced the same day's arrivals at the same moment.
-        return
+        # Another worker put the same mail there at the same moment.
+        return None
+    return mail.id
 
 
 def claim(session: Session, *, now: datetime) -> OutboxMail | None:
@@ -79,9 +67,9 @@ def claim(session: Session, *, now: datetime) -> OutboxMail | None:
     query = (
         select(OutboxMail)
         .where(
-            col(OutboxMail.sent_at).is_(None),
-            col(OutboxMail.dead_at).is_(None),
+            *_open(),
             OutboxMail.due_at <= now,
+            OutboxMail.lapses_at > now,
             # A mail that kills whoever sends it never comes to be marked as failed.
             OutboxMail.attempts < ATTEMPTS_MAX,
         )
@@ -98,6 +86,10 @@ def claim(session: Session, *, now: datetime) -> OutboxMail | None:
     return mail
 
 
+def _open() -> Sequence[sa.ColumnElement[bool]]:
+    return (col(OutboxMail.sent_at).is_(None), col(OutboxMail.dead_at).is_(None))
+
+
 def mark_sent(session: Session, mail_id: UUID, *, now: datetime) -> None:
     """The server has accepted it."""
     mail = session.get_one(OutboxMail, mail_id)
@@ -106,15 +98,10 @@ def mark_sent(session: Session, mail_id: UUID, *, now: datetime) -> None:
     session.add(mail)
 
 
-def locked(session: Session, mail_id: UUID) -> OutboxMail:
-    """The mail, locked against announcements that count on it."""
-    return session.exec(select(OutboxMail).where(OutboxMail.id == mail_id).with_for_update()).one()
-
-
 def drop(session: Session, mail_id: UUID) -> None:
     """Forget a mail that has nothing to say any more: everything was settled before it went out.
 
-    What arrives later the same day is then announced after all.
+    What comes up later the same day is then told after all.
     """
     session.delete(session.get_one(OutboxMail, mail_id))
 
@@ -128,3 +115,17 @@ def mark_failed(session: Session, mail_id: UUID, *, error: str, final: bool, now
     else:
         mail.due_at = now + _BACKOFF * 2 ** (mail.attempts - 1)
     session.add(mail)
+
+
+def oldest_waiting(session: Session, *, now: datetime) -> datetime | None:
+    """When the oldest mail that could still go out was put there; ``None`` when none waits."""
+    query = select(sa.func.min(OutboxMail.created_at)).where(*_open(), OutboxMail.lapses_at > now)
+    return session.exec(query).one()
+
+
+def counts(session: Session, *, now: datetime) -> tuple[int, int]:
+    """How many mails wait to go out, and how many were given up."""
+    waiting = sa.func.count().filter(*_open(), OutboxMail.lapses_at > now)
+    dead = sa.func.count().filter(col(OutboxMail.dead_at).is_not(None))
+    row = session.exec(select(waiting, dead).select_from(OutboxMail)).one()
+    return row[0], row[1]

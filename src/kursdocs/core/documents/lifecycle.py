@@ -12,9 +12,8 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select
 
-from kursdocs.core import accounts, audit, outbox
+from kursdocs.core import accounts, audit
 from kursdocs.core.access import Actor, ActorKind
-from kursdocs.core.agencies import with_mailbox
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import names
 from kursdocs.core.documents.deadlines import due_on
@@ -167,8 +166,6 @@ def finish(
         session.add(delivery)
         session.flush()
         _index(session, document, delivery)
-    if scanned:
-        _announce(session, document, now=now)
     audit.record(
         session,
         actor,
@@ -198,13 +195,6 @@ def _index(session: Session, document: Document, delivery: Delivery) -> None:
         )
 
 
-def _announce(session: Session, document: Document, *, now: datetime) -> None:
-    """Tell each recipient's mailbox that there is something new; it says neither what nor whom."""
-    query = select(Delivery.recipient_agency_id).where(Delivery.document_id == document.id)
-    for agency in with_mailbox(session, session.exec(query).all()):
-        outbox.announce_arrivals(session, agency_id=agency.id, now=now)
-
-
 def release_held(
     session: Session, actor: Actor, document_id: UUID, *, working_days: int, now: datetime
 ) -> None:
@@ -219,7 +209,6 @@ def release_held(
         delivery.delivered_at = now
         delivery.due_on = due_on(now, working_days)
         session.add(delivery)
-    _announce(session, document, now=now)
     audit.record(session, actor, Happening.DOCUMENT_RELEASED, now=now, document_id=document_id)
 
 

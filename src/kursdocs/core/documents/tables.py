@@ -69,6 +69,7 @@ class Document(SQLModel, table=True):
         sa.UniqueConstraint("id", "sender_agency_id"),
         sa.Index("ix_document_sender_agency_id_id", "sender_agency_id", "id"),
         sa.Index("ix_document_state_created_at", "state", "created_at"),
+        sa.Index("ix_document_delete_on", "delete_on"),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
@@ -101,6 +102,18 @@ class Document(SQLModel, table=True):
     withdrawn_at: datetime | None = None
     end_reason: str = Field(default="", max_length=60)
     swept_at: datetime | None = None
+    # Held until the scanner has spoken and, where the catalogue asks for four eyes, a second person
+    # of the sender has approved.
+    scanned_at: datetime | None = None
+    approval_needed: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
+    approved_at: datetime | None = None
+    # A plain value like those of the log: who approved stays known when the account is deleted.
+    approved_by_user_id: UUID | None = None
+    # The last day on which the content is kept, why, and when its end was announced.
+    delete_on: date | None = None
+    delete_reason: str = Field(default="", max_length=40, sa_column_kwargs={"server_default": ""})
+    deletion_noticed_at: datetime | None = None
+    erased_at: datetime | None = None
 
 
 class Delivery(SQLModel, table=True):

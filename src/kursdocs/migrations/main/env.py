@@ -2,11 +2,25 @@
 
 from alembic import context
 
-from kursdocs.core import accounts, agencies, audit, installation, outbox, tables
+from kursdocs.core import (
+    accounts,
+    agencies,
+    audit,
+    heartbeats,
+    installation,
+    instructions,
+    invitations,
+    outbox,
+    tables,
+)
 from kursdocs.core.documents import tables as documents
+from kursdocs.core.reminders import tables as reminders
 
 # The tables are known to the metadata once their modules are imported.
-NOUNS = (agencies, audit, installation, outbox, accounts, documents)
+NOUNS = (
+    *(agencies, audit, heartbeats, installation, outbox, accounts, instructions, invitations),
+    *(documents, reminders),
+)
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,0 +1,1 @@
+"""Reminders: what is due to whom and why, and the ledger of what was told."""
