@@ -8,15 +8,19 @@ import pytest
 
 from kursdocs.settings import (
     PREFIX,
+    PUSH_PREFIX,
+    PushSettings,
     Settings,
     SettingsError,
     is_loopback,
     load,
+    load_push,
     secret_fields,
     variable,
 )
 
 README = Path(__file__).parents[1] / "README.md"
+BOTH = ((Settings, PREFIX), (PushSettings, PUSH_PREFIX))
 
 WHOLE = {
     "KURSDOCS_DATABASE_URL": "sqlite:////srv/probe/main.sqlite",
@@ -30,6 +34,13 @@ WHOLE = {
     "KURSDOCS_SMTP_URL": "folder:/srv/probe/mail",
     "KURSDOCS_MAIL_FROM": "kursdocs@musterstadt.example",
     "KURSDOCS_CLAMD": "off",
+}
+
+CLIENT = {
+    "KURSDOCS_PUSH_SERVER": "https://kursdocs.example",
+    "KURSDOCS_PUSH_ISSUER": "https://sign-in.example",
+    "KURSDOCS_PUSH_CLIENT_ID": "vhs-musterstadt",
+    "KURSDOCS_PUSH_CLIENT_SECRET": "invented",
 }
 
 
@@ -257,6 +268,87 @@ def test_a_fallback_counts_only_where_the_environment_is_silent(
     assert (settings.clamd, settings.mail_from) == ("off", "kursdocs@musterstadt.example")
 
 
+# --- The client's settings -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def client(environment: Environment) -> Environment:
+    """A machine on which nothing but the client is set up."""
+    for name in WHOLE:
+        environment.delenv(name)
+    for name, value in CLIENT.items():
+        environment.setenv(name, value)
+    return environment
+
+
+def client_problems(**given: object) -> list[str]:
+    with pytest.raises(SettingsError) as refused:
+        load_push(**given)
+    return str(refused.value).splitlines()
+
+
+def test_the_client_needs_none_of_the_settings_of_a_server(client: Environment) -> None:
+    settings = load_push()
+
+    assert settings.server == "https://kursdocs.example"
+    assert settings.client_secret.get_secret_value() == "invented"
+
+
+def test_a_server_does_not_mind_the_settings_of_a_client(environment: Environment) -> None:
+    environment.setenv("KURSDOCS_PUSH_SERVER", "https://kursdocs.example")
+
+    assert load().public_url == "https://kursdocs.example"
+
+
+def test_what_is_given_to_the_client_counts_before_the_environment(client: Environment) -> None:
+    settings = load_push(server="http://127.0.0.1:8000", issuer=None)
+
+    assert settings.server == "http://127.0.0.1:8000"
+    assert settings.issuer == "https://sign-in.example"
+
+
+def test_all_that_is_wrong_for_the_client_is_named_at_once(
+    client: Environment, tmp_path: Path
+) -> None:
+    client.setenv("KURSDOCS_PUSH_SERVER", "http://kursdocs.example")
+    client.delenv("KURSDOCS_PUSH_ISSUER")
+    client.setenv("KURSDOCS_PUSH_CLIENT_ID", "")
+    client.setenv("KURSDOCS_PUSH_SECRET", "x")
+
+    assert client_problems() == [
+        "KURSDOCS_PUSH_SECRET: is not a setting of kursdocs",
+        "KURSDOCS_PUSH_SERVER: must be https, unless it is the loopback address",
+        "KURSDOCS_PUSH_ISSUER: is missing",
+        "KURSDOCS_PUSH_CLIENT_ID: is empty",
+    ]
+
+
+def test_the_clients_secret_may_lie_in_a_file(client: Environment, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("from-file\n")
+    client.delenv("KURSDOCS_PUSH_CLIENT_SECRET")
+    client.setenv("KURSDOCS_PUSH_CLIENT_SECRET_FILE", str(file))
+
+    assert load_push().client_secret.get_secret_value() == "from-file"
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ("/srv/state", "/srv/state"),
+        ("", "/home/probe/.local/state"),
+        ("x", "/home/probe/.local/state"),
+    ],
+)
+def test_the_list_of_what_was_sent_lies_in_the_state_folder(
+    client: Environment, state: str, expected: str
+) -> None:
+    client.setenv("HOME", "/home/probe")
+    client.setenv("XDG_STATE_HOME", state)
+
+    assert load_push().ledger == Path(expected) / "kursdocs" / "pushed.jsonl"
+
+
 # --- The README ----------------------------------------------------------------------------------
 
 
@@ -265,15 +357,19 @@ def test_the_readme_describes_every_setting_and_no_other() -> None:
         r"^\| `(KURSDOCS_[A-Z0-9_]+)` ?(\*?) ?\| (.+?) \|", README.read_text("utf-8"), re.M
     )
 
-    assert {name: (star == "*", text) for name, star, text in rows} == {
-        variable(name): (name in secret_fields(), field.description)
-        for name, field in Settings.model_fields.items()
+    expected = {
+        variable(name, prefix): (name in secret_fields(kind), field.description)
+        for kind, prefix in BOTH
+        for name, field in kind.model_fields.items()
     }
-    assert len(rows) == len(Settings.model_fields)
+    assert {name: (star == "*", text) for name, star, text in rows} == expected
+    assert len(rows) == len(expected)
 
 
 def test_the_readme_names_no_variable_that_does_not_exist() -> None:
-    known = {variable(name) for name in Settings.model_fields}
-    known |= {f"{variable(name)}_FILE" for name in secret_fields()}
+    known = {variable(name, prefix) for kind, prefix in BOTH for name in kind.model_fields}
+    known |= {
+        f"{variable(name, prefix)}_FILE" for kind, prefix in BOTH for name in secret_fields(kind)
+    }
 
     assert set(re.findall(r"KURSDOCS_[A-Z0-9_]+", README.read_text("utf-8"))) <= known

@@ -8,13 +8,14 @@ import os
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "KURSDOCS_"
+PUSH_PREFIX = "KURSDOCS_PUSH_"
 
 
 class SettingsError(Exception):
@@ -126,6 +127,52 @@ class Settings(BaseSettings):
         return self.public_url.startswith("https://")
 
 
+class PushSettings(BaseSettings):
+    """What ``kursdocs push`` needs to reach somebody else's kursdocs; frozen."""
+
+    model_config = SettingsConfigDict(env_prefix=PUSH_PREFIX, frozen=True, extra="forbid")
+
+    server: str = Field(description="Address of the kursdocs server, `https://kursdocs.example`.")
+    issuer: str = Field(description="Issuer of the OpenID provider that knows the program.")
+    client_id: str = Field(description="Client id of the program (its service account).")
+    client_secret: SecretStr = Field(description="Client secret of the program.")
+    scope: str = Field(default="", description="Scope to ask for, where the provider wants one.")
+    ca_file: Path | None = Field(
+        default=None,
+        description="Certificate authority of the server (PEM), beside the usual ones.",
+    )
+    ledger: Path = Field(
+        default_factory=lambda: state_folder() / "pushed.jsonl",
+        description="List of what was sent. Default: `kursdocs/pushed.jsonl` in the state folder.",
+    )
+
+    @field_validator("server", "issuer")
+    @classmethod
+    def _safe_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+            raise ValueError("must be an address like https://kursdocs.example")
+        if parts.query or parts.fragment:
+            raise ValueError("must have no query")
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
+            raise ValueError("must be https, unless it is the loopback address")
+        _ = parts.port  # raises ValueError when it is none
+        return value
+
+    @field_validator("client_id", "client_secret")
+    @classmethod
+    def _not_empty(cls, value: str | SecretStr) -> str | SecretStr:
+        if not len(value):
+            raise ValueError("is empty")
+        return value
+
+
+def state_folder() -> Path:
+    """Where programs of this person keep what must survive: XDG's state folder, or its default."""
+    chosen = Path(os.environ.get("XDG_STATE_HOME", ""))
+    return (chosen if chosen.is_absolute() else Path.home() / ".local" / "state") / "kursdocs"
+
+
 def is_loopback(host: str) -> bool:
     """Whether the host name is this machine itself."""
     try:
@@ -134,14 +181,14 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def variable(field: str) -> str:
+def variable(field: str, prefix: str = PREFIX) -> str:
     """The environment variable of a setting."""
-    return PREFIX + field.upper()
+    return prefix + field.upper()
 
 
-def secret_fields() -> list[str]:
+def secret_fields(kind: type[BaseSettings] = Settings) -> list[str]:
     """The settings that may also be given as a file."""
-    return [n for n, f in Settings.model_fields.items() if f.annotation is SecretStr]
+    return [n for n, f in kind.model_fields.items() if f.annotation is SecretStr]
 
 
 def load(**fallback: Any) -> Settings:
@@ -149,14 +196,30 @@ def load(**fallback: Any) -> Settings:
 
     Raises :class:`SettingsError` that names every missing, wrong or unknown variable.
     """
-    problems = _unknown(os.environ)
-    secrets = _from_files(os.environ, problems)
     silent = {n: v for n, v in fallback.items() if variable(n) not in os.environ}
+    return _load(Settings, PREFIX, silent)
+
+
+def load_push(**given: Any) -> PushSettings:
+    """The client's settings: what is ``given`` and not ``None`` counts, else the environment.
+
+    Raises :class:`SettingsError` like :func:`load`; the server's settings need not be there.
+    """
+    said = {n: v for n, v in given.items() if v is not None}
+    return _load(PushSettings, PUSH_PREFIX, said)
+
+
+_AnySettings = TypeVar("_AnySettings", Settings, PushSettings)
+
+
+def _load(kind: type[_AnySettings], prefix: str, given: Mapping[str, Any]) -> _AnySettings:
+    problems = _unknown(os.environ, prefix)
+    secrets = _from_files(kind, prefix, os.environ, problems)
     try:
-        settings = Settings(**{**silent, **secrets})
+        settings = kind(**{**given, **secrets})
     except ValidationError as error:
         for mistake in error.errors(include_url=False, include_input=False):
-            name = variable(str(mistake["loc"][0]))
+            name = variable(str(mistake["loc"][0]), prefix)
             reason = "is missing" if mistake["type"] == "missing" else mistake["msg"]
             problems.append(f"{name}: {reason.removeprefix('Value error, ')}")
         raise SettingsError("\n".join(problems)) from None
@@ -165,24 +228,34 @@ def load(**fallback: Any) -> Settings:
     return settings
 
 
-def _unknown(environ: Mapping[str, str]) -> list[str]:
-    known = {variable(name) for name in Settings.model_fields}
-    known |= {variable(name) + "_FILE" for name in secret_fields()}
+def _unknown(environ: Mapping[str, str], prefix: str) -> list[str]:
+    known = {
+        name
+        for kind, start in ((Settings, PREFIX), (PushSettings, PUSH_PREFIX))
+        for field in kind.model_fields
+        for name in (variable(field, start), *_file_variable(kind, field, start))
+    }
     return [
         f"{name}: is not a setting of kursdocs"
         for name in sorted(environ)
-        if name.startswith(PREFIX) and name not in known
+        if name.startswith(prefix) and name not in known
     ]
 
 
-def _from_files(environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+def _file_variable(kind: type[BaseSettings], field: str, prefix: str) -> list[str]:
+    return [variable(field, prefix) + "_FILE"] if field in secret_fields(kind) else []
+
+
+def _from_files(
+    kind: type[BaseSettings], prefix: str, environ: Mapping[str, str], problems: list[str]
+) -> dict[str, str]:
     secrets = {}
-    for field in secret_fields():
-        name = variable(field) + "_FILE"
+    for field in secret_fields(kind):
+        name = variable(field, prefix) + "_FILE"
         if name not in environ:
             continue
-        if variable(field) in environ:
-            problems.append(f"{name}: is given twice, also as {variable(field)}")
+        if variable(field, prefix) in environ:
+            problems.append(f"{name}: is given twice, also as {variable(field, prefix)}")
             continue
         try:
             secrets[field] = Path(environ[name]).read_text(encoding="utf-8").rstrip("\r\n")
