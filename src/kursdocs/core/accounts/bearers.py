@@ -1,0 +1,98 @@
+"""Access tokens: the person or the program behind one, and which programs are let in."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from kursdocs.core import audit
+from kursdocs.core.access import Actor, ActorKind, Role
+from kursdocs.core.accounts.claims import ClaimRule, apply_claims
+from kursdocs.core.accounts.people import acting, actor_as, held_now, known, user_of
+from kursdocs.core.accounts.tables import ServiceAccount
+from kursdocs.core.agencies import Agency
+from kursdocs.core.audit import Happening
+from kursdocs.core.errors import Conflict, Forbidden
+from kursdocs.core.ports import Identity
+
+
+def actor_of_bearer(
+    session: Session,
+    identity: Identity,
+    rules: Sequence[ClaimRule],
+    *,
+    agency: str,
+    now: datetime,
+) -> Actor:
+    """The actor of a checked access token.
+
+    A program is looked up as a service account. A person's claims are mapped as at sign-in;
+    ``agency`` is the slug of the header ``Kursdocs-Agency``, needed with several memberships.
+    Raises ``Forbidden``: ``service_unknown``, ``account_deactivated``, ``agency_ambiguous``,
+    ``agency_not_yours``.
+    """
+    if identity.is_service:
+        return _service(session, identity, agency=agency)
+    user = user_of(session, identity, now=now)
+    apply_claims(session, user, identity, rules, now=now)
+    held = held_now(session, user.id, now=now)
+    if agency:
+        held = [h for h in held if h[1] is not None and h[1].slug == agency]
+        if not held:
+            raise Forbidden("agency_not_yours")
+    if len({(h[0].municipality_id, h[0].agency_id) for h in held}) > 1:
+        raise Forbidden("agency_ambiguous")
+    return actor_as(user, held[0] if held else None)
+
+
+def _service(session: Session, identity: Identity, *, agency: str) -> Actor:
+    query = (
+        select(ServiceAccount, Agency)
+        .join(Agency, col(Agency.id) == ServiceAccount.agency_id)
+        .where(
+            ServiceAccount.issuer == identity.issuer,
+            ServiceAccount.client_id == identity.client_id,
+            col(ServiceAccount.ended_at).is_(None),
+            col(Agency.closed_at).is_(None),
+        )
+    )
+    found = session.exec(query).first()
+    if found is None:
+        raise Forbidden("service_unknown")
+    account, own = found
+    if agency and agency != own.slug:
+        raise Forbidden("agency_not_yours")
+    return Actor(
+        kind=ActorKind.SERVICE,
+        display_name=account.client_id,
+        service_account_id=account.id,
+        municipality_id=own.municipality_id,
+        agency=acting(own),
+        role=Role.CLERK,
+    )
+
+
+def create_service_account(
+    session: Session, actor: Actor, *, issuer: str, client_id: str, agency: Agency, now: datetime
+) -> ServiceAccount:
+    """Let a program of the agency in; raises ``Conflict`` (``client_id_taken``)."""
+    known = select(ServiceAccount.id).where(
+        ServiceAccount.issuer == issuer, ServiceAccount.client_id == client_id
+    )
+    if session.exec(known).first():
+        raise Conflict("client_id_taken", client_id=client_id)
+    account = ServiceAccount(
+        issuer=issuer, client_id=client_id, agency_id=agency.id, created_at=now
+    )
+    session.add(account)
+    audit.record(session, actor, Happening.SERVICE_ACCOUNT_CREATED, now=now)
+    return account
+
+
+def services_of(session: Session, ids: Iterable[UUID | None]) -> dict[UUID, str]:
+    """Client ids of service accounts by id."""
+    query = select(ServiceAccount.id, ServiceAccount.client_id).where(
+        col(ServiceAccount.id).in_(known(ids))
+    )
+    return dict(session.exec(query).all())
