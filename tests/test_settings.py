@@ -336,14 +336,14 @@ def test_the_clients_secret_may_lie_in_a_file(client: Environment, tmp_path: Pat
     ("state", "expected"),
     [
         ("/srv/state", "/srv/state"),
-        ("", "/home/probe/.local/state"),
-        ("x", "/home/probe/.local/state"),
+        ("", "/srv/probe/.local/state"),
+        ("x", "/srv/probe/.local/state"),
     ],
 )
 def test_the_list_of_what_was_sent_lies_in_the_state_folder(
     client: Environment, state: str, expected: str
 ) -> None:
-    client.setenv("HOME", "/home/probe")
+    client.setenv("HOME", "/srv/probe")
     client.setenv("XDG_STATE_HOME", state)
 
     assert load_push().ledger == Path(expected) / "kursdocs" / "pushed.jsonl"
