@@ -27,7 +27,7 @@ from kursdocs.core.documents.sending import Sending, SendingForm, check
 from kursdocs.core.errors import Conflict, Invalid, KursdocsError, Unavailable
 from kursdocs.core.ports import ObjectMissing, Paper, StoreUnavailable, Tampered, Verdict
 from kursdocs.core.tables import new_id
-from kursdocs.operations.calendar import local_date
+from kursdocs.core.workdays import local_date
 from kursdocs.operations.sealing import seal
 from kursdocs.services import Services
 

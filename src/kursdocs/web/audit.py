@@ -14,7 +14,7 @@ from kursdocs.core import accounts, agencies, audit
 from kursdocs.core.access import ActorKind, Permission
 from kursdocs.core.audit import AuditEvent, Happening
 from kursdocs.core.errors import Forbidden, Invalid, InvalidForm
-from kursdocs.operations.calendar import LOCAL
+from kursdocs.core.workdays import LOCAL
 from kursdocs.web import errors
 from kursdocs.web.endpoint import Call
 from kursdocs.web.pages import N_

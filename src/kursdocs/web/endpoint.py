@@ -32,7 +32,7 @@ from kursdocs.core.documents import reading
 from kursdocs.core.documents.reading import InboxState
 from kursdocs.core.errors import Invalid, KursdocsError, NotFound, TooLarge, Unavailable
 from kursdocs.core.ports import Identity, SignInRefused
-from kursdocs.operations.calendar import local_date
+from kursdocs.core.workdays import local_date
 from kursdocs.services import Services
 from kursdocs.web import errors, pages, retry
 from kursdocs.web.errors import BadRequest, Busy, SignInRequired, TooSlow, UnsupportedBody

@@ -1,0 +1,91 @@
+"""Working days: each Land's own holidays, pauses, and nights on which the clocks change."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from kursdocs.core.workdays import LAENDER, Workdays, local_date, local_moment
+
+EPIPHANY = date(2026, 1, 6)  # a Tuesday
+
+
+def test_there_are_sixteen_laender() -> None:
+    assert len(LAENDER) == 16
+    assert {"BY", "BE", "NW"} <= set(LAENDER)
+
+
+@pytest.mark.parametrize(
+    ("land", "works"),
+    [("BY", False), ("BW", False), ("ST", False), ("BE", True), ("NW", True), ("", True)],
+)
+def test_epiphany_is_a_holiday_where_the_land_keeps_it(land: str, works: bool) -> None:
+    assert Workdays(land).includes(EPIPHANY) is works
+
+
+@pytest.mark.parametrize(
+    ("day", "works"),
+    [
+        (date(2026, 3, 6), True),  # Friday
+        (date(2026, 3, 7), False),
+        (date(2026, 3, 8), False),
+        (date(2026, 4, 3), False),  # Good Friday
+        (date(2026, 4, 6), False),  # Easter Monday
+        (date(2026, 12, 24), True),  # no holiday by law
+        (date(2026, 12, 25), False),
+    ],
+)
+def test_weekends_and_nationwide_holidays_are_free_everywhere(day: date, works: bool) -> None:
+    assert Workdays().includes(day) is works
+
+
+def test_the_first_day_is_not_counted() -> None:
+    friday, monday = date(2026, 3, 6), date(2026, 3, 9)
+
+    assert Workdays().between(friday, friday) == 0
+    assert Workdays().between(friday, date(2026, 3, 8)) == 0
+    assert Workdays().between(friday, monday) == 1
+    assert Workdays().after(friday, 1) == monday
+
+
+def test_a_pause_counts_for_nothing() -> None:
+    closed = Workdays("NW", ((date(2026, 3, 9), date(2026, 3, 13)),))
+
+    assert not closed.includes(date(2026, 3, 11))
+    assert closed.after(date(2026, 3, 6), 1) == date(2026, 3, 16)
+    assert closed.between(date(2026, 3, 6), date(2026, 3, 16)) == 1
+
+
+def test_counting_forward_and_back_agree_through_a_whole_year() -> None:
+    days = Workdays("BY")
+    start = date(2026, 1, 2)
+
+    for count in range(1, 240):
+        assert days.between(start, days.after(start, count)) == count
+
+
+@pytest.mark.parametrize(
+    ("day", "utc_hour"),
+    [
+        (date(2026, 3, 28), 6),  # the day before summer time
+        (date(2026, 3, 29), 5),
+        (date(2026, 10, 24), 5),
+        (date(2026, 10, 25), 6),  # the day on which it ends
+    ],
+)
+def test_seven_o_clock_is_seven_o_clock_on_both_changes_of_the_clocks(
+    day: date, utc_hour: int
+) -> None:
+    assert local_moment(day, 7).astimezone(UTC).hour == utc_hour
+
+
+def test_the_local_day_begins_at_local_midnight() -> None:
+    assert local_date(datetime(2026, 7, 1, 21, 59, tzinfo=UTC)) == date(2026, 7, 1)
+    assert local_date(datetime(2026, 7, 1, 22, 0, tzinfo=UTC)) == date(2026, 7, 2)
+    assert local_date(datetime(2026, 12, 1, 22, 59, tzinfo=UTC)) == date(2026, 12, 1)
+    assert local_date(datetime(2026, 12, 1, 23, 0, tzinfo=UTC)) == date(2026, 12, 2)
+
+
+def test_free_days_are_the_holidays_on_which_one_would_else_work() -> None:
+    free = list(Workdays("NW").free_days(date(2026, 5, 1), date(2026, 6, 30)))
+
+    assert free == [date(2026, 5, 1), date(2026, 5, 14), date(2026, 5, 25), date(2026, 6, 4)]
