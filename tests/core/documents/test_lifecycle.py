@@ -410,6 +410,68 @@ def test_of_many_who_take_over_at_once_exactly_one_succeeds(
     assert happenings(database, sent).count(Happening.DELIVERY_TAKEN_OVER) == 1
 
 
+# --- Untouched -----------------------------------------------------------------------------------
+
+
+def give_back_untouched(database: Database, delivery_id: UUID) -> bool:
+    with database.transaction() as session:
+        return lifecycle.return_untouched(session, TESTS, delivery_id, now=LATER)
+
+
+def test_what_nobody_takes_over_goes_back_to_its_sender_once(
+    database: Database, town: Town, sent: UUID
+) -> None:
+    delivery = delivery_to(database, sent, town[OFFICE])
+
+    assert [give_back_untouched(database, delivery.id) for _ in range(2)] == [True, False]
+
+    returned = delivery_to(database, sent, town[OFFICE])
+    assert (returned.state, returned.returned_at) == (DeliveryState.RETURNED, LATER)
+    assert returned.return_reason == "untouched"
+    assert delivery_to(database, sent, town[JOBCENTER]).state is DeliveryState.NEW
+    assert happenings(database, sent) == [Happening.DOCUMENT_SENT, Happening.DELIVERY_RETURNED]
+
+
+def test_what_is_settled_or_not_on_its_way_is_not_given_back_untouched(
+    database: Database, people: dict[str, Actor], town: Town, sent: UUID
+) -> None:
+    again(database, people[OFFICE], delivery_to(database, sent, town[OFFICE]).id)
+    with database.transaction() as session:
+        held = make_document(session, people[PROVIDER], OFFICE, scanned=False)
+        withdrawn = make_document(session, people[PROVIDER], OFFICE)
+    pull_back(database, people[PROVIDER], withdrawn)
+
+    ids = [delivery_to(database, each, town[OFFICE]).id for each in (sent, held, withdrawn)]
+    assert [give_back_untouched(database, each) for each in (*ids, new_id())] == [False] * 4
+
+    assert delivery_to(database, sent, town[OFFICE]).state is DeliveryState.TAKEN_OVER
+
+
+def test_when_somebody_takes_over_as_it_goes_back_exactly_one_happens(
+    database: Database, people: dict[str, Actor], town: Town, sent: UUID
+) -> None:
+    delivery = delivery_to(database, sent, town[OFFICE])
+    start = threading.Barrier(2)
+
+    def take_over() -> bool:
+        start.wait(10)
+        try:
+            again(database, people[OFFICE], delivery.id)
+        except Conflict:
+            return False
+        return True
+
+    def go_back() -> bool:
+        start.wait(10)
+        return give_back_untouched(database, delivery.id)
+
+    with ThreadPoolExecutor(2) as threads:
+        results = [threads.submit(run) for run in (take_over, go_back)]
+
+    assert sorted(result.result() for result in results) == [False, True]
+    assert len(happenings(database, sent)) == 2
+
+
 # --- Withdrawing ---------------------------------------------------------------------------------
 
 

@@ -32,6 +32,8 @@ from kursdocs.core.errors import Conflict, NotFound
 INTAKE_LIMIT = timedelta(minutes=4)
 # How long a tombstone is kept, because a slow upload may still be writing.
 TOMBSTONE_AGE = timedelta(hours=24)
+# The return reason that no person chooses: nobody took the delivery over.
+UNTOUCHED = "untouched"
 
 
 @dataclass(frozen=True)
@@ -321,6 +323,37 @@ def return_(
     Raises as :func:`take_over` does.
     """
     delivery = _untouched(session, actor, delivery_id)
+    _give_back(session, actor, delivery, reason=reason, now=now)
+    return delivery.document_id
+
+
+def return_untouched(session: Session, actor: Actor, delivery_id: UUID, *, now: datetime) -> bool:
+    """Give back to its sender what nobody took over (rule 4: untouched never means lost).
+
+    Returns whether it was given back; ``False`` when somebody settled it meanwhile, or the
+    document is not on its way any more.
+    """
+    query = (
+        select(Delivery)
+        .join(Document, col(Document.id) == Delivery.document_id)
+        .where(
+            Delivery.id == delivery_id,
+            Delivery.state == DeliveryState.NEW,
+            Document.state == DocumentState.LIVE,
+        )
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    delivery = session.exec(query).first()
+    if delivery is None:
+        return False
+    _give_back(session, actor, delivery, reason=UNTOUCHED, now=now)
+    return True
+
+
+def _give_back(
+    session: Session, actor: Actor, delivery: Delivery, *, reason: str, now: datetime
+) -> None:
     delivery.state = DeliveryState.RETURNED
     delivery.returned_at = now
     delivery.return_reason = reason
@@ -331,10 +364,9 @@ def return_(
         Happening.DELIVERY_RETURNED,
         now=now,
         document_id=delivery.document_id,
-        delivery_id=delivery_id,
+        delivery_id=delivery.id,
         reason=reason,
     )
-    return delivery.document_id
 
 
 def _untouched(session: Session, actor: Actor, delivery_id: UUID) -> Delivery:
