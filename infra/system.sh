@@ -65,6 +65,7 @@ missing_packages() {
   { compgen -G '/usr/lib/postgresql/*/bin/postgres' || command -v postgres; } >/dev/null || echo postgresql
   { [ -x /usr/sbin/clamd ] || command -v clamd; } >/dev/null || echo clamav-daemon
   [ -d /usr/share/fonts/truetype/noto ] || echo fonts-noto-core
+  command -v caddy >/dev/null || echo caddy
 }
 
 need_for_tests() {
