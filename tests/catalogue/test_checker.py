@@ -60,6 +60,13 @@ format = "choice"
 A2 = { de = "A2", en = "A2" }
 B1 = { de = "B1", en = "B1" }
 
+[ladders.standard]
+desk = 2
+deputy = 5
+head = 10
+coordinator = 15
+return_after = 16
+
 [retention.R2]
 start = "validity_end"
 months = 3
@@ -269,6 +276,36 @@ MISTAKES = {
         "[retention.R4]",
         "retention.R4: exactly one of days and months must be given",
     ),
+    "a ladder without a step": (
+        "deputy = 5\n",
+        "",
+        "[ladders.standard]",
+        "ladders.standard: deputy is missing",
+    ),
+    "a ladder whose steps do not follow each other": (
+        "head = 10",
+        "head = 3",
+        "[ladders.standard]",
+        "ladders.standard: the steps must follow each other: desk, deputy, head, coordinator",
+    ),
+    "a ladder that gives up too early": (
+        "return_after = 16",
+        "return_after = 12",
+        "return_after = 12",
+        "ladders.standard: the paper would go back before everybody was told",
+    ),
+    "an unknown ladder": (
+        'retention = "R4"',
+        'retention = "R4"\nladder = "rope"',
+        'ladder = "rope"',
+        "kinds.certificate: there is no ladder 'rope'; known are standard",
+    ),
+    "a silence of no days": (
+        'version = "2026-11"',
+        'version = "2026-11"\nsilent_after_days = 0',
+        "silent_after_days = 0",
+        "the file: silent_after_days must lie between 1 and 60, not 0",
+    ),
     "a retention class with a strange name": (
         "R4",
         "RX",
@@ -421,7 +458,7 @@ MISTAKES = {
         "[excluded.passport_copy]",
         "[excluded.certificate]",
         "[excluded.certificate]",
-        "excluded.certificate: 'certificate' is a kind of paper too, in line 83",
+        "excluded.certificate: 'certificate' is a kind of paper too, in line 90",
     ),
     "two kinds of one name": (
         '{ de = "Zertifikat", en = "Certificate" }',
@@ -655,9 +692,9 @@ def test_several_mistakes_are_named_at_once_in_the_order_of_the_file(tmp_path: P
 
     assert complaint(path).splitlines() == [
         f"{path}:43: fields.lessons: min is larger than max",
-        f"{path}:67: kinds.admission: name has no text in 'de'",
-        f"{path}:88: kinds.certificate: unknown retention class 'R5'",
-        f"{path}:95: kinds.certificate.routes: needs has an unknown value 'hope'; "
+        f"{path}:74: kinds.admission: name has no text in 'de'",
+        f"{path}:95: kinds.certificate: unknown retention class 'R5'",
+        f"{path}:102: kinds.certificate.routes: needs has an unknown value 'hope'; "
         "known are none, release, obliging_body, issuing_body, prior_request",
     ]
 
@@ -730,6 +767,7 @@ def test_an_empty_file_is_told_all_that_is_missing(tmp_path: Path) -> None:
             "fields",
             "groups",
             "kinds",
+            "ladders",
             "needs",
             "retention",
             "return_reasons",

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from kursdocs.catalogue import AgencyKind, Catalogue, Need, Text, load
+from kursdocs.catalogue import Addressee, AgencyKind, Catalogue, Need, Text, load
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +144,27 @@ def test_every_agency_kind_and_need_has_a_name(catalogue: Catalogue) -> None:
 def test_a_catalogue_cannot_be_changed(catalogue: Catalogue) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         catalogue.version = "2027-01"  # type: ignore[misc]  # what this test is about
+
+
+@pytest.mark.parametrize(
+    ("addressee", "told_after"),
+    [
+        (Addressee.DESK, {0: 0, 1: 0, 2: 2, 4: 2, 5: 5, 9: 5, 10: 10, 15: 15, 40: 15}),
+        (Addressee.DEPUTY, {0: None, 4: None, 5: 5, 10: 10, 15: 15}),
+        (Addressee.HEAD, {5: None, 9: None, 10: 10, 14: 10, 15: 15}),
+        (Addressee.COORDINATOR, {10: None, 14: None, 15: 15, 16: 15}),
+    ],
+)
+def test_each_step_of_the_ladder_tells_one_more_and_those_below_again(
+    addressee: Addressee, told_after: dict[int, int | None]
+) -> None:
+    ladder = load().ladders[0]
+
+    assert {days: ladder.step(addressee, days) for days in told_after} == told_after
+
+
+def test_reports_with_consequences_climb_faster() -> None:
+    catalogue = load()
+    prompt = {kind.code for kind in catalogue.kinds if kind.ladder.code == "prompt"}
+
+    assert prompt == {kind.code for kind in catalogue.kinds if kind.four_eyes}

@@ -31,15 +31,17 @@ from kursdocs.catalogue.types import (
     ExcludedPaper,
     Group,
     Kind,
+    Ladder,
     NeedText,
     Retention,
     ReturnReason,
     Route,
     WithdrawalReason,
 )
-from kursdocs.catalogue.wording import AgencyKind, Need, StartEvent, Text
+from kursdocs.catalogue.wording import Addressee, AgencyKind, Need, StartEvent, Text
 
 __all__ = [
+    "Addressee",
     "AgencyKind",
     "Catalogue",
     "CatalogueError",
@@ -54,6 +56,7 @@ __all__ = [
     "IntegerFormat",
     "Kind",
     "KindField",
+    "Ladder",
     "Mistake",
     "Need",
     "NeedText",

@@ -39,13 +39,14 @@ from kursdocs.catalogue.types import (
     ExcludedPaper,
     Group,
     Kind,
+    Ladder,
     NeedText,
     Retention,
     ReturnReason,
     Route,
     WithdrawalReason,
 )
-from kursdocs.catalogue.wording import AgencyKind, Need, StartEvent, Text
+from kursdocs.catalogue.wording import Addressee, AgencyKind, Need, StartEvent, Text
 
 RETENTION_MONTHS_MAX = 60
 """Five years: the ceiling for everything in a transport store."""
@@ -71,9 +72,13 @@ RESERVED_FIELD_NAMES = frozenset(
 )
 """What every upload asks already; a field of a kind must not hide it."""
 
+STANDARD_LADDER = "standard"
+"""The ladder of kinds that name none."""
+
 _Read = tuple[Table, Kind]
 
 _NAME_LENGTH_MAX = 120
+_LADDER_DAYS_MAX = 60
 _EARLIEST_DAY = date(2005, 1, 1)  # The first integration courses.
 _LATEST_DAY = date(2099, 12, 31)
 _RETENTION_CODE = re.compile(r"R[1-9]")
@@ -102,9 +107,10 @@ def load(path: Path | None = None) -> Catalogue:
 def _catalogue(top: Table) -> Catalogue:
     fields = {table.name: _field(table) for table in top.tables("fields")}
     retentions = {table.name: _retention(table) for table in top.tables("retention")}
+    ladders = {table.name: _ladder(table) for table in top.tables("ladders")}
     groups = {table.name: _group(table) for table in top.tables("groups")}
     excluded_tables = top.tables("excluded")
-    kinds, ended = _kinds(top, groups, fields, retentions)
+    kinds, ended = _kinds(top, _Parts(groups, fields, retentions, ladders))
     _refuse_same_codes([table for table, _ in kinds], excluded_tables)
     _refuse_same_names(kinds)
     catalogue = Catalogue(
@@ -113,6 +119,8 @@ def _catalogue(top: Table) -> Catalogue:
         kinds=tuple(kind for _, kind in kinds),
         ended=tuple(kind for _, kind in ended),
         retentions=tuple(retentions.values()),
+        ladders=tuple(ladders.values()),
+        silent_after_days=top.number("silent_after_days", 1, 60, default=7),
         excluded=tuple(_excluded(table) for table in excluded_tables),
         return_reasons=tuple(
             ReturnReason(code, text) for code, text in _reasons(top, "return_reasons")
@@ -239,12 +247,32 @@ def _retention(table: Table) -> Retention:
     return retention
 
 
-def _kinds(
-    top: Table,
-    groups: Mapping[str, Group],
-    fields: Mapping[str, Field],
-    retentions: Mapping[str, Retention],
-) -> tuple[list[_Read], list[_Read]]:
+def _ladder(table: Table) -> Ladder:
+    table.check_code()
+    steps = tuple(
+        (table.number(addressee, 1, _LADDER_DAYS_MAX), addressee) for addressee in Addressee
+    )
+    days = [after for after, addressee in steps if table.has(addressee)]
+    if days != sorted(days):
+        table.wrong("", f"the steps must follow each other: {', '.join(Addressee)}")
+    return_after = table.number("return_after", 1, _LADDER_DAYS_MAX)
+    if return_after < max(days, default=0):
+        table.wrong("return_after", "the paper would go back before everybody was told")
+    table.done()
+    return Ladder(table.name, steps, return_after)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Parts:
+    """What kinds are put together from."""
+
+    groups: Mapping[str, Group]
+    fields: Mapping[str, Field]
+    retentions: Mapping[str, Retention]
+    ladders: Mapping[str, Ladder]
+
+
+def _kinds(top: Table, parts: _Parts) -> tuple[list[_Read], list[_Read]]:
     """The kinds that may be sent, and those that were switched off."""
     kinds: list[_Read] = []
     ended: list[_Read] = []
@@ -253,7 +281,7 @@ def _kinds(
             table.wrong("", f"there is no shipped kind {table.name!r} to switch on or off")
             continue
         is_off = table.flag(OFF, default=False)
-        kind = _kind(table, groups, fields, retentions)
+        kind = _kind(table, parts)
         if is_off:
             ended.append((table, dataclasses.replace(kind, routes=())))
         else:
@@ -261,23 +289,19 @@ def _kinds(
     return kinds, ended
 
 
-def _kind(
-    table: Table,
-    groups: Mapping[str, Group],
-    fields: Mapping[str, Field],
-    retentions: Mapping[str, Retention],
-) -> Kind:
+def _kind(table: Table, parts: _Parts) -> Kind:
     table.check_code()
-    asked = _kind_fields(table, fields)
-    retention = _kind_retention(table, retentions)
+    asked = _kind_fields(table, parts.fields)
+    retention = _kind_retention(table, parts.retentions)
     kind = Kind(
         code=table.name,
         name=table.text("name", _NAME_LENGTH_MAX),
         hint=table.text("hint"),
-        group=_kind_group(table, groups),
+        group=_kind_group(table, parts.groups),
         fields=asked,
         retention=retention,
         routes=_routes(table, asked),
+        ladder=_kind_ladder(table, parts.ladders),
         kept_from=table.string("kept_from", length_max=60, default=""),
         four_eyes=table.flag("four_eyes", default=False),
         due_working_days=table.number("due_working_days", 1, 60, default=5),
@@ -323,6 +347,14 @@ def _kind_retention(table: Table, retentions: Mapping[str, Retention]) -> Retent
     if code:
         table.wrong("retention", f"unknown retention class {code!r}")
     return Retention("", StartEvent.LAST_ACKNOWLEDGED, 0, 0, 0, Text("", ""))
+
+
+def _kind_ladder(table: Table, ladders: Mapping[str, Ladder]) -> Ladder:
+    code = table.string("ladder", length_max=60, default=STANDARD_LADDER)
+    if code not in ladders:
+        known = ", ".join(ladders)
+        table.wrong("ladder", f"there is no ladder {code!r}; known are {known}")
+    return ladders.get(code, Ladder(code, (), 0))
 
 
 def _check_kept_from(table: Table, kind: Kind) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kursdocs.catalogue.fields import ChoiceFormat, Field
-from kursdocs.catalogue.types import Catalogue, Kind, Retention, Route
+from kursdocs.catalogue.types import Catalogue, Kind, Ladder, Retention, Route
 from kursdocs.catalogue.wording import Text
 
 Lines = Mapping[str, str]
@@ -130,6 +130,7 @@ def _kind(kind: Kind) -> Iterator[tuple[str, str]]:
     yield "kept_from", kind.kept_from
     yield "four_eyes", _yes(kind.four_eyes)
     yield "due_working_days", str(kind.due_working_days)
+    yield "ladder", kind.ladder.code
     for asked in kind.fields:
         yield f"fields.{asked.field.name}", "required" if asked.required else "optional"
     for route in kind.routes:
@@ -163,6 +164,12 @@ def _retention(retention: Retention) -> Iterator[tuple[str, str]]:
     yield "max_months", str(retention.max_months)
 
 
+def _ladder(ladder: Ladder) -> Iterator[tuple[str, str]]:
+    for after, addressee in ladder.steps:
+        yield addressee, str(after)
+    yield "return_after", str(ladder.return_after)
+
+
 def _text(key: str, text: Text) -> Iterator[tuple[str, str]]:
     yield f"{key}.de", text.de
     yield f"{key}.en", text.en
@@ -184,6 +191,14 @@ _SECTIONS: Mapping[str, Callable[[Catalogue], _Parts]] = {
     },
     "retention": lambda rules: {
         one.code: _Part(one.text, dict(_retention(one))) for one in rules.retentions
+    },
+    "ladders": lambda rules: {
+        one.code: _Part(Text(one.code, one.code), dict(_ladder(one))) for one in rules.ladders
+    },
+    "clocks": lambda rules: {
+        "silent_after_days": _Part(
+            Text("Stille in Tagen", "Silence in days"), {"days": str(rules.silent_after_days)}
+        )
     },
     "groups": lambda rules: {one.code: _named(one.name) for one in rules.groups},
     "excluded": lambda rules: {

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from kursdocs.catalogue.fields import Field, KindField
-from kursdocs.catalogue.wording import AgencyKind, Need, StartEvent, Text
+from kursdocs.catalogue.wording import Addressee, AgencyKind, Need, StartEvent, Text
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,29 @@ class Retention:
 
 
 @dataclass(frozen=True)
+class Ladder:
+    """Who is told of a delivery that nobody takes over, and when; all in working days.
+
+    ``steps`` are ascending. At each of them its addressee is told for the first time, and whoever
+    was told before is told again. What lies longer than ``return_after`` goes back to the sender.
+    """
+
+    code: str
+    steps: tuple[tuple[int, Addressee], ...]
+    return_after: int
+
+    def step(self, addressee: Addressee, waited: int) -> int | None:
+        """The highest step reached after so many working days that concerns this addressee.
+
+        0 is the announcement, for the desk alone; ``None`` when it does not concern them yet.
+        """
+        first = next((after for after, who in self.steps if who is addressee), None)
+        reached = [after for after, _ in self.steps if first is not None and first <= after]
+        passed = [after for after in reached if after <= waited]
+        return max(passed, default=0 if addressee is Addressee.DESK else None)
+
+
+@dataclass(frozen=True)
 class Group:
     """A heading under which kinds are listed."""
 
@@ -73,6 +96,7 @@ class Kind:
     fields: tuple[KindField, ...]
     retention: Retention
     routes: tuple[Route, ...]
+    ladder: Ladder
     kept_from: str = ""
     four_eyes: bool = False
     due_working_days: int = 5
@@ -140,6 +164,8 @@ class Catalogue:
     kinds: tuple[Kind, ...]
     ended: tuple[Kind, ...]
     retentions: tuple[Retention, ...]
+    ladders: tuple[Ladder, ...]
+    silent_after_days: int
     excluded: tuple[ExcludedPaper, ...]
     return_reasons: tuple[ReturnReason, ...]
     withdrawal_reasons: tuple[WithdrawalReason, ...]

@@ -50,6 +50,15 @@ class StartEvent(StrEnum):
         return self in (StartEvent.VALIDITY_END, StartEvent.COURSE_END)
 
 
+class Addressee(StrEnum):
+    """Who is told of what waits: the agency's own desk, deputy or head, the town's coordinator."""
+
+    DESK = "desk"
+    DEPUTY = "deputy"
+    HEAD = "head"
+    COORDINATOR = "coordinator"
+
+
 @dataclass(frozen=True)
 class Text:
     """One text in German (the official language) and in English."""

@@ -7,16 +7,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
+from kursdocs.catalogue import Addressee
 from kursdocs.core.tables import new_id, one_of, stored_as_value
-
-
-class Addressee(StrEnum):
-    """Who is told: the agency's own desk, its deputy or head, or the town's coordinator."""
-
-    DESK = "desk"
-    DEPUTY = "deputy"
-    HEAD = "head"
-    COORDINATOR = "coordinator"
 
 
 class Clock(StrEnum):
@@ -38,7 +30,7 @@ class Reminder(SQLModel, table=True):
     __table_args__ = (
         one_of("addressee", Addressee),
         one_of("clock", Clock),
-        sa.UniqueConstraint("delivery_id", "clock", "addressee", "step"),
+        sa.UniqueConstraint("delivery_id", "agency_id", "clock", "addressee", "step"),
         sa.Index("ix_reminder_agency_id_clock_sent_at", "agency_id", "clock", "sent_at"),
     )
 

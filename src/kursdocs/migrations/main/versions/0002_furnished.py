@@ -206,10 +206,11 @@ def _tables() -> None:  # one statement a table; splitting them would only scatt
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reminder")),
         sa.UniqueConstraint(
             "delivery_id",
+            "agency_id",
             "clock",
             "addressee",
             "step",
-            name=op.f("uq_reminder_delivery_id_clock_addressee_step"),
+            name=op.f("uq_reminder_delivery_id_agency_id_clock_addressee_step"),
         ),
     )
     op.create_index(
