@@ -325,8 +325,25 @@ def readers(database: Database, town: Town) -> dict[str, Actor]:
 
 
 def page(database: Database, actor: Actor, **how: object) -> list[int]:
+    """Numbers of the rows one reads, but for those of how the readers came in."""
     with database.transaction() as session:
-        return [event.seq for event in audit.page(session, actor, **how)]  # type: ignore[arg-type]  # keywords of the function
+        found = audit.page(session, actor, **how)  # type: ignore[arg-type]  # keywords of the function
+        return [one.seq for one in found if one.happening is not Happening.MEMBERSHIP_GRANTED]
+
+
+def test_a_role_stands_in_the_logs_of_agency_and_town_whoever_gave_it(
+    database: Database, town: Town
+) -> None:
+    with database.transaction() as session:
+        head = make_person_actor(session, town[PROVIDER], Role.HEAD)
+        auditor = make_person_actor(session, town[PROVIDER], Role.AUDITOR, subject="paul.probe")
+        own, all_of_town = (audit.page(session, who) for who in (head, auditor))
+
+        assert [event.happening for event in own] == [Happening.MEMBERSHIP_GRANTED]
+        assert own[0].detail["user"] == str(head.user_id)
+        assert own[0].detail["agency"] == str(town[PROVIDER].id)
+        assert [event.detail["role"] for event in all_of_town][:2] == ["auditor", "head"]
+        assert audit.verify(session) is None
 
 
 def test_a_head_reads_the_own_agency_and_an_auditor_the_town(

@@ -49,6 +49,12 @@ class Happening(StrEnum):
     AGENCY_CLOSED = "agency.closed"
     MEMBERSHIP_GRANTED = "membership.granted"
     MEMBERSHIP_ENDED = "membership.ended"
+    MEMBERSHIP_LIMITED = "membership.limited"
+    MEMBERS_LISTED = "members.listed"
+    INVITATION_CREATED = "invitation.created"
+    INVITATION_REVOKED = "invitation.revoked"
+    INVITATION_ACCEPTED = "invitation.accepted"
+    INSTRUCTION_CONFIRMED = "instruction.confirmed"
     SERVICE_ACCOUNT_CREATED = "service_account.created"
     SERVICE_ACCOUNT_ENDED = "service_account.ended"
 
@@ -81,8 +87,14 @@ DETAIL_KEYS: Mapping[Happening, frozenset[str]] = {
         Happening.MUNICIPALITY_CREATED: "slug",
         Happening.AGENCY_OPENED: "slug kind",
         Happening.AGENCY_CLOSED: "slug",
-        Happening.MEMBERSHIP_GRANTED: "role source",
-        Happening.MEMBERSHIP_ENDED: "role source",
+        Happening.MEMBERSHIP_GRANTED: "membership user agency role source",
+        Happening.MEMBERSHIP_ENDED: "membership user agency role source",
+        Happening.MEMBERSHIP_LIMITED: "membership user agency until",
+        Happening.MEMBERS_LISTED: "agency count",
+        Happening.INVITATION_CREATED: "invitation agency role days",
+        Happening.INVITATION_REVOKED: "invitation agency role",
+        Happening.INVITATION_ACCEPTED: "invitation agency role",
+        Happening.INSTRUCTION_CONFIRMED: "version",
         Happening.SERVICE_ACCOUNT_CREATED: "",
         Happening.SERVICE_ACCOUNT_ENDED: "",
     }.items()
@@ -137,11 +149,15 @@ def record(
     happening: Happening,
     *,
     now: datetime,
+    agency_id: UUID | None = None,
     document_id: UUID | None = None,
     delivery_id: UUID | None = None,
     **detail: str | int,
 ) -> AuditEvent:
     """Append to the log, in the transaction of what happened.
+
+    ``agency_id`` is the agency in whose log it stands when nobody of that agency did it; else it
+    is the one acted for.
 
     Call it after the changes it tells of: it locks the end of the chain, and a transaction that
     takes its locks in one order cannot deadlock with another. Raises ``ValueError`` when the
@@ -161,7 +177,7 @@ def record(
         user_id=actor.user_id,
         service_account_id=actor.service_account_id,
         municipality_id=actor.municipality_id,
-        agency_id=actor.agency.id if actor.agency else None,
+        agency_id=actor.agency.id if actor.agency else agency_id,
         document_id=document_id,
         delivery_id=delivery_id,
         detail=detail,

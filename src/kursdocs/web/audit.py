@@ -11,13 +11,13 @@ from starlette.responses import Response
 from kursdocs.catalogue import DateFormat
 from kursdocs.catalogue.fields import fits, read_value
 from kursdocs.core import accounts, agencies, audit
-from kursdocs.core.access import ActorKind, Permission
+from kursdocs.core.access import ActorKind, Permission, Role
 from kursdocs.core.audit import AuditEvent, Happening
 from kursdocs.core.errors import Forbidden, Invalid, InvalidForm
 from kursdocs.core.workdays import LOCAL
 from kursdocs.web import errors
 from kursdocs.web.endpoint import Call
-from kursdocs.web.pages import N_
+from kursdocs.web.pages import N_, ROLE_NAMES
 
 PAGE_SIZE = 100
 _DAYS = DateFormat(earliest=date(2020, 1, 1), latest=date(2099, 12, 31))
@@ -49,8 +49,16 @@ SENTENCES = {
     Happening.MUNICIPALITY_CREATED: N_("hat die Kommune eingerichtet"),
     Happening.AGENCY_OPENED: N_("hat eine Stelle eingerichtet (%(slug)s)"),
     Happening.AGENCY_CLOSED: N_("hat eine Stelle geschlossen (%(slug)s)"),
-    Happening.MEMBERSHIP_GRANTED: N_("hat eine Rolle vergeben (%(role)s)"),
-    Happening.MEMBERSHIP_ENDED: N_("hat eine Rolle beendet (%(role)s)"),
+    Happening.MEMBERSHIP_GRANTED: N_("hat eine Rolle vergeben: %(role)s, an %(person)s"),
+    Happening.MEMBERSHIP_ENDED: N_("hat eine Rolle beendet: %(role)s, von %(person)s"),
+    Happening.MEMBERSHIP_LIMITED: N_("hat das Ende einer Rolle festgelegt: von %(person)s"),
+    Happening.MEMBERS_LISTED: N_("hat die Mitglieder angesehen (Einträge: %(count)s)"),
+    Happening.INVITATION_CREATED: N_("hat eine Einladung erstellt: %(role)s, für %(days)s Tage"),
+    Happening.INVITATION_REVOKED: N_("hat eine Einladung zurückgezogen: %(role)s"),
+    Happening.INVITATION_ACCEPTED: N_("hat eine Einladung angenommen: %(role)s"),
+    Happening.INSTRUCTION_CONFIRMED: N_(
+        "hat die Unterweisung zur Zweckbindung bestätigt (Fassung %(version)s)"
+    ),
     Happening.SERVICE_ACCOUNT_CREATED: N_("hat einen Dienst zugelassen"),
     Happening.SERVICE_ACCOUNT_ENDED: N_("hat die Zulassung eines Dienstes beendet"),
 }
@@ -118,7 +126,8 @@ def _next_href(query: LogQuery, shown: Sequence[AuditEvent]) -> str:
 
 
 def _entries(call: Call, events: Sequence[AuditEvent]) -> list[SimpleNamespace]:
-    people = accounts.names_of(call.session, [event.user_id for event in events])
+    concerned = [UUID(str(e.detail["user"])) for e in events if "user" in e.detail]
+    people = accounts.names_of(call.session, [*(e.user_id for e in events), *concerned])
     services = accounts.services_of(call.session, [event.service_account_id for event in events])
     names = agencies.names_of(call.session, {e.agency_id for e in events if e.agency_id})
     in_agency = call.actor.agency is not None
@@ -128,7 +137,7 @@ def _entries(call: Call, events: Sequence[AuditEvent]) -> list[SimpleNamespace]:
             actor_name=_actor_name(event, people | services),
             agency_name=names.get(event.agency_id, "") if event.agency_id else "",
             sentence=call.kit.pages.text(
-                call.language, SENTENCES[event.happening], **_worded(call, event)
+                call.language, SENTENCES[event.happening], **_worded(call, event, people)
             ),
             document_id=event.document_id,
             href=f"/documents/{event.document_id}" if in_agency and event.document_id else "",
@@ -144,7 +153,16 @@ def _actor_name(event: AuditEvent, names: Mapping[UUID, str]) -> str:
     return names.get(who, "–") if who else "–"
 
 
-def _worded(call: Call, event: AuditEvent) -> dict[str, object]:
-    """The details, with the kind by its name."""
-    kind = call.services.catalogue.kind(str(event.detail.get("kind", "")))
-    return {**event.detail, **({"kind": kind.name.get(call.language)} if kind else {})}
+def _worded(call: Call, event: AuditEvent, people: Mapping[UUID, str]) -> dict[str, object]:
+    """The details, with kind, role and person by their names."""
+    detail: dict[str, object] = dict(event.detail)
+    kind = call.services.catalogue.kind(str(detail.get("kind", "")))
+    if kind:
+        detail["kind"] = kind.name.get(call.language)
+    if "role" in detail:
+        role = Role(str(detail["role"]))
+        detail["role"] = call.kit.pages.text(call.language, ROLE_NAMES[role])
+    # The first version did not write down whose role it was; who never signed in has no name.
+    user = detail.get("user")
+    detail["person"] = (people.get(UUID(str(user))) if user else "") or "–"
+    return detail

@@ -30,7 +30,7 @@ from markupsafe import Markup
 
 from kursdocs import __version__
 from kursdocs.catalogue import AgencyKind, Catalogue, Text
-from kursdocs.core.access import Permission
+from kursdocs.core.access import Permission, Role
 
 LANGUAGES = ("de", "en")
 SOURCE_LANGUAGE = "de"
@@ -56,6 +56,15 @@ def N_(sentence: str) -> str:  # noqa: N802 (the name gettext tools look for)
     """Mark a German sentence for translation; it is translated where it is shown."""
     return sentence
 
+
+ROLE_NAMES = MappingProxyType(
+    {
+        Role.CLERK: N_("Sachbearbeitung"),
+        Role.HEAD: N_("Leitung"),
+        Role.COORDINATOR: N_("Koordination"),
+        Role.AUDITOR: N_("Datenschutz"),
+    }
+)
 
 # ── Where the files are ──────────────────────────────────────────────────────────────────────
 
@@ -281,7 +290,7 @@ def _environment(
     _install(environment, translations)
     # Escaping is never switched off in a template.
     del environment.filters["safe"]
-    environment.filters.update(_filters(language, catalogue))
+    environment.filters.update(_filters(language, catalogue, translations))
     environment.globals["languages"] = LANGUAGE_NAMES
     return environment
 
@@ -291,7 +300,9 @@ def _install(environment: Environment, translations: gettext.NullTranslations) -
     install(translations, newstyle=True)
 
 
-def _filters(language: str, catalogue: Catalogue) -> Mapping[str, Callable[..., object]]:
+def _filters(
+    language: str, catalogue: Catalogue, translations: gettext.NullTranslations
+) -> Mapping[str, Callable[..., object]]:
     def choices(options: Iterable[_Worded]) -> list[tuple[str, str]]:
         return [(option.code, option.text.get(language)) for option in options]
 
@@ -319,6 +330,7 @@ def _filters(language: str, catalogue: Catalogue) -> Mapping[str, Callable[..., 
         "choices": choices,
         "kind_name": kind_name,
         "agency_kind": agency_kind,
+        "role": lambda role: translations.gettext(ROLE_NAMES[role]),
         "return_reason": lambda code: worded(code, catalogue.return_reasons),
         "withdrawal_reason": lambda code: worded(code, catalogue.withdrawal_reasons),
     }

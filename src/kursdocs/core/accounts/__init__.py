@@ -9,7 +9,14 @@ use, ``people`` who holds what, ``tables`` what lies in the database. Others use
 
 from kursdocs.core.accounts.bearers import actor_of_bearer, create_service_account, services_of
 from kursdocs.core.accounts.claims import ClaimRule
-from kursdocs.core.accounts.people import end_membership, grant, grant_by_subject, names_of
+from kursdocs.core.accounts.people import (
+    end_membership,
+    grant,
+    grant_by_subject,
+    held_now,
+    names_of,
+    whose,
+)
 from kursdocs.core.accounts.sessions import (
     ABSOLUTE_LIMIT,
     ATTEMPT_LIMIT,
@@ -52,10 +59,12 @@ __all__ = [
     "end_membership",
     "grant",
     "grant_by_subject",
+    "held_now",
     "names_of",
     "services_of",
     "sign_in",
     "sign_out",
     "switch_agency",
     "take_attempt",
+    "whose",
 ]

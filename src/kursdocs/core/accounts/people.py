@@ -1,6 +1,7 @@
 """Persons and what they may be: found, granted, ended, and turned into actors."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -91,14 +92,7 @@ def acting(agency: Agency) -> ActingAgency:
 def grant(session: Session, actor: Actor, membership: Membership, *, now: datetime) -> None:
     """Add a membership."""
     session.add(membership)
-    audit.record(
-        session,
-        actor,
-        Happening.MEMBERSHIP_GRANTED,
-        now=now,
-        role=membership.role.value,
-        source=membership.source.value,
-    )
+    _record(session, actor, Happening.MEMBERSHIP_GRANTED, membership, now=now)
 
 
 def end_membership(
@@ -107,14 +101,37 @@ def end_membership(
     """End a membership now. The next request of its holder no longer has it."""
     membership.valid_until = now
     session.add(membership)
+    _record(session, actor, Happening.MEMBERSHIP_ENDED, membership, now=now)
+
+
+def _record(
+    session: Session,
+    actor: Actor,
+    happening: Happening,
+    membership: Membership,
+    *,
+    now: datetime,
+) -> None:
+    """In the logs of agency and municipality, whoever did it: claims belong to neither."""
     audit.record(
         session,
-        actor,
-        Happening.MEMBERSHIP_ENDED,
+        replace(actor, municipality_id=membership.municipality_id),
+        happening,
         now=now,
+        agency_id=membership.agency_id,
+        **whose(membership),
         role=membership.role.value,
         source=membership.source.value,
     )
+
+
+def whose(membership: Membership) -> dict[str, str]:
+    """Ids for the log: which membership, of whom, and at which agency (empty: municipality)."""
+    return {
+        "membership": str(membership.id),
+        "user": str(membership.user_id),
+        "agency": str(membership.agency_id or ""),
+    }
 
 
 def grant_by_subject(
