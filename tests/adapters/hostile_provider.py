@@ -26,6 +26,8 @@ CLIENT_ID = "kursdocs"
 CLIENT_SECRET = "secret-of-the-test"
 AUDIENCE = "urn:kursdocs:api"
 SUBJECT = "amina.muster"
+SID = "session-at-the-provider"
+LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
 class Absent:
@@ -49,6 +51,8 @@ class HostileProvider:
     id_claims: Values = field(default_factory=dict)
     access_header: Values = field(default_factory=dict)
     access_claims: Values = field(default_factory=dict)
+    logout_header: Values = field(default_factory=dict)
+    logout_claims: Values = field(default_factory=dict)
     answer: Values = field(default_factory=dict)
     published: list[Mapping[str, object]] = field(default_factory=list)
     forge: Callable[[str], str] = lambda token: token
@@ -110,6 +114,23 @@ class HostileProvider:
             "jti": "1",
         }
         return self._signed(claims | self.access_claims, {"typ": "at+jwt", **self.access_header})
+
+    def logout_token(self) -> str:
+        """A logout token for a session, as the provider sends it when that session ends."""
+        now = int(time.time())
+        claims: Values = {
+            "iss": self.issuer,
+            "sub": SUBJECT,
+            "aud": CLIENT_ID,
+            "iat": now,
+            "exp": now + 120,
+            "jti": "2",
+            "sid": SID,
+            "events": {LOGOUT_EVENT: {}},
+        }
+        return self._signed(
+            claims | self.logout_claims, {"typ": "logout+jwt", **self.logout_header}
+        )
 
     def _signed(self, claims: Values, header: Values) -> str:
         header = without_absent({"alg": self.algorithm, "kid": self.key.kid, **header})

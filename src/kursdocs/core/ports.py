@@ -6,7 +6,7 @@ opens, reads or sends anything.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -193,6 +193,10 @@ class SignInStart:
     code_verifier: str
 
 
+SID_LENGTH_MAX = 255
+_SECONDS_MAX = 2**33  # in the year 2242; what comes later is no time but an attempt to break things
+
+
 @dataclass(frozen=True)
 class Identity:
     """Who the sign-in provider says it is: checked claims of an id or access token."""
@@ -207,6 +211,33 @@ class Identity:
     def is_service(self) -> bool:
         """A token a program got for itself (client credentials), not on behalf of a person."""
         return bool(self.client_id) and self.subject == self.client_id
+
+    @property
+    def sid(self) -> str:
+        """The provider's name of the session there; empty when it gives none we could keep."""
+        sid = self.claims.get("sid")
+        return sid if isinstance(sid, str) and len(sid) <= SID_LENGTH_MAX else ""
+
+    @property
+    def issued_at(self) -> datetime | None:
+        """When the token was made, in whole seconds of the provider's clock, if it says so."""
+        issued = self.claims.get("iat")
+        if not isinstance(issued, int | float) or not 0 <= issued < _SECONDS_MAX:
+            return None
+        return datetime.fromtimestamp(int(issued), UTC)
+
+
+@dataclass(frozen=True)
+class ProviderSignOut:
+    """What a checked logout token says: a session (``sid``), or all of a person, has ended there.
+
+    At least one of ``sid`` and ``subject`` is given. ``issued_at`` is the provider's time.
+    """
+
+    issuer: str
+    subject: str
+    sid: str
+    issued_at: datetime
 
 
 class SignInRefused(Exception):
@@ -234,6 +265,9 @@ class SignInProvider(Protocol):
 
     async def bearer(self, token: str) -> Identity:
         """Check an access token (RFC 9068): signature, issuer, audience, type, times."""
+
+    async def signed_out(self, logout_token: str) -> ProviderSignOut:
+        """Check a logout token of the provider's (OpenID Connect Back-Channel Logout)."""
 
     async def sign_out_url(self, id_token: str, return_to: str) -> str:
         """The provider's end-session address (RP-initiated logout), or ``return_to`` itself."""
