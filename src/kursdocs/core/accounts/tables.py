@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from kursdocs.core.access import Role
+from kursdocs.core.ports import SID_LENGTH_MAX
 from kursdocs.core.tables import new_id, one_of, stored_as_value
 
 
@@ -19,7 +20,11 @@ class MembershipSource(StrEnum):
 
 
 class User(SQLModel, table=True):
-    """A person who signed in once. Deleting the row never deletes a document."""
+    """A person who signed in once. Deleting the row never deletes a document.
+
+    Tokens made at ``signed_out_at`` or before are not accepted: whole seconds of the clock by
+    which tokens are dated, the provider's.
+    """
 
     __tablename__ = "app_user"
     __table_args__ = (sa.UniqueConstraint("issuer", "subject"),)
@@ -30,6 +35,7 @@ class User(SQLModel, table=True):
     display_name: str = Field(default="", max_length=200)
     created_at: datetime
     deactivated_at: datetime | None = None
+    signed_out_at: datetime | None = None
 
 
 class Membership(SQLModel, table=True):
@@ -60,7 +66,11 @@ class Membership(SQLModel, table=True):
 
 
 class ServiceAccount(SQLModel, table=True):
-    """A program of one agency: issuer and client id, with the permissions of a clerk."""
+    """A program of one agency: issuer and client id, with the permissions of a clerk.
+
+    ``subject`` is what the provider calls the program in its tokens; empty where that is the
+    client id, as RFC 9068 recommends.
+    """
 
     __tablename__ = "service_account"
     __table_args__ = (sa.UniqueConstraint("issuer", "client_id"),)
@@ -68,13 +78,18 @@ class ServiceAccount(SQLModel, table=True):
     id: UUID = Field(default_factory=new_id, primary_key=True)
     issuer: str = Field(max_length=300)
     client_id: str = Field(max_length=255)
+    subject: str = Field(default="", max_length=255, sa_column_kwargs={"server_default": ""})
     agency_id: UUID = Field(foreign_key="agency.id", ondelete="RESTRICT", index=True)
     created_at: datetime
     ended_at: datetime | None = None
 
 
 class SignIn(SQLModel, table=True):
-    """A browser session: the hash of its token, and the membership it acts under."""
+    """A browser session: the hash of its token, and the membership it acts under.
+
+    ``provider_sid`` is the session at the sign-in provider that it hangs on, ``issued_at`` when
+    the provider made its id token, by the provider's clock.
+    """
 
     __tablename__ = "sign_in"
 
@@ -84,7 +99,10 @@ class SignIn(SQLModel, table=True):
         default=None, foreign_key="membership.id", ondelete="SET NULL"
     )
     id_token: str = Field(default="", sa_type=sa.Text)
-    provider_sid: str = Field(default="", max_length=255, sa_column_kwargs={"server_default": ""})
+    provider_sid: str = Field(
+        default="", max_length=SID_LENGTH_MAX, sa_column_kwargs={"server_default": ""}
+    )
+    issued_at: datetime | None = None
     begun_at: datetime
     used_at: datetime
 
