@@ -120,6 +120,12 @@ text = { de = "Nicht zuständig", en = "Not responsible" }
 
 [withdrawal_reasons.wrong_recipient]
 text = { de = "Falsche Stelle", en = "Wrong agency" }
+
+[instruction]
+version = "1"
+for = ["course_provider"]
+title = { de = "Vorher", en = "Before" }
+paragraphs = [{ de = "Nur hierfür.", en = "For this only." }]
 """
 
 AGENCIES = (
@@ -135,6 +141,42 @@ needs = "none"
 
 # (what is replaced, by what, the line to be blamed begins with, the reason)
 MISTAKES = {
+    "an instruction for nobody known": (
+        'for = ["course_provider"]',
+        'for = ["school"]',
+        "for = ",
+        f"instruction: for has an unknown value 'school'; known are {AGENCIES}",
+    ),
+    "an instruction that does not say for whom": (
+        'for = ["course_provider"]\n',
+        "",
+        "[instruction]",
+        "instruction: for is missing; [] when nobody has to confirm it",
+    ),
+    "an instruction without a version": (
+        'version = "1"\n',
+        "",
+        "[instruction]",
+        "instruction: version is missing",
+    ),
+    "an instruction that says nothing": (
+        'paragraphs = [{ de = "Nur hierfür.", en = "For this only." }]',
+        "paragraphs = []",
+        "paragraphs",
+        "instruction: paragraphs must hold 1 to 20 texts",
+    ),
+    "a paragraph in one language": (
+        'paragraphs = [{ de = "Nur hierfür.", en = "For this only." }]',
+        'paragraphs = [{ de = "Nur hierfür." }]',
+        "paragraphs",
+        "instruction: paragraphs has no text in 'en'",
+    ),
+    "paragraphs that are one text": (
+        'paragraphs = [{ de = "Nur hierfür.", en = "For this only." }]',
+        'paragraphs = "Nur hierfür."',
+        "paragraphs",
+        'instruction: paragraphs must be a list of { de = "…", en = "…" }',
+    ),
     "unknown top key": (
         'version = "2026-11"',
         'version = "2026-11"\ncolour = "red"',
@@ -766,6 +808,7 @@ def test_an_empty_file_is_told_all_that_is_missing(tmp_path: Path) -> None:
             "excluded",
             "fields",
             "groups",
+            "instruction",
             "kinds",
             "ladders",
             "needs",

@@ -153,6 +153,13 @@ CHANGES = {
         ("agency_kinds", "jobcenter"),
         Detail("name.de", "Jobcenter", "Jobcenter Kreis"),
     ),
+    "what staff confirm": (
+        '[instruction]\nversion = "town-1"\nfor = ["course_provider"]\n'
+        'title = { de = "Vorher", en = "Before" }\n'
+        'paragraphs = [{ de = "Nur hierfür.", en = "For this only." }]\n',
+        ("instruction", "text"),
+        Detail("version", "2026-11", "town-1"),
+    ),
     "what a need is called": (
         '[needs.none]\nname = { de = "Frei", en = "Free" }\nhint = { de = "Ja.", en = "Yes." }\n',
         ("needs", "none"),

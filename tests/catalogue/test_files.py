@@ -249,3 +249,24 @@ def test_every_mistake_is_told_as_data_too(tmp_path: Path) -> None:
             "kinds.language_cert_external: unknown retention class 'R9'",
         ),
     )
+
+
+def test_an_own_instruction_replaces_the_shipped_one_as_a_whole(tmp_path: Path) -> None:
+    """Half of it from each would be a new text under the old version: nobody would be asked."""
+    whole = (
+        'version = "town-1"\nfor = []\ntitle = { de = "Vorher", en = "Before" }\n'
+        'paragraphs = [{ de = "Nur hierfür.", en = "For this only." }]\n'
+    )
+    path = written(tmp_path, OWN + "[instruction]\n" + whole)
+
+    found = load(path).instruction
+
+    assert (found.version, found.agency_kinds) == ("town-1", ())
+    assert [text.en for text in found.paragraphs] == ["For this only."]
+    for line in whole.splitlines():
+        text = OWN + "[instruction]\n" + whole.replace(line, "")
+        key = line.partition(" ")[0]
+        number = text[: text.index("[instruction]")].count("\n") + 1
+        assert f"{path}:{number}: instruction: {key} is missing" in complaint(
+            written(tmp_path, text)
+        )

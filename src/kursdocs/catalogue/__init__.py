@@ -26,6 +26,7 @@ from kursdocs.catalogue.fields import (
     validate_fields,
 )
 from kursdocs.catalogue.files import CatalogueError, Mistake
+from kursdocs.catalogue.instruction import InstructionText
 from kursdocs.catalogue.types import (
     Catalogue,
     ExcludedPaper,
@@ -53,6 +54,7 @@ __all__ = [
     "FieldFormat",
     "FieldMistake",
     "Group",
+    "InstructionText",
     "IntegerFormat",
     "Kind",
     "KindField",

@@ -33,6 +33,7 @@ from kursdocs.catalogue.files import (
     read,
     shipped_file,
 )
+from kursdocs.catalogue.instruction import read_instruction
 from kursdocs.catalogue.tables import E, Mistakes, Table
 from kursdocs.catalogue.types import (
     Catalogue,
@@ -131,6 +132,7 @@ def _catalogue(top: Table) -> Catalogue:
         fields=fields,
         agency_kind_names=_agency_kind_names(top),
         need_texts=_need_texts(top),
+        instruction=read_instruction(top),
     )
     top.done()
     return catalogue

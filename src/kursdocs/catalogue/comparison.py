@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kursdocs.catalogue.fields import ChoiceFormat, Field
+from kursdocs.catalogue.instruction import InstructionText
 from kursdocs.catalogue.types import Catalogue, Kind, Ladder, Retention, Route
 from kursdocs.catalogue.wording import Text
 
@@ -170,6 +171,13 @@ def _ladder(ladder: Ladder) -> Iterator[tuple[str, str]]:
     yield "return_after", str(ladder.return_after)
 
 
+def _instruction(text: InstructionText) -> _Part:
+    paragraphs = ((f"paragraphs.{number}", one) for number, one in enumerate(text.paragraphs, 1))
+    part = _named(text.title, *paragraphs)
+    lines = {"version": text.version, "for": ", ".join(text.agency_kinds)}
+    return _Part(part.name, {**lines, **part.lines})
+
+
 def _text(key: str, text: Text) -> Iterator[tuple[str, str]]:
     yield f"{key}.de", text.de
     yield f"{key}.en", text.en
@@ -211,6 +219,7 @@ _SECTIONS: Mapping[str, Callable[[Catalogue], _Parts]] = {
     "agency_kinds": lambda rules: {
         kind: _named(name) for kind, name in rules.agency_kind_names.items()
     },
+    "instruction": lambda rules: {"text": _instruction(rules.instruction)},
     "needs": lambda rules: {
         need: _named(text.name, ("hint", text.hint)) for need, text in rules.need_texts.items()
     },

@@ -3,8 +3,9 @@
 A file that says ``extends = "shipped"`` at its top holds only what differs. The rule is one
 sentence: a table of the second level (``[kinds.x]``, ``[fields.y]``, ``[retention.R2]``) replaces
 the shipped one of that name, whole, or is new. ``[kinds.x]`` with nothing but ``off`` is the one
-exception: it keeps the shipped kind and ends it. Where in which file something stands is
-remembered, so that a mistake can be mended.
+exception: it keeps the shipped kind and ends it. ``[instruction]`` has no such tables and is
+replaced as a whole, so that its text and its version change together. Where in which file something
+stands is remembered, so that a mistake can be mended.
 
 This module knows tables and lines, not what they mean (see ``checker``).
 """
@@ -22,6 +23,8 @@ from kursdocs.catalogue.lines import Lines, Path
 FILE_BYTES_MAX = 1024 * 1024
 SHIPPED = "shipped"
 OFF = "off"
+WHOLE = frozenset({"instruction"})
+"""Tables of the first level that an own file replaces as a whole."""
 
 
 class Mistake(NamedTuple):
@@ -91,7 +94,7 @@ class Overlay:
         self.data = {key: value for key, value in shipped.data.items() if key != "version"}
         for key, value in own.data.items():
             ours = self.data.get(key)
-            if isinstance(value, dict) and isinstance(ours, dict):
+            if isinstance(value, dict) and isinstance(ours, dict) and key not in WHOLE:
                 self.data[key] = _laid_over(value, ours)
             else:
                 self.data[key] = value
@@ -110,6 +113,8 @@ class Overlay:
         own = self._own.data.get(str(path[0]))
         if own is None:
             return path[0] != "version"
+        if path[0] in WHOLE:
+            return False
         return len(path) > 1 and isinstance(own, dict) and path[1] not in own
 
 

@@ -100,6 +100,18 @@ class Table:
             return Text("", "")
         return self._text_of(key, value, length_max)
 
+    def texts(self, key: str, *, length_max: int, at_most: int) -> tuple[Text, ...]:
+        """A list of texts in both languages, at least one."""
+        value = self._take(key, None)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            self.wrong(key, f'{key} must be a list of {{ de = "…", en = "…" }}')
+            return ()
+        if not 1 <= len(value) <= at_most:
+            self.wrong(key, f"{key} must hold 1 to {at_most} texts")
+        return tuple(self._text_of(key, item, length_max) for item in value)
+
     def number(self, key: str, at_least: int, at_most: int, default: int | None = None) -> int:
         """A whole number between two bounds."""
         value = self._take(key, default)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from kursdocs.catalogue.fields import Field, KindField
+from kursdocs.catalogue.instruction import InstructionText
 from kursdocs.catalogue.wording import Addressee, AgencyKind, Need, StartEvent, Text
 
 
@@ -172,6 +173,7 @@ class Catalogue:
     fields: Mapping[str, Field] = field(repr=False)
     agency_kind_names: Mapping[AgencyKind, Text] = field(repr=False)
     need_texts: Mapping[Need, NeedText] = field(repr=False)
+    instruction: InstructionText
 
     @cached_property
     def _kinds_by_code(self) -> dict[str, Kind]:
