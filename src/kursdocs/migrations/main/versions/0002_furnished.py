@@ -100,7 +100,14 @@ def _tables() -> None:  # one statement a table; splitting them would only scatt
     op.create_table(
         "heartbeat",
         sa.Column("duty", sa.String(length=40), nullable=False),
-        sa.Column("beaten_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("every_seconds", sa.Integer(), nullable=False),
+        sa.Column("beaten_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("runs", sa.BigInteger(), nullable=False),
+        sa.Column("failures", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("every_seconds > 0", name=op.f("ck_heartbeat_every_some_time")),
+        sa.CheckConstraint(
+            "failures >= 0 AND runs >= failures", name=op.f("ck_heartbeat_counts_fit")
+        ),
         sa.PrimaryKeyConstraint("duty", name=op.f("pk_heartbeat")),
     )
     op.create_table(
