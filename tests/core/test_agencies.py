@@ -1,6 +1,7 @@
 """Municipalities and agencies: what they may be called, and who can be written to."""
 
 from collections.abc import Callable
+from datetime import date, timedelta
 
 import pytest
 from tests.factories import (
@@ -159,7 +160,6 @@ def test_names_and_mailboxes_are_found_by_id(database: Database, town: Town) -> 
             silent.id: "Probe",
             town[OFFICE].id: "Auslaenderbehoerde",
         }
-        assert [a.slug for a in agencies.with_mailbox(session, ids)] == [OFFICE]
         assert agencies.get(session, silent.id).slug == "probe"
 
 
@@ -170,6 +170,35 @@ def test_a_closed_agency_is_neither_written_to_nor_reminded(database: Database, 
     with database.transaction() as session:
         actor = make_person_actor(session, town[PROVIDER])
         assert OFFICE not in slugs(agencies.recipients(session, actor))
-        assert agencies.with_mailbox(session, [town[OFFICE].id]) == []
         listed = {agency.slug: agency.closed_at for agency, _ in agencies.listing(session)}
         assert (listed[OFFICE], listed[PROVIDER]) == (NOW, None)
+
+
+def test_a_look_into_the_inbox_is_remembered_to_the_hour(database: Database, town: Town) -> None:
+    office, looked = town[OFFICE].id, []
+    for minutes in (0, 30, 61):
+        with database.transaction() as session:
+            agencies.note_look(session, office, now=NOW + timedelta(minutes=minutes))
+        with database.transaction() as session:
+            looked.append(agencies.get(session, office).looked_in_at)
+            assert agencies.get(session, town[PROVIDER].id).looked_in_at is None
+
+    assert looked == [NOW, NOW, NOW + timedelta(minutes=61)]
+
+
+def test_an_agency_works_when_its_land_works_and_it_does_not_pause(
+    database: Database, town: Town
+) -> None:
+    with database.transaction() as session:
+        office = agencies.get(session, town[OFFICE].id)
+        office.land = "BY"
+        pause = {"first_day": date(2026, 8, 3), "last_day": date(2026, 8, 7)}
+        session.add(agencies.AgencyPause(agency_id=office.id, **pause))
+        session.add(office)
+
+    with database.transaction() as session:
+        found = agencies.workdays_of(session, [town[OFFICE].id, town[PROVIDER].id])
+
+    epiphany, in_pause = date(2026, 1, 6), date(2026, 8, 5)
+    assert [found[town[OFFICE].id].includes(day) for day in (epiphany, in_pause)] == [False, False]
+    assert [found[town[PROVIDER].id].includes(day) for day in (epiphany, in_pause)] == [True, True]

@@ -8,11 +8,11 @@ Entry points: :func:`create_municipality`, :func:`open_agency`, :func:`close_age
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, SQLModel, col, select, update
 
 from kursdocs.catalogue import AgencyKind
 from kursdocs.core import audit
@@ -20,6 +20,7 @@ from kursdocs.core.access import Actor
 from kursdocs.core.audit import Happening
 from kursdocs.core.errors import Conflict, Invalid
 from kursdocs.core.tables import new_id, one_of, stored_as_value
+from kursdocs.core.workdays import Workdays
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 _MAILBOX = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}")
@@ -195,15 +196,23 @@ def recipients(
     return session.exec(query).all()
 
 
-def with_mailbox(session: Session, ids: Collection[UUID]) -> Sequence[Agency]:
-    """Those of the agencies that are open and have a functional mailbox.
+def workdays_of(session: Session, ids: Collection[UUID]) -> dict[UUID, Workdays]:
+    """When each of these agencies works: the holidays of its Land, its own pauses."""
+    pauses: dict[UUID, list[tuple[date, date]]] = {}
+    query = select(AgencyPause).where(col(AgencyPause.agency_id).in_(list(ids)))
+    for pause in session.exec(query.order_by(col(AgencyPause.first_day))):
+        pauses.setdefault(pause.agency_id, []).append((pause.first_day, pause.last_day))
+    lands = session.exec(select(Agency.id, Agency.land).where(col(Agency.id).in_(list(ids))))
+    return {id_: Workdays(land, tuple(pauses.get(id_, ()))) for id_, land in lands}
 
-    In one order, so that two sendings that announce to the same agencies cannot block each other.
-    """
-    query = select(Agency).where(
-        col(Agency.id).in_(list(ids)), Agency.mailbox != "", col(Agency.closed_at).is_(None)
+
+def note_look(session: Session, agency_id: UUID, *, now: datetime) -> None:
+    """Remember that somebody of the agency looked into its inbox, to the hour."""
+    looked_in_at = col(Agency.looked_in_at)
+    is_older = sa.or_(looked_in_at.is_(None), looked_in_at < now - timedelta(hours=1))
+    session.exec(
+        update(Agency).where(col(Agency.id) == agency_id, is_older).values(looked_in_at=now)
     )
-    return session.exec(query.order_by(col(Agency.id))).all()
 
 
 def get(session: Session, agency_id: UUID) -> Agency:

@@ -1,0 +1,344 @@
+"""Who is mailed now, and why: pure, from catalogue, state and the moment alone.
+
+At most one digest for an address and a local day. An addressee is mailed when there is something
+new to say: an arrival, a further step of the ladder, a paper that came back, one that will be
+deleted, or a silence. The digest then says everything that waits. Nothing goes out on a day on
+which the agency does not work, before its hour or after :data:`LAST_HOUR`; what was due then is
+still due on its next working day. Entry points: :func:`digests`, :func:`overdue`,
+:func:`postponed`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
+from uuid import UUID
+
+from kursdocs.catalogue import Addressee, Catalogue, Ladder
+from kursdocs.core.reminders.state import Desk, Item, State, Town
+from kursdocs.core.reminders.tables import Clock
+from kursdocs.core.workdays import LOCAL, Workdays, local_date, local_moment
+
+LAST_HOUR = 20
+"""From this local hour on nothing is mailed any more that day."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """One row that the ledger gets when the mail was accepted."""
+
+    agency_id: UUID
+    addressee: Addressee
+    clock: Clock
+    delivery_id: UUID | None
+    step: int
+
+
+@dataclass(frozen=True)
+class KindCount:
+    """So many of one kind wait, the oldest for so many working days."""
+
+    kind: str
+    count: int
+    oldest: int
+
+
+@dataclass(frozen=True)
+class Section:
+    """What one addressee of one agency is told.
+
+    ``waiting`` counts everything that waits for the agency, ``new`` of it was never told before.
+    ``step`` is the highest step of the ladder that this mail tells of (0: only announcements).
+    ``silent_days`` is how long nobody has looked in, 0 where that is not told. ``unreachable``:
+    the agency has no mailbox, so that only the coordinator can be told.
+    """
+
+    agency_id: UUID
+    agency_slug: str
+    agency_name: str
+    addressee: Addressee
+    waiting: int
+    new: int
+    oldest: int
+    step: int
+    kinds: Sequence[KindCount]
+    returned: int
+    leaving: int
+    silent_days: int
+    told: Sequence[Told]
+    unreachable: bool = False
+
+
+@dataclass(frozen=True)
+class Digest:
+    """One mail: to one address, on one day, with a section for each agency and role it has."""
+
+    address: str
+    day: date
+    lapses_at: datetime
+    sections: Sequence[Section]
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """A delivery that goes back to its sender now."""
+
+    delivery_id: UUID
+    municipality_id: UUID
+    agency_slug: str
+    waited: int
+
+
+Opening = Callable[[Workdays, int, datetime], bool]
+"""Whether an agency with these working days and this hour may be mailed at a moment."""
+
+
+def in_office_hours(workdays: Workdays, hour: int, now: datetime) -> bool:
+    """On a working day, from the agency's hour to the last."""
+    local = now.astimezone(LOCAL)
+    return workdays.includes(local.date()) and hour <= local.hour < LAST_HOUR
+
+
+def at_any_time(_workdays: Workdays, _hour: int, _now: datetime) -> bool:
+    """For the demo, where nobody wants to wait until tomorrow at seven."""
+    return True
+
+
+def digests(
+    catalogue: Catalogue, state: State, *, now: datetime, opening: Opening = in_office_hours
+) -> list[Digest]:
+    """The mails that are due at this moment, by address."""
+    today, by_address = local_date(now), dict[str, list[Section]]()
+    for desk, items in _by_desk(state):
+        if not opening(desk.workdays, desk.hour, now):
+            continue
+        for addressee in (Addressee.DESK, Addressee.DEPUTY, Addressee.HEAD):
+            address = desk.address(addressee, today)
+            section = _section(catalogue, desk, items, addressee, now) if address else None
+            if section is not None:
+                by_address.setdefault(address.lower(), []).append(section)
+    for town in state.towns.values():
+        if town.mailbox and opening(town.workdays, town.hour, now):
+            sections = _for_coordinator(catalogue, state, town, today)
+            by_address.setdefault(town.mailbox.lower(), []).extend(sections)
+    # In the demo a day may be over already.
+    lapses_at = max(local_moment(today, LAST_HOUR), now + timedelta(hours=1))
+    return [
+        Digest(address, today, lapses_at, _once(sections))
+        for address, sections in sorted(by_address.items())
+        if sections
+    ]
+
+
+def _once(sections: Sequence[Section]) -> list[Section]:
+    """One section an agency: whoever is desk and head in one mailbox is told once."""
+    kept: dict[UUID, Section] = {}
+    for section in sections:
+        first = kept.get(section.agency_id)
+        if first is None:
+            kept[section.agency_id] = section
+        else:
+            kept[section.agency_id] = _merged(first, section)
+    return list(kept.values())
+
+
+def _merged(first: Section, second: Section) -> Section:
+    both = {**vars(first), "told": [*first.told, *second.told]}
+    both["step"] = max(first.step, second.step)
+    return Section(**both)
+
+
+def _by_desk(state: State) -> Iterator[tuple[Desk, Sequence[Item]]]:
+    items: dict[UUID, list[Item]] = {}
+    for item in state.items:
+        items.setdefault(item.agency_id, []).append(item)
+    for desk in state.desks.values():
+        yield desk, items.get(desk.id, ())
+
+
+def _ladder(catalogue: Catalogue, item: Item) -> Ladder:
+    kind = catalogue.kind(item.kind)
+    return kind.ladder if kind else catalogue.ladders[0]
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """One waiting delivery, how long it waited, and the step to tell now, if any."""
+
+    item: Item
+    waited: int
+    due: int | None
+
+
+def _waiting(
+    catalogue: Catalogue,
+    desk: Desk,
+    items: Iterable[Item],
+    addressee: Addressee,
+    today: date,
+    instead_of_desk: bool = False,
+) -> list[_Waiting]:
+    waited = _Ages(desk.workdays, today)
+    rung = Addressee.DESK if instead_of_desk else addressee
+    found = []
+    for item in items:
+        if item.clock is Clock.WAITING:
+            days = waited.of(item.day)
+            step = _ladder(catalogue, item).step(rung, days)
+            is_due = step is not None and step > item.told.get(addressee, -1)
+            found.append(_Waiting(item, days, step if is_due else None))
+    return found
+
+
+class _Ages:
+    """Working days from a day until today; each day is counted out once."""
+
+    def __init__(self, workdays: Workdays, today: date) -> None:
+        self._workdays, self._today = workdays, today
+        self._known: dict[date, int] = {}
+
+    def of(self, day: date) -> int:
+        if day not in self._known:
+            self._known[day] = self._workdays.between(day, self._today)
+        return self._known[day]
+
+
+def _section(
+    catalogue: Catalogue, desk: Desk, items: Sequence[Item], addressee: Addressee, now: datetime
+) -> Section | None:
+    """What this addressee is told now, or ``None`` when there is nothing new to say."""
+    waiting = _waiting(catalogue, desk, items, addressee, local_date(now))
+    told = [
+        Told(desk.id, addressee, Clock.WAITING, one.item.delivery_id, one.due)
+        for one in waiting
+        if one.due is not None
+    ]
+    returned, leaving, silent = _others(catalogue, desk, items, addressee, now)
+    told += [
+        Told(desk.id, addressee, item.clock, item.delivery_id, 0) for item in (*returned, *leaving)
+    ]
+    if silent:
+        told.append(Told(desk.id, addressee, Clock.SILENCE, None, 0))
+    if not told:
+        return None
+    return Section(
+        agency_id=desk.id,
+        agency_slug=desk.slug,
+        agency_name=desk.name,
+        addressee=addressee,
+        waiting=len(waiting),
+        new=sum(1 for one in waiting if one.due is not None and not one.item.told),
+        oldest=max((one.waited for one in waiting), default=0),
+        step=max((one.due for one in waiting if one.due is not None), default=0),
+        kinds=_kinds(waiting),
+        returned=len(returned),
+        leaving=len({item.document_id for item in leaving}),
+        silent_days=silent,
+        told=told,
+    )
+
+
+def _others(
+    catalogue: Catalogue, desk: Desk, items: Sequence[Item], addressee: Addressee, now: datetime
+) -> tuple[list[Item], list[Item], int]:
+    """What the desk alone is told beside what waits: came back, will be deleted, silence."""
+    if addressee is not Addressee.DESK:
+        return [], [], 0
+    untold = [item for item in items if addressee not in item.told]
+    returned = [item for item in untold if item.clock is Clock.RETURNED]
+    leaving = [item for item in untold if item.clock is Clock.DELETION]
+    return returned, leaving, _silence(catalogue, desk, now)
+
+
+def _silence(catalogue: Catalogue, desk: Desk, now: datetime) -> int:
+    """For how many days nobody has looked in; 0 when that is not to be told (again) yet."""
+    limit = timedelta(days=catalogue.silent_after_days)
+    looked_in_at = desk.looked_in_at or desk.created_at
+    is_told = desk.silence_told_at is not None and desk.silence_told_at > now - limit
+    if not desk.expects_papers or is_told or looked_in_at > now - limit:
+        return 0
+    return (now - looked_in_at).days
+
+
+def _kinds(waiting: Iterable[_Waiting]) -> list[KindCount]:
+    """How many of each kind wait, the longest waiting first."""
+    by_kind = sorted(waiting, key=lambda one: one.item.kind)
+    counts = []
+    for kind, group in groupby(by_kind, key=lambda one: one.item.kind):
+        waited = [one.waited for one in group]
+        counts.append(KindCount(kind, len(waited), max(waited)))
+    return sorted(counts, key=attrgetter("oldest", "count"), reverse=True)
+
+
+def _for_coordinator(
+    catalogue: Catalogue, state: State, town: Town, today: date
+) -> Iterator[Section]:
+    """Of each agency only how many papers nobody took over to the end, never which (rule 9).
+
+    Of an agency that no mail can reach, everything that waits there, from the first day on.
+    """
+    for desk, items in _by_desk(state):
+        if desk.municipality_id != town.id:
+            continue
+        unreachable = not desk.address(Addressee.DESK, today)
+        waiting = _waiting(catalogue, desk, items, Addressee.COORDINATOR, today, unreachable)
+        told = [
+            Told(desk.id, Addressee.COORDINATOR, Clock.WAITING, one.item.delivery_id, one.due)
+            for one in waiting
+            if one.due is not None
+        ]
+        if told:
+            yield Section(
+                agency_id=desk.id,
+                agency_slug=desk.slug,
+                agency_name=desk.name,
+                addressee=Addressee.COORDINATOR,
+                waiting=len(waiting),
+                new=0,
+                oldest=max(one.waited for one in waiting),
+                step=max(one.due for one in waiting if one.due is not None),
+                kinds=(),
+                returned=0,
+                leaving=0,
+                silent_days=0,
+                told=told,
+                unreachable=unreachable,
+            )
+
+
+def overdue(catalogue: Catalogue, state: State, *, now: datetime) -> list[Overdue]:
+    """What nobody took over to the end of its ladder: it goes back to the sender.
+
+    Only while the agency works, so that the last day of the ladder is over when it happens.
+    """
+    today, found = local_date(now), list[Overdue]()
+    for desk, items in _by_desk(state):
+        if not in_office_hours(desk.workdays, desk.hour, now):
+            continue
+        ages = _Ages(desk.workdays, today)
+        for item in items:
+            if item.clock is Clock.WAITING:
+                waited = ages.of(item.day)
+                if waited > _ladder(catalogue, item).return_after:
+                    found.append(Overdue(item.delivery_id, desk.municipality_id, desk.slug, waited))
+    return found
+
+
+def postponed(catalogue: Catalogue, state: State, *, now: datetime) -> Mapping[UUID, str]:
+    """Why agencies with something to be told are not mailed at this moment: a code for each.
+
+    ``not_a_working_day``, ``before_its_hour``, ``after_the_last_hour`` or ``no_mailbox``.
+    """
+    today, found = local_date(now), dict[UUID, str]()
+    for desk, items in _by_desk(state):
+        if _section(catalogue, desk, items, Addressee.DESK, now) is None:
+            continue
+        if not desk.workdays.includes(today):
+            found[desk.id] = "not_a_working_day"
+        elif not in_office_hours(desk.workdays, desk.hour, now):
+            is_early = now.astimezone(LOCAL).hour < desk.hour
+            found[desk.id] = "before_its_hour" if is_early else "after_the_last_hour"
+        elif not desk.address(Addressee.DESK, today):
+            found[desk.id] = "no_mailbox"
+    return found
