@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -125,7 +126,7 @@ def _record(
     )
 
 
-def whose(membership: Membership) -> dict[str, str]:
+def whose(membership: Membership) -> dict[str, Any]:
     """Ids for the log: which membership, of whom, and at which agency (empty: municipality)."""
     return {
         "membership": str(membership.id),
