@@ -4,9 +4,14 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
+from gettext import NullTranslations
 from typing import Annotated, NoReturn
 
 import typer
+
+from kursdocs.web.errors import SENTENCES
+from kursdocs.web.pages import frontend_folder, read_translations
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
 
@@ -15,6 +20,18 @@ def fail(message: str, code: int) -> NoReturn:
     """End the command with this message; open transactions roll back."""
     typer.echo(message, err=True)
     sys.exit(code)
+
+
+def sentence(code: str, details: Mapping[str, str | int]) -> str:
+    """What a code of the domain means, in the words that pages and API use, in English."""
+    if code not in SENTENCES:
+        return code
+    return _english().gettext(SENTENCES[code]) % details
+
+
+@cache
+def _english() -> NullTranslations:
+    return read_translations(frontend_folder(), "en")
 
 
 def show_json(data: object) -> None:
