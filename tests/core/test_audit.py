@@ -342,7 +342,7 @@ def test_a_role_stands_in_the_logs_of_agency_and_town_whoever_gave_it(
         assert [event.happening for event in own] == [Happening.MEMBERSHIP_GRANTED]
         assert own[0].detail["user"] == str(head.user_id)
         assert own[0].detail["agency"] == str(town[PROVIDER].id)
-        assert [event.detail["role"] for event in all_of_town][:2] == ["auditor", "head"]
+        assert [event.detail["role"] for event in all_of_town[:2]] == ["auditor", "head"]
         assert audit.verify(session) is None
 
 
@@ -353,20 +353,22 @@ def test_a_head_reads_the_own_agency_and_an_auditor_the_town(
 
     assert page(database, readers["head"]) == [own]
     assert page(database, readers["office"]) == [office]
-    assert page(database, readers["auditor"]) == [office, own]
+    assert page(database, readers["auditor"])[:2] == [office, own]
+    assert far not in page(database, readers["auditor"])
     assert page(database, readers["stranger"]) == [far]
 
 
 def test_what_the_sweeper_did_is_in_the_towns_log(
     database: Database, readers: dict[str, Actor], town: Town
 ) -> None:
+    before = len(page(database, readers["auditor"]))
     with database.transaction() as session:
         document_id = make_document(session, readers["head"], scanned=False)
         document = session.get_one(Document, document_id)
         sweeper = lifecycle.system_of(document, "sweeper")
         lifecycle.release_held(session, sweeper, document_id, working_days=5, now=NOW)
 
-    assert len(page(database, readers["auditor"])) == 2
+    assert len(page(database, readers["auditor"])) == before + 2
     assert len(page(database, readers["head"])) == 1
 
 

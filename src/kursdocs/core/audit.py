@@ -45,8 +45,13 @@ class Happening(StrEnum):
     DELIVERY_TAKEN_OVER = "delivery.taken_over"
     DELIVERY_RETURNED = "delivery.returned"
     MUNICIPALITY_CREATED = "municipality.created"
+    MUNICIPALITY_CHANGED = "municipality.changed"
     AGENCY_OPENED = "agency.opened"
+    AGENCY_CHANGED = "agency.changed"
+    AGENCY_PAUSE_ADDED = "agency.pause_added"
+    AGENCY_PAUSE_REMOVED = "agency.pause_removed"
     AGENCY_CLOSED = "agency.closed"
+    AGENCY_REOPENED = "agency.reopened"
     MEMBERSHIP_GRANTED = "membership.granted"
     MEMBERSHIP_ENDED = "membership.ended"
     MEMBERSHIP_LIMITED = "membership.limited"
@@ -85,8 +90,13 @@ DETAIL_KEYS: Mapping[Happening, frozenset[str]] = {
         Happening.DELIVERY_TAKEN_OVER: "",
         Happening.DELIVERY_RETURNED: "reason",
         Happening.MUNICIPALITY_CREATED: "slug",
+        Happening.MUNICIPALITY_CHANGED: "slug fields",
         Happening.AGENCY_OPENED: "slug kind",
+        Happening.AGENCY_CHANGED: "slug fields",
+        Happening.AGENCY_PAUSE_ADDED: "slug first_day last_day",
+        Happening.AGENCY_PAUSE_REMOVED: "slug first_day last_day",
         Happening.AGENCY_CLOSED: "slug",
+        Happening.AGENCY_REOPENED: "slug",
         Happening.MEMBERSHIP_GRANTED: "membership user agency role source",
         Happening.MEMBERSHIP_ENDED: "membership user agency role source",
         Happening.MEMBERSHIP_LIMITED: "membership user agency until",

@@ -17,7 +17,7 @@ from kursdocs.core.errors import Forbidden, Invalid, InvalidForm
 from kursdocs.core.workdays import LOCAL
 from kursdocs.web import errors
 from kursdocs.web.endpoint import Call
-from kursdocs.web.pages import N_, ROLE_NAMES
+from kursdocs.web.pages import N_, ROLE_NAMES, plain_date
 
 PAGE_SIZE = 100
 _DAYS = DateFormat(earliest=date(2020, 1, 1), latest=date(2099, 12, 31))
@@ -47,8 +47,17 @@ SENTENCES = {
     Happening.DELIVERY_TAKEN_OVER: N_("hat ein Papier übernommen"),
     Happening.DELIVERY_RETURNED: N_("hat ein Papier zurückgegeben (%(reason)s)"),
     Happening.MUNICIPALITY_CREATED: N_("hat die Kommune eingerichtet"),
+    Happening.MUNICIPALITY_CHANGED: N_("hat die Angaben der Kommune geändert (%(fields)s)"),
     Happening.AGENCY_OPENED: N_("hat eine Stelle eingerichtet (%(slug)s)"),
+    Happening.AGENCY_CHANGED: N_("hat Einstellungen der Stelle %(slug)s geändert (%(fields)s)"),
+    Happening.AGENCY_PAUSE_ADDED: N_(
+        "hat für die Stelle %(slug)s eine Pause eingetragen (%(first_day)s bis %(last_day)s)"
+    ),
+    Happening.AGENCY_PAUSE_REMOVED: N_(
+        "hat eine Pause der Stelle %(slug)s entfernt (%(first_day)s bis %(last_day)s)"
+    ),
     Happening.AGENCY_CLOSED: N_("hat eine Stelle geschlossen (%(slug)s)"),
+    Happening.AGENCY_REOPENED: N_("hat eine Stelle wieder geöffnet (%(slug)s)"),
     Happening.MEMBERSHIP_GRANTED: N_("hat eine Rolle vergeben: %(role)s, an %(person)s"),
     Happening.MEMBERSHIP_ENDED: N_("hat eine Rolle beendet: %(role)s, von %(person)s"),
     Happening.MEMBERSHIP_LIMITED: N_("hat das Ende einer Rolle festgelegt: von %(person)s"),
@@ -61,6 +70,19 @@ SENTENCES = {
     ),
     Happening.SERVICE_ACCOUNT_CREATED: N_("hat einen Dienst zugelassen"),
     Happening.SERVICE_ACCOUNT_ENDED: N_("hat die Zulassung eines Dienstes beendet"),
+}
+
+
+# What stands in the log of a change, as the form calls it.
+SETTINGS = {
+    "name": N_("Name"),
+    "mailbox": N_("Postfach"),
+    "land": N_("Land"),
+    "digest_hour": N_("Uhrzeit der Erinnerungen"),
+    "head_mailbox": N_("Postfach der Leitung"),
+    "deputy_mailbox": N_("Postfach der Vertretung"),
+    "deputy_until": N_("Ende der Vertretung"),
+    "file_name_pattern": N_("Dateinamen"),
 }
 
 
@@ -154,7 +176,7 @@ def _actor_name(event: AuditEvent, names: Mapping[UUID, str]) -> str:
 
 
 def _worded(call: Call, event: AuditEvent, people: Mapping[UUID, str]) -> dict[str, object]:
-    """The details, with kind, role and person by their names."""
+    """The details, as people call them: kind, role, person, settings, days."""
     detail: dict[str, object] = dict(event.detail)
     kind = call.services.catalogue.kind(str(detail.get("kind", "")))
     if kind:
@@ -165,4 +187,10 @@ def _worded(call: Call, event: AuditEvent, people: Mapping[UUID, str]) -> dict[s
     # The first version did not write down whose role it was; who never signed in has no name.
     user = detail.get("user")
     detail["person"] = (people.get(UUID(str(user))) if user else "") or "–"
+    if "fields" in detail:
+        names = str(detail["fields"]).split()
+        worded = (call.kit.pages.text(call.language, SETTINGS[name]) for name in names)
+        detail["fields"] = ", ".join(worded)
+    for name in detail.keys() & {"first_day", "last_day"}:
+        detail[name] = plain_date(date.fromisoformat(str(detail[name])), call.language)
     return detail

@@ -238,6 +238,41 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "already_taken_over": N_("Das Papier hat schon jemand aus Ihrer Stelle übernommen."),
         "already_returned": N_("Das Papier wurde schon zurückgegeben."),
         "not_withdrawable": N_("Dieses Papier lässt sich nicht mehr zurückziehen."),
+        "slug_invalid": N_(
+            "Der Kurzname besteht aus Kleinbuchstaben (a bis z), Ziffern und Bindestrichen"
+            " dazwischen; höchstens 60 Zeichen."
+        ),
+        "slug_taken": N_("Den Kurznamen „%(slug)s“ gibt es schon. Bitte wählen Sie einen anderen."),
+        "name_invalid": N_("Bitte geben Sie einen Namen an; höchstens %(limit)s Zeichen."),
+        "mailbox_invalid": N_(
+            "Das ist keine einzelne E-Mail-Adresse wie postfach@stelle.example. Namen, Klammern,"
+            " Leerzeichen und Zeilenumbrüche gehören nicht dazu."
+        ),
+        "land_unknown": N_("Dieses Land gibt es nicht. Bitte wählen Sie eines aus der Liste."),
+        "hour_out_of_range": N_("Bitte wählen Sie eine volle Stunde von %(min)s bis %(max)s Uhr."),
+        "deputy_missing": N_(
+            "Bitte geben Sie an, an wen die Erinnerungen der Vertretung gehen, oder leeren Sie"
+            " auch das Ende der Vertretung."
+        ),
+        "pause_order": N_("Der letzte Tag der Pause liegt vor dem ersten."),
+        "pause_over": N_("Diese Pause ist schon vorbei."),
+        "pause_overlaps": N_("In dieser Zeit ist schon eine Pause eingetragen."),
+        "pause_too_long": N_(
+            "Das wären mit den Pausen davor und danach mehr als %(limit)s Arbeitstage am Stück. So"
+            " lange dürfen Papiere nicht liegen; tragen Sie bitte eine Vertretung ein."
+        ),
+        "pattern_too_long": N_("Das Muster ist zu lang; höchstens %(limit)s Zeichen."),
+        "pattern_unknown": N_(
+            "Den Platzhalter „%(placeholder)s“ gibt es nicht. Die Liste unten nennt alle."
+        ),
+        "pattern_characters": N_(
+            "Das Muster enthält Zeichen, die in Dateinamen nicht vorkommen dürfen, zum Beispiel"
+            " / \\ : * ? oder Anführungszeichen."
+        ),
+        "agency_closed": N_("Diese Stelle ist schon geschlossen."),
+        "agency_open": N_("Diese Stelle ist schon geöffnet."),
+        "agency_unknown": N_("Diese Stelle gibt es hier nicht."),
+        "municipality_unknown": N_("Diese Kommune gibt es hier nicht."),
         "client_id_taken": N_("Der Dienst „%(client_id)s“ gehört schon zu einer Stelle."),
         "key_reused": N_(
             "Unter diesem Idempotency-Key wurde schon etwas anderes gesendet. Bitte verwenden Sie"

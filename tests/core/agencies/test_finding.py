@@ -1,4 +1,4 @@
-"""Municipalities and agencies: what they may be called, and who can be written to."""
+"""Looking agencies up: who can be written to, who has settings to change, who lacks a mailbox."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -20,7 +20,7 @@ from kursdocs.catalogue import AgencyKind
 from kursdocs.core import agencies
 from kursdocs.core.access import Actor, ActorKind, Role
 from kursdocs.core.agencies import Agency
-from kursdocs.core.errors import Conflict, Invalid
+from kursdocs.core.errors import Invalid
 
 Town = dict[str, Agency]
 
@@ -28,69 +28,6 @@ Town = dict[str, Agency]
 def slugs(found: object) -> list[str]:
     assert isinstance(found, list)
     return [agency.slug for agency in found]
-
-
-def open_one(database: Database, **changes: object) -> Agency:
-    values: dict[str, object] = {
-        "municipality": "musterstadt",
-        "slug": "probe",
-        "name": "Probeschule",
-        "kind": AgencyKind.COURSE_PROVIDER,
-        "mailbox": "",
-    }
-    with database.transaction() as session:
-        return agencies.open_agency(session, TESTS, now=NOW, **{**values, **changes})  # type: ignore[arg-type]  # as in a form
-
-
-NO_SLUGS = ("", "-vhs", "vhs-", "VHS", "vhs musterstadt", "vhs/1", "ü", "x" * 61, "vhs\n")
-NO_MAILBOXES = ("x", "a b@c.example", "a@b@c", "<a@c.example>", "a@c.example\nBcc: b@c.example")
-
-
-def test_what_would_break_addresses_or_mails_is_refused(database: Database, town: Town) -> None:
-    wrong = [
-        *(("slug", slug) for slug in NO_SLUGS),
-        *(("name", name) for name in ("", "   ", "x" * 121)),
-        *(("mailbox", mailbox) for mailbox in NO_MAILBOXES),
-    ]
-    for field, value in wrong:
-        with pytest.raises(Invalid) as refused:
-            open_one(database, **{field: value})
-
-        assert (refused.value.code, refused.value.field) == (f"{field}_invalid", field), value
-
-
-def test_a_municipality_is_named_by_the_same_rules(database: Database) -> None:
-    for slug in NO_SLUGS:
-        with pytest.raises(Invalid) as refused, database.transaction() as session:
-            make_municipality(session, slug)
-
-        assert refused.value.code == "slug_invalid"
-
-
-def test_other_slugs_are_accepted(database: Database, town: Town) -> None:
-    for slug in ("a", "7", "vhs-beispielstadt", "x" * 60):
-        assert open_one(database, slug=slug).slug == slug
-
-
-def test_a_taken_slug_is_a_conflict(database: Database, town: Town) -> None:
-    with pytest.raises(Conflict) as agency:
-        open_one(database, slug=PROVIDER)
-    with pytest.raises(Conflict) as municipality, database.transaction() as session:
-        make_municipality(session)
-
-    assert (agency.value.code, municipality.value.code) == ("slug_taken", "slug_taken")
-    assert agency.value.details == {"slug": PROVIDER}
-
-
-def test_an_agency_needs_a_known_municipality(database: Database) -> None:
-    with pytest.raises(Invalid) as refused:
-        open_one(database, municipality="nirgendwo")
-
-    assert (refused.value.code, refused.value.field) == ("municipality_unknown", "municipality")
-
-
-def test_names_are_kept_without_the_space_around_them(database: Database, town: Town) -> None:
-    assert open_one(database, name="  Probeschule ").name == "Probeschule"
 
 
 @pytest.fixture
@@ -192,8 +129,8 @@ def test_an_agency_works_when_its_land_works_and_it_does_not_pause(
     with database.transaction() as session:
         office = agencies.get(session, town[OFFICE].id)
         office.land = "BY"
-        pause = {"first_day": date(2026, 8, 3), "last_day": date(2026, 8, 7)}
-        session.add(agencies.AgencyPause(agency_id=office.id, **pause))
+        first, last = date(2026, 8, 3), date(2026, 8, 7)
+        session.add(agencies.AgencyPause(agency_id=office.id, first_day=first, last_day=last))
         session.add(office)
 
     with database.transaction() as session:
@@ -202,3 +139,32 @@ def test_an_agency_works_when_its_land_works_and_it_does_not_pause(
     epiphany, in_pause = date(2026, 1, 6), date(2026, 8, 5)
     assert [found[town[OFFICE].id].includes(day) for day in (epiphany, in_pause)] == [False, False]
     assert [found[town[PROVIDER].id].includes(day) for day in (epiphany, in_pause)] == [True, True]
+
+
+def test_agencies_without_a_mailbox_are_named_unless_they_are_closed(
+    database: Database, town: Town
+) -> None:
+    with database.transaction() as session:
+        make_agency(session, "stumm", AgencyKind.JOBCENTER, mailbox="")
+        gone = make_agency(session, "weg", AgencyKind.JOBCENTER, mailbox="")
+        session.flush()
+        agencies.close_agency(session, TESTS, gone, now=NOW)
+
+    with database.transaction() as session:
+        assert agencies.without_mailbox(session) == ["stumm"]
+
+
+def test_a_coordinator_lists_the_own_town_with_what_is_closed(
+    database: Database, town: Town, close: Callable[[str], None]
+) -> None:
+    close(OFFICE)
+    with database.transaction() as session:
+        make_municipality(session, "beispielstadt")
+        make_agency(session, "fremd", AgencyKind.JOBCENTER, municipality="beispielstadt")
+        coordinator = make_person_actor(session, town[PROVIDER], Role.COORDINATOR)
+
+        listed = agencies.of_municipality(session, coordinator)
+        own = agencies.municipality_of(session, coordinator)
+
+    assert [agency.slug for agency in listed] == sorted(town, key=str.title)
+    assert own.slug == "musterstadt"

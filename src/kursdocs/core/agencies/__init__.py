@@ -1,0 +1,69 @@
+"""Municipalities and their agencies: who can be written to, when, and how they are set up.
+
+An agency has one kind and belongs to one municipality; a body with two functions is two agencies.
+
+``opening`` makes, opens, closes and reopens, ``settings`` changes what they have set, ``pauses``
+are days on which an agency does not work, ``finding`` looks them up, ``checks`` judges what was
+typed, ``lands`` knows the Länder, ``file_names`` how an agency wants its downloads to be called,
+``tables`` is what lies in the database. Others use the names below.
+"""
+
+from kursdocs.core.agencies.finding import (
+    by_slug,
+    get,
+    listing,
+    municipality_by_slug,
+    municipality_of,
+    names_of,
+    note_look,
+    of_municipality,
+    recipients,
+    without_mailbox,
+)
+from kursdocs.core.agencies.opening import (
+    close_agency,
+    create_municipality,
+    open_agency,
+    opening_mistakes,
+    reopen_agency,
+    slug_from,
+)
+from kursdocs.core.agencies.pauses import add_pause, pauses_of, remove_pause, workdays_of
+from kursdocs.core.agencies.settings import (
+    AGENCY_FIELDS,
+    MUNICIPALITY_FIELDS,
+    change_agency,
+    change_municipality,
+)
+from kursdocs.core.agencies.tables import NAME_LENGTH_MAX, Agency, AgencyPause, Municipality
+
+__all__ = [
+    "AGENCY_FIELDS",
+    "MUNICIPALITY_FIELDS",
+    "NAME_LENGTH_MAX",
+    "Agency",
+    "AgencyPause",
+    "Municipality",
+    "add_pause",
+    "by_slug",
+    "change_agency",
+    "change_municipality",
+    "close_agency",
+    "create_municipality",
+    "get",
+    "listing",
+    "municipality_by_slug",
+    "municipality_of",
+    "names_of",
+    "note_look",
+    "of_municipality",
+    "open_agency",
+    "opening_mistakes",
+    "pauses_of",
+    "recipients",
+    "remove_pause",
+    "reopen_agency",
+    "slug_from",
+    "without_mailbox",
+    "workdays_of",
+]

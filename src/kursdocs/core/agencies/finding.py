@@ -1,0 +1,95 @@
+"""Looking municipalities and agencies up: by slug, by id, by what an actor may reach."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select, update
+
+from kursdocs.catalogue import AgencyKind
+from kursdocs.core.access import Actor
+from kursdocs.core.agencies.tables import Agency, Municipality
+from kursdocs.core.errors import Invalid
+
+
+def listing(session: Session) -> Sequence[tuple[Agency, str]]:
+    """Every agency, closed ones too, and the slug of its municipality; by these slugs."""
+    query = select(Agency, Municipality.slug).join(
+        Municipality, col(Municipality.id) == Agency.municipality_id
+    )
+    return session.exec(query.order_by(Municipality.slug, Agency.slug)).all()
+
+
+def of_municipality(session: Session, actor: Actor) -> Sequence[Agency]:
+    """Every agency of the actor's municipality, closed ones too, by name."""
+    query = select(Agency).where(Agency.municipality_id == actor.municipality)
+    return session.exec(query.order_by(Agency.name, Agency.slug)).all()
+
+
+def municipality_by_slug(session: Session, slug: str) -> Municipality:
+    """The municipality; raises ``Invalid`` (``municipality_unknown``)."""
+    found = session.exec(select(Municipality).where(Municipality.slug == slug)).first()
+    if found is None:
+        raise Invalid("municipality_unknown", field="municipality")
+    return found
+
+
+def municipality_of(session: Session, actor: Actor, *, for_update: bool = False) -> Municipality:
+    """The actor's municipality; ``for_update`` locks it until the end of the transaction."""
+    query = select(Municipality).where(Municipality.id == actor.municipality)
+    return session.exec(query.with_for_update() if for_update else query).one()
+
+
+def by_slug(session: Session, slug: str) -> Agency:
+    """The open agency; raises ``Invalid`` (``agency_unknown``)."""
+    query = select(Agency).where(Agency.slug == slug, col(Agency.closed_at).is_(None))
+    found = session.exec(query).first()
+    if found is None:
+        raise Invalid("agency_unknown", field="agency")
+    return found
+
+
+def recipients(
+    session: Session, actor: Actor, *, kinds: Collection[AgencyKind] | None = None
+) -> Sequence[Agency]:
+    """The open agencies of the actor's municipality that can be written to, by name.
+
+    The acting agency itself is left out; ``kinds`` narrows to agencies of these kinds.
+    """
+    query = (
+        select(Agency)
+        .where(Agency.municipality_id == actor.municipality_id, col(Agency.closed_at).is_(None))
+        .order_by(Agency.name)
+    )
+    if actor.agency is not None:
+        query = query.where(Agency.id != actor.agency.id)
+    if kinds is not None:
+        query = query.where(col(Agency.kind).in_(list(kinds)))
+    return session.exec(query).all()
+
+
+def without_mailbox(session: Session) -> Sequence[str]:
+    """Slugs of the open agencies that nobody can remind, in all municipalities."""
+    query = select(Agency.slug).where(Agency.mailbox == "", col(Agency.closed_at).is_(None))
+    return session.exec(query.order_by(Agency.slug)).all()
+
+
+def get(session: Session, agency_id: UUID) -> Agency:
+    """The agency with that id, which is known to exist."""
+    return session.get_one(Agency, agency_id)
+
+
+def names_of(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
+    """Names of agencies by id."""
+    query = select(Agency.id, Agency.name).where(col(Agency.id).in_(list(ids)))
+    return dict(session.exec(query).all())
+
+
+def note_look(session: Session, agency_id: UUID, *, now: datetime) -> None:
+    """Remember that somebody of the agency looked into its inbox, to the hour."""
+    looked_in_at = col(Agency.looked_in_at)
+    is_older = sa.or_(looked_in_at.is_(None), looked_in_at < now - timedelta(hours=1))
+    session.exec(
+        update(Agency).where(col(Agency.id) == agency_id, is_older).values(looked_in_at=now)
+    )

@@ -1,0 +1,128 @@
+"""Pauses: days on which an agency does not work, so that no deadline runs out meanwhile."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from kursdocs.core import audit
+from kursdocs.core.access import Actor
+from kursdocs.core.agencies import checks
+from kursdocs.core.agencies.settings import acting_on
+from kursdocs.core.agencies.tables import Agency, AgencyPause
+from kursdocs.core.audit import Happening
+from kursdocs.core.errors import Invalid, NotFound
+from kursdocs.core.workdays import Workdays, local_date
+
+# Six weeks: longer than any holidays, too short to put papers off for ever.
+WORKING_DAYS_MAX = 30
+
+
+def pauses_of(session: Session, ids: Collection[UUID]) -> Mapping[UUID, Sequence[AgencyPause]]:
+    """The pauses of these agencies, past ones too, by their first day; none means no entry."""
+    query = select(AgencyPause).where(col(AgencyPause.agency_id).in_(list(ids)))
+    found: dict[UUID, list[AgencyPause]] = {}
+    for pause in session.exec(query.order_by(col(AgencyPause.first_day))):
+        found.setdefault(pause.agency_id, []).append(pause)
+    return found
+
+
+def workdays_of(session: Session, ids: Collection[UUID]) -> dict[UUID, Workdays]:
+    """When each of these agencies works: the holidays of its Land, its own pauses."""
+    pauses = pauses_of(session, ids)
+    lands = session.exec(select(Agency.id, Agency.land).where(col(Agency.id).in_(list(ids))))
+    return {
+        id_: Workdays(land, tuple((p.first_day, p.last_day) for p in pauses.get(id_, ())))
+        for id_, land in lands
+    }
+
+
+def add_pause(
+    session: Session, actor: Actor, agency: Agency, typed: Mapping[str, str], *, now: datetime
+) -> AgencyPause:
+    """Add a pause from ``first_day`` to ``last_day``, both as typed and both included.
+
+    Lock the agency first (``in_charge(..., for_update=True)``): two pauses added at once must see
+    each other. Raises ``Invalid`` or ``InvalidForm``: a day that is none, ``pause_over``,
+    ``pause_order``, ``pause_overlaps``, ``pause_too_long`` (together with those that follow or go
+    before without a working day between).
+    """
+    today = local_date(now)
+    first, last = _days(typed, today)
+    others = pauses_of(session, [agency.id]).get(agency.id, [])
+    if any(first <= pause.last_day and pause.first_day <= last for pause in others):
+        raise Invalid("pause_overlaps", field="first_day")
+    if _working_days(agency, others, first, last) > WORKING_DAYS_MAX:
+        raise Invalid("pause_too_long", field="last_day", limit=WORKING_DAYS_MAX)
+    pause = AgencyPause(agency_id=agency.id, first_day=first, last_day=last)
+    session.add(pause)
+    _record(session, actor, agency, Happening.AGENCY_PAUSE_ADDED, pause, now=now)
+    return pause
+
+
+def remove_pause(
+    session: Session, actor: Actor, agency: Agency, pause_id: UUID, *, now: datetime
+) -> None:
+    """Take a pause away; its days count again. Raises ``NotFound``."""
+    query = select(AgencyPause).where(
+        AgencyPause.id == pause_id, AgencyPause.agency_id == agency.id
+    )
+    pause = session.exec(query).first()
+    if pause is None:
+        raise NotFound
+    session.delete(pause)
+    _record(session, actor, agency, Happening.AGENCY_PAUSE_REMOVED, pause, now=now)
+
+
+def _days(typed: Mapping[str, str], today: date) -> tuple[date, date]:
+    """First and last day; the first may lie in the past: not every pause is entered in time."""
+    earliest = today - timedelta(days=31)
+    mistakes = checks.found(
+        checks.day(typed.get("first_day", ""), "first_day", today=earliest),
+        checks.day(typed.get("last_day", ""), "last_day", today=earliest),
+    )
+    checks.raise_if(mistakes)
+    first, last = checks.read_day(typed["first_day"]), checks.read_day(typed["last_day"])
+    if last < first:
+        raise Invalid("pause_order", field="last_day")
+    if last < today:
+        raise Invalid("pause_over", field="last_day")
+    return first, last
+
+
+def _working_days(agency: Agency, others: Sequence[AgencyPause], first: date, last: date) -> int:
+    """How many working days pass in one go, if this pause is added."""
+    calendar = Workdays(agency.land)
+    days = {
+        pause.first_day + timedelta(days=n)
+        for pause in others
+        for n in range((pause.last_day - pause.first_day).days + 1)
+    }
+    count = calendar.between(first - timedelta(days=1), last)
+    for step, edge in ((-1, first), (1, last)):
+        day = edge + timedelta(days=step)
+        while day in days or not calendar.includes(day):
+            count += calendar.includes(day)
+            day += timedelta(days=step)
+    return count
+
+
+def _record(
+    session: Session,
+    actor: Actor,
+    agency: Agency,
+    happening: Happening,
+    pause: AgencyPause,
+    *,
+    now: datetime,
+) -> None:
+    audit.record(
+        session,
+        acting_on(actor, agency),
+        happening,
+        now=now,
+        slug=agency.slug,
+        first_day=pause.first_day.isoformat(),
+        last_day=pause.last_day.isoformat(),
+    )
