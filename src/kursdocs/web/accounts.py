@@ -158,13 +158,13 @@ def _close_session(call: Call) -> str:
 
 
 def switch(call: Call) -> Response:
-    """Act for another of one's own agencies."""
+    """Act for another of one's own agencies, and go on where one wanted to."""
     try:
         membership_id = UUID(call.form.get("membership", ""))
     except ValueError:
         raise NotFound from None
     accounts.switch_agency(call.session, call.token, membership_id, now=call.now)
-    return redirect("/")
+    return redirect(own_path(call.form.get("return_to", "/")))
 
 
 def prefer(call: Call) -> Response:

@@ -37,6 +37,7 @@ class MembershipView:
     role: Role
     agency_name: str
     municipality_name: str
+    agency_slug: str = ""
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,10 @@ def actor_of_sign_in(session: Session, token: str, *, now: datetime) -> SignedIn
         user=user,
         membership_id=chosen[0].id if chosen else None,
         memberships=[
-            MembershipView(m.id, m.role, a.name if a else "", town.name) for m, a, town in held
+            MembershipView(
+                m.id, m.role, a.name if a else "", town.name, agency_slug=a.slug if a else ""
+            )
+            for m, a, town in held
         ],
     )
 
