@@ -47,6 +47,23 @@ def test_the_first_day_is_not_counted() -> None:
     assert Workdays().after(friday, 1) == monday
 
 
+@pytest.mark.parametrize(
+    ("start", "days", "due"),
+    [
+        ("2026-11-23", 0, "2026-11-23"),  # nothing to count
+        ("2026-11-28", 1, "2026-11-30"),  # Saturday
+        ("2026-11-23", 5, "2026-11-30"),  # a whole week
+        ("2025-10-02", 1, "2025-10-06"),  # 3 October was a Friday: to Monday
+        ("2026-12-23", 6, "2027-01-04"),  # Christmas, a weekend, 31 December, New Year
+        ("2026-04-02", 2, "2026-04-08"),  # Good Friday and Easter Monday
+        ("2026-05-22", 1, "2026-05-26"),  # Whit Monday
+        ("2026-06-03", 1, "2026-06-04"),  # Corpus Christi is not kept everywhere
+    ],
+)
+def test_deadlines_skip_what_all_of_germany_keeps(start: str, days: int, due: str) -> None:
+    assert Workdays().after(date.fromisoformat(start), days) == date.fromisoformat(due)
+
+
 def test_a_pause_counts_for_nothing() -> None:
     closed = Workdays("NW", ((date(2026, 3, 9), date(2026, 3, 13)),))
 
