@@ -1,37 +1,50 @@
-"""The outbox: one mail a day and agency, one worker a mail, ever slower tries, then an end."""
+"""The outbox: one mail an address and day, one worker a mail, ever slower tries, then an end."""
 
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import select
-from tests.factories import JOBCENTER, NOW, OFFICE, make_agency, make_document, make_person_actor
+from sqlmodel import col, select
+from tests.factories import NOW
 
 from kursdocs.adapters.database import Database
-from kursdocs.core import agencies, outbox
-from kursdocs.core.agencies import Agency
-from kursdocs.core.documents import lifecycle
-from kursdocs.core.outbox import ATTEMPTS_MAX, LEASE, OutboxMail
+from kursdocs.core import outbox
+from kursdocs.core.outbox import ATTEMPTS_MAX, LEASE, UNREACHED, OutboxMail
 from kursdocs.core.tables import new_id
 
-MINUTE = timedelta(minutes=1)
-Town = dict[str, Agency]
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+SOON = timedelta(seconds=1)
+ADDRESS = "abh@post.example"
 
 
-def announce(database: Database, agency: Agency, at: datetime = NOW) -> None:
+def put(
+    database: Database,
+    day: int = 0,
+    *,
+    address: str = ADDRESS,
+    at: datetime = NOW,
+    lasts: timedelta = 90 * DAY,
+) -> UUID | None:
+    """A digest of a numbered day; it lapses late, unless a test is about that."""
     with database.transaction() as session:
-        outbox.announce_arrivals(session, agency_id=agency.id, now=at)
+        return outbox.put(
+            session,
+            dedupe=f"digest:{address}:{day}",
+            address=address,
+            now=at,
+            lapses_at=at + lasts,
+        )
 
 
-def enqueue(database: Database, agency: Agency, number: int = 1) -> list[UUID]:
-    """Mails of as many past days, in the order in which they are due (not: were written)."""
-    for day in range(number):
-        announce(database, agency, NOW - timedelta(days=day + 1))
-    return [mail.id for mail in mails(database)]
+def put_many(database: Database, number: int) -> list[UUID]:
+    """Mails in the order in which they are due, which is not that in which they were written."""
+    moments = [NOW - MINUTE * (position + 1) for position in range(number)]
+    made = [put(database, day, at=moment) for day, moment in enumerate(moments)]
+    return [mail_id for mail_id in reversed(made) if mail_id is not None]
 
 
 def claim(database: Database, at: datetime = NOW) -> OutboxMail | None:
@@ -45,9 +58,29 @@ def claimed(database: Database, at: datetime = NOW) -> OutboxMail:
     return mail
 
 
+def fail(database: Database, mail: OutboxMail, at: datetime = NOW, *, final: bool = False) -> None:
+    with database.transaction() as session:
+        outbox.mark_failed(session, mail.id, error="MailUnavailable", final=final, now=at)
+
+
+def send(database: Database, mail: OutboxMail, at: datetime = NOW) -> bool:
+    with database.transaction() as session:
+        return outbox.mark_sent(session, mail.id, now=at)
+
+
+def drop(database: Database, mail: OutboxMail) -> None:
+    with database.transaction() as session:
+        outbox.drop(session, mail.id)
+
+
+def counts(database: Database, at: datetime = NOW) -> tuple[int, int]:
+    with database.transaction() as session:
+        return outbox.counts(session, now=at)
+
+
 def mails(database: Database) -> Sequence[OutboxMail]:
     with database.transaction() as session:
-        return session.exec(select(OutboxMail).order_by(sa.column("due_at"))).all()
+        return session.exec(select(OutboxMail).order_by(col(OutboxMail.due_at))).all()
 
 
 def only(database: Database) -> OutboxMail:
@@ -55,131 +88,102 @@ def only(database: Database) -> OutboxMail:
     return mail
 
 
-# -- announcing ----------------------------------------------------------------------------
+# -- putting -----------------------------------------------------------------------------------
 
 
-def test_a_day_of_arrivals_is_one_mail_per_agency(database: Database, town: Town) -> None:
-    for hours in (0, 1, 8):
-        announce(database, town[OFFICE], NOW + timedelta(hours=hours))
-    announce(database, town[JOBCENTER])
+def test_a_mail_is_put_there_once_however_often_it_is_planned(database: Database) -> None:
+    first = put(database)
 
-    assert sorted(mail.agency_id for mail in mails(database)) == sorted(
-        [town[OFFICE].id, town[JOBCENTER].id]
-    )
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "number"),
-    [
-        # 23:59 and 0:00 local time, in winter (UTC+1) and in summer (UTC+2).
-        ("2026-11-23T22:59:59", "2026-11-23T23:00:00", 2),
-        ("2026-11-23T23:00:00", "2026-11-24T22:59:59", 1),
-        ("2026-07-06T21:59:59", "2026-07-06T22:00:00", 2),
-        ("2026-07-06T22:00:00", "2026-07-07T21:59:59", 1),
-        # The night in which the clocks go back has 25 hours.
-        ("2026-10-24T22:00:00", "2026-10-25T22:59:59", 1),
-    ],
-)
-def test_the_day_is_the_local_one(
-    database: Database, town: Town, first: str, second: str, number: int
-) -> None:
-    for moment in (first, second):
-        announce(database, town[OFFICE], datetime.fromisoformat(moment).replace(tzinfo=UTC))
-
-    assert len(mails(database)) == number
+    assert first is not None
+    assert [put(database, at=NOW + HOUR), put(database, at=NOW + DAY)] == [None, None]
+    assert only(database).id == first
+    assert put(database, 1) is not None
+    assert put(database, address="jc@post.example") is not None
 
 
-def test_two_senders_at_once_announce_once_and_lose_nothing_else(
-    database: Database, town: Town
-) -> None:
-    begun, first_has_announced = threading.Event(), threading.Event()
+def test_what_was_sent_or_given_up_is_not_put_there_again(database: Database) -> None:
+    put(database, 0), put(database, 1)
+    send(database, claimed(database))
+    fail(database, claimed(database), final=True)
 
-    def second_sender() -> None:
+    assert [put(database, 0), put(database, 1)] == [None, None]
+
+
+def test_two_planners_at_once_put_one_mail_and_lose_nothing_else(database: Database) -> None:
+    begun, first_has_put = threading.Event(), threading.Event()
+
+    def second_planner() -> UUID | None:
         begun.set()
-        first_has_announced.wait(5)
+        first_has_put.wait(5)
         with database.transaction() as session:
-            make_agency(session, "zweite-stelle", town[OFFICE].kind)
-            outbox.announce_arrivals(session, agency_id=town[OFFICE].id, now=NOW)
+            mail_id = outbox.put(
+                session, dedupe="same", address=ADDRESS, now=NOW, lapses_at=NOW + DAY
+            )
+            outbox.put(session, dedupe="other", address=ADDRESS, now=NOW, lapses_at=NOW + DAY)
+            return mail_id
 
     with ThreadPoolExecutor(1) as pool:
         with database.transaction() as session:
-            second = pool.submit(second_sender)
+            second = pool.submit(second_planner)
             begun.wait(5)
-            outbox.announce_arrivals(session, agency_id=town[OFFICE].id, now=NOW)
-            first_has_announced.set()
+            assert outbox.put(
+                session, dedupe="same", address=ADDRESS, now=NOW, lapses_at=NOW + DAY
+            )
+            first_has_put.set()
             # Long enough for the second to look, find nothing, and wait for this commit.
             threading.Event().wait(0.3)
-        second.result(5)
+        assert second.result(5) is None
 
-    assert len(mails(database)) == 1
-    with database.transaction() as session:
-        assert agencies.by_slug(session, "zweite-stelle").slug == "zweite-stelle"
+    assert sorted(mail.dedupe for mail in mails(database)) == ["other", "same"]
 
 
-def test_what_is_rolled_back_is_not_announced(database: Database, town: Town) -> None:
-    def announce_and_fail() -> None:
+def test_a_mail_that_is_rolled_back_was_never_put(database: Database) -> None:
+    def put_and_fail() -> None:
         with database.transaction() as session:
-            outbox.announce_arrivals(session, agency_id=town[OFFICE].id, now=NOW)
+            outbox.put(session, dedupe="d", address=ADDRESS, now=NOW, lapses_at=NOW + DAY)
             raise LookupError
 
     with pytest.raises(LookupError):
-        announce_and_fail()
+        put_and_fail()
 
     assert mails(database) == []
 
 
-def test_a_delivery_announces_itself_to_mailboxes_only(database: Database, town: Town) -> None:
-    with database.transaction() as session:
-        silent = make_agency(session, "ohne-postfach", town[JOBCENTER].kind, mailbox="")
-        sender = make_person_actor(session, town["sprachwerk"])
-        make_document(session, sender, OFFICE, silent.slug)
-
-    assert only(database).agency_id == town[OFFICE].id
-
-
-def test_a_held_document_is_announced_when_it_is_released(database: Database, town: Town) -> None:
-    with database.transaction() as session:
-        sender = make_person_actor(session, town["sprachwerk"])
-        held = make_document(session, sender, OFFICE, scanned=False)
-    assert mails(database) == []
-
-    with database.transaction() as session:
-        lifecycle.release_held(session, sender, held, working_days=5, now=NOW)
-
-    assert only(database).agency_id == town[OFFICE].id
-
-
-def test_the_database_itself_refuses_a_second_mail_of_the_day(
-    database: Database, town: Town
-) -> None:
-    announce(database, town[OFFICE])
-    first = only(database)
-    twin = OutboxMail(**{**first.model_dump(), "id": new_id()})
+def test_the_database_itself_refuses_a_second_mail_of_the_day(database: Database) -> None:
+    put(database)
+    twin = OutboxMail(**{**only(database).model_dump(), "id": new_id()})
 
     with pytest.raises(sa.exc.IntegrityError), database.transaction() as session:
         session.add(twin)
 
 
-# -- claiming ------------------------------------------------------------------------------
+def test_the_database_itself_refuses_a_mail_that_lapses_before_it_begins(
+    database: Database,
+) -> None:
+    with pytest.raises(sa.exc.IntegrityError), database.transaction() as session:
+        session.add(
+            OutboxMail(dedupe="d", address=ADDRESS, created_at=NOW, due_at=NOW, lapses_at=NOW)
+        )
 
 
-def test_a_claim_is_a_lease(database: Database, town: Town) -> None:
-    enqueue(database, town[OFFICE])
+# -- claiming ----------------------------------------------------------------------------------
+
+
+def test_a_claim_is_a_lease(database: Database) -> None:
+    put(database)
 
     first = claimed(database)
 
     assert first.attempts == 1
     assert only(database).due_at == NOW + LEASE
-    assert claim(database, NOW + LEASE - timedelta(seconds=1)) is None
+    assert claim(database, NOW + LEASE - SOON) is None
     again = claimed(database, NOW + LEASE)
     assert (again.id, again.attempts) == (first.id, 2)
 
 
-def test_the_longest_due_mail_goes_first_and_none_before_its_time(
-    database: Database, town: Town
-) -> None:
-    expected = enqueue(database, town[OFFICE], 3)
-    announce(database, town[OFFICE], NOW + MINUTE)
+def test_the_longest_due_mail_goes_first_and_none_before_its_time(database: Database) -> None:
+    expected = put_many(database, 3)
+    put(database, 9, at=NOW + MINUTE)
 
     found = [claimed(database).id for _ in expected]
 
@@ -188,8 +192,17 @@ def test_the_longest_due_mail_goes_first_and_none_before_its_time(
     assert claim(database, NOW + MINUTE) is not None
 
 
-def test_a_claim_that_is_rolled_back_was_none(database: Database, town: Town) -> None:
-    enqueue(database, town[OFFICE])
+def test_a_mail_that_missed_its_day_lapses(database: Database) -> None:
+    put(database, lasts=10 * HOUR)
+    fail(database, claimed(database))
+
+    assert claim(database, NOW + 10 * HOUR) is None
+    assert claim(database, NOW + DAY) is None
+    assert claim(database, NOW + 10 * HOUR - SOON) is not None
+
+
+def test_a_claim_that_is_rolled_back_was_none(database: Database) -> None:
+    put(database)
 
     def claim_and_fail() -> None:
         with database.transaction() as session:
@@ -202,8 +215,8 @@ def test_a_claim_that_is_rolled_back_was_none(database: Database, town: Town) ->
     assert claimed(database).attempts == 1
 
 
-def test_many_workers_never_claim_the_same_mail(database: Database, town: Town) -> None:
-    expected = enqueue(database, town[OFFICE], 30)
+def test_many_workers_never_claim_the_same_mail(database: Database) -> None:
+    expected = put_many(database, 30)
     start = threading.Barrier(6)
 
     def worker() -> list[UUID]:
@@ -220,8 +233,8 @@ def test_many_workers_never_claim_the_same_mail(database: Database, town: Town) 
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_a_worker_passes_by_what_another_is_claiming(database: Database, town: Town) -> None:
-    first, second = enqueue(database, town[OFFICE], 2)
+def test_a_worker_passes_by_what_another_is_claiming(database: Database) -> None:
+    first, second = put_many(database, 2)
 
     with database.transaction() as one, database.transaction() as another:
         found = [outbox.claim(session, now=NOW) for session in (one, another)]
@@ -231,84 +244,166 @@ def test_a_worker_passes_by_what_another_is_claiming(database: Database, town: T
     assert [mail.id for mail in found if mail] == [first, second]
 
 
-# -- how it ends ---------------------------------------------------------------------------
+# -- how it ends -------------------------------------------------------------------------------
 
 
-def test_what_is_sent_is_never_claimed_again(database: Database, town: Town) -> None:
-    enqueue(database, town[OFFICE])
+def test_what_is_sent_is_never_claimed_again(database: Database) -> None:
+    put(database)
     mail = claimed(database)
+    fail(database, mail)
 
-    with database.transaction() as session:
-        outbox.mark_failed(session, mail.id, error="MailUnavailable", final=False, now=NOW)
-        outbox.mark_sent(session, mail.id, now=NOW + MINUTE)
+    assert send(database, mail, NOW + MINUTE)
 
-    assert only(database).sent_at == NOW + MINUTE
-    assert only(database).last_error == ""
-    assert claim(database, NOW + timedelta(days=30)) is None
+    assert (only(database).sent_at, only(database).last_error) == (NOW + MINUTE, "")
+    assert claim(database, NOW + 30 * DAY) is None
 
 
-def test_tries_come_ever_more_slowly_and_end_after_the_last(database: Database, town: Town) -> None:
-    enqueue(database, town[OFFICE])
+def test_tries_come_ever_more_slowly_and_end_after_the_last(database: Database) -> None:
+    put(database)
     now, waits = NOW, []
     for _ in range(ATTEMPTS_MAX):
-        mail = claimed(database, now)
-        with database.transaction() as session:
-            outbox.mark_failed(session, mail.id, error="MailUnavailable", final=False, now=now)
+        fail(database, claimed(database, now), now)
         failed = only(database)
         if failed.dead_at is None:
-            assert claim(database, failed.due_at - timedelta(seconds=1)) is None
+            assert claim(database, failed.due_at - SOON) is None
             waits.append(failed.due_at - now)
             now = failed.due_at
 
-    assert waits == [MINUTE * minutes for minutes in (2, 4, 8, 16, 32, 64, 128)]
+    assert waits == [MINUTE * minutes for minutes in (2, 4, 8, 16, 32, *[60] * 14)]
     dead = only(database)
-    assert (dead.dead_at, dead.attempts, dead.last_error) == (now, 8, "MailUnavailable")
-    assert claim(database, now + timedelta(days=30)) is None
+    assert (dead.dead_at, dead.attempts, dead.last_error) == (now, 20, "MailUnavailable")
+    assert claim(database, now + 30 * DAY) is None
 
 
-def test_a_final_refusal_ends_at_once(database: Database, town: Town) -> None:
-    enqueue(database, town[OFFICE])
+def test_the_tries_outlast_the_longest_working_day(database: Database) -> None:
+    """From seven to eight: a server that is back in the evening still gets the day's mails."""
+    put(database)
+    end = NOW + 13 * HOUR
+    while only(database).due_at < end:
+        now = only(database).due_at
+        fail(database, claimed(database, now), now)
+
+    assert only(database).dead_at is None
+
+
+def test_a_final_refusal_ends_at_once(database: Database) -> None:
+    put(database)
     mail = claimed(database)
 
     with database.transaction() as session:
         outbox.mark_failed(session, mail.id, error="MailRefused" * 20, final=True, now=NOW)
 
-    assert only(database).dead_at == NOW
-    assert only(database).last_error.startswith("MailRefused")
-    assert claim(database, NOW + timedelta(days=30)) is None
+    assert (only(database).dead_at, len(only(database).last_error)) == (NOW, 60)
+    assert claim(database, NOW + 30 * DAY) is None
 
 
-def test_what_has_nothing_to_say_any_more_is_dropped(database: Database, town: Town) -> None:
-    enqueue(database, town[OFFICE])
-    mail = claimed(database)
+def test_what_was_dropped_can_be_put_there_again_the_same_day(database: Database) -> None:
+    put(database)
+    drop(database, claimed(database))
+    assert claim(database, NOW + 30 * DAY) is None
 
-    with database.transaction() as session:
-        outbox.drop(session, mail.id)
+    assert put(database) is not None
 
-    assert claim(database, NOW + timedelta(days=30)) is None
-
-
-def test_what_arrives_after_a_dropped_mail_is_announced_the_same_day(
-    database: Database, town: Town
-) -> None:
-    announce(database, town[OFFICE])
-    mail = claimed(database)
-    with database.transaction() as session:
-        outbox.drop(session, mail.id)
-
-    announce(database, town[OFFICE])
-
-    assert claim(database, NOW) is not None
+    assert claim(database) is not None
 
 
-def test_a_mail_that_kills_its_sender_each_time_is_not_tried_for_ever(
-    database: Database, town: Town
-) -> None:
-    announce(database, town[OFFICE])
+def test_a_mail_that_kills_its_sender_each_time_is_not_tried_for_ever(database: Database) -> None:
+    put(database)
     moment = NOW
 
-    for _ in range(outbox.ATTEMPTS_MAX):
+    for _ in range(ATTEMPTS_MAX):
         assert claim(database, moment) is not None
-        moment += outbox.LEASE
+        moment += LEASE
 
     assert claim(database, moment) is None
+
+
+def test_whoever_overslept_its_lease_undoes_nothing(database: Database) -> None:
+    """Two workers sent the same mail: the first word stands."""
+    put(database)
+    slow = claimed(database)
+    quick = claimed(database, NOW + LEASE)
+    assert send(database, quick, NOW + LEASE)
+
+    fail(database, slow, final=True)
+    drop(database, slow)
+
+    assert send(database, slow, NOW + 2 * LEASE) is False
+    assert (only(database).sent_at, only(database).dead_at) == (NOW + LEASE, None)
+
+
+def test_whoever_overslept_and_finds_the_mail_dropped_marks_nothing(database: Database) -> None:
+    put(database)
+    slow = claimed(database)
+    drop(database, claimed(database, NOW + LEASE))
+
+    fail(database, slow)
+    drop(database, slow)
+
+    assert send(database, slow) is False
+    assert mails(database) == []
+
+
+# -- what an operator sees ---------------------------------------------------------------------
+
+
+def test_the_oldest_waiting_mail_tells_how_late_it_is(database: Database) -> None:
+    def oldest(at: datetime) -> datetime | None:
+        with database.transaction() as session:
+            return outbox.oldest_waiting(session, now=at)
+
+    assert oldest(NOW) is None
+    put(database, 0, at=NOW - HOUR, lasts=3 * HOUR)
+    put(database, 1)
+    assert oldest(NOW) == NOW - HOUR
+    assert oldest(NOW + 2 * HOUR) == NOW, "the first has lapsed"
+    send(database, claimed(database))
+    assert oldest(NOW) == NOW
+
+
+def test_waiting_mails_are_counted_and_addresses_that_were_not_reached(
+    database: Database,
+) -> None:
+    assert counts(database) == (0, 0)
+    put(database, 0, lasts=HOUR)
+    put(database, 0, address="jc@post.example", at=NOW + MINUTE)
+    assert counts(database, NOW + MINUTE) == (2, 0)
+
+    fail(database, claimed(database, NOW + MINUTE), final=True)
+
+    assert counts(database, NOW + MINUTE) == (1, 1)
+    fail(database, claimed(database, NOW + MINUTE), final=True)
+    assert counts(database, NOW + MINUTE) == (0, 2)
+
+
+def test_a_lapsed_mail_counts_as_not_arrived_until_a_later_one_arrives(
+    database: Database,
+) -> None:
+    put(database, 0, lasts=HOUR)
+    assert counts(database, NOW + HOUR) == (0, 1)
+
+    put(database, 1, at=NOW + DAY)
+    assert counts(database, NOW + DAY) == (1, 1)
+    send(database, claimed(database, NOW + DAY), NOW + DAY)
+
+    assert counts(database, NOW + DAY) == (0, 0)
+
+
+def test_an_address_that_is_not_written_to_any_more_is_forgotten(database: Database) -> None:
+    put(database, lasts=HOUR)
+
+    assert counts(database, NOW + UNREACHED - SOON) == (0, 1)
+    assert counts(database, NOW + UNREACHED) == (0, 0)
+
+
+def test_only_what_is_over_is_over(database: Database) -> None:
+    put(database, 0), put(database, 1), put(database, 2)
+    send(database, claimed(database))
+    fail(database, claimed(database), final=True)
+
+    with database.transaction() as session:
+        dedupes = [mail.dedupe for mail in session.exec(select(OutboxMail))]
+        found = outbox.ended(session, [*dedupes, "never"])
+
+    over = {mail.dedupe for mail in mails(database) if mail.sent_at or mail.dead_at}
+    assert (found, len(found)) == (over, 2)

@@ -4,10 +4,10 @@ A row holds when and to where, not the text: the letter is made when it is sent 
 true then. At least once: a crash between the server's acceptance and the mark repeats the mail,
 with the same Message-ID. A mail that could not go out on its day lapses; what it was to tell is
 told by the next one. Entry points: :func:`put`, :func:`claim`, :func:`mark_sent`,
-:func:`mark_failed`.
+:func:`mark_failed`, :func:`drop`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -17,8 +17,13 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from kursdocs.core.tables import new_id
 
 LEASE = timedelta(minutes=5)
-ATTEMPTS_MAX = 8
-_BACKOFF = timedelta(minutes=2)
+ATTEMPTS_MAX = 20
+"""More than a working day has room for: a server that is back in the evening gets its mails."""
+
+UNREACHED = timedelta(days=14)
+"""How long a mail that was given up counts, unless a later one reached its address."""
+
+_BACKOFF, _BACKOFF_MAX = timedelta(minutes=2), timedelta(hours=1)
 
 
 class OutboxMail(SQLModel, table=True):
@@ -90,12 +95,18 @@ def _open() -> Sequence[sa.ColumnElement[bool]]:
     return (col(OutboxMail.sent_at).is_(None), col(OutboxMail.dead_at).is_(None))
 
 
-def mark_sent(session: Session, mail_id: UUID, *, now: datetime) -> None:
-    """The server has accepted it."""
-    mail = session.get_one(OutboxMail, mail_id)
+def mark_sent(session: Session, mail_id: UUID, *, now: datetime) -> bool:
+    """The server has accepted it; ``False`` when another worker marked or dropped it before.
+
+    That happens when a sender sleeps longer than its lease; then the other's word stands.
+    """
+    mail = _unsent(session, mail_id)
+    if mail is None:
+        return False
     mail.sent_at = now
     mail.last_error = ""
     session.add(mail)
+    return True
 
 
 def drop(session: Session, mail_id: UUID) -> None:
@@ -103,18 +114,33 @@ def drop(session: Session, mail_id: UUID) -> None:
 
     What comes up later the same day is then told after all.
     """
-    session.delete(session.get_one(OutboxMail, mail_id))
+    if (mail := _unsent(session, mail_id)) is not None:
+        session.delete(mail)
 
 
 def mark_failed(session: Session, mail_id: UUID, *, error: str, final: bool, now: datetime) -> None:
     """Try again later, ever more slowly; after ``ATTEMPTS_MAX`` or a final refusal, give up."""
-    mail = session.get_one(OutboxMail, mail_id)
+    mail = _unsent(session, mail_id)
+    if mail is None:
+        return
     mail.last_error = error[:60]
     if final or mail.attempts >= ATTEMPTS_MAX:
         mail.dead_at = now
     else:
-        mail.due_at = now + _BACKOFF * 2 ** (mail.attempts - 1)
+        mail.due_at = now + min(_BACKOFF * 2 ** (mail.attempts - 1), _BACKOFF_MAX)
     session.add(mail)
+
+
+def _unsent(session: Session, mail_id: UUID) -> OutboxMail | None:
+    query = select(OutboxMail).where(OutboxMail.id == mail_id, col(OutboxMail.sent_at).is_(None))
+    return session.exec(query.with_for_update()).first()
+
+
+def ended(session: Session, dedupes: Collection[str]) -> set[str]:
+    """Which of these mails were sent or given up: nothing can join them any more."""
+    query = select(OutboxMail.dedupe).where(col(OutboxMail.dedupe).in_(list(dedupes)))
+    is_over = sa.or_(col(OutboxMail.sent_at).is_not(None), col(OutboxMail.dead_at).is_not(None))
+    return set(session.exec(query.where(is_over)))
 
 
 def oldest_waiting(session: Session, *, now: datetime) -> datetime | None:
@@ -124,8 +150,26 @@ def oldest_waiting(session: Session, *, now: datetime) -> datetime | None:
 
 
 def counts(session: Session, *, now: datetime) -> tuple[int, int]:
-    """How many mails wait to go out, and how many were given up."""
-    waiting = sa.func.count().filter(*_open(), OutboxMail.lapses_at > now)
-    dead = sa.func.count().filter(col(OutboxMail.dead_at).is_not(None))
-    row = session.exec(select(waiting, dead).select_from(OutboxMail)).one()
-    return row[0], row[1]
+    """How many mails wait to go out, and how many addresses their last mail did not reach.
+
+    The second counts what was refused or lapsed in the last days, until a later mail to the same
+    address is accepted.
+    """
+    waiting = select(sa.func.count()).where(*_open(), OutboxMail.lapses_at > now)
+    later = sa.orm.aliased(OutboxMail)
+    is_mended = (
+        select(later.id)
+        .where(
+            later.address == OutboxMail.address,
+            later.created_at > OutboxMail.created_at,
+            col(later.sent_at).is_not(None),
+        )
+        .exists()
+    )
+    unreached = select(sa.func.count(sa.distinct(OutboxMail.address))).where(
+        col(OutboxMail.sent_at).is_(None),
+        sa.or_(col(OutboxMail.dead_at).is_not(None), OutboxMail.lapses_at <= now),
+        OutboxMail.created_at > now - UNREACHED,
+        ~is_mended,
+    )
+    return session.exec(waiting).one(), session.exec(unreached).one()
