@@ -30,7 +30,7 @@ from kursdocs.core import installation, memberships
 from kursdocs.core.access import Role
 from kursdocs.core.accounts import ClaimRule
 from kursdocs.core.errors import KursdocsError
-from kursdocs.core.ports import ForeignInstance, Mailer, ObjectStore, Scanner
+from kursdocs.core.ports import ForeignInstance, Mailer, ObjectStore, Scanner, Schema
 from kursdocs.demo import town
 from kursdocs.demo.mailbox import demo_mailbox
 from kursdocs.demo.provider import demo_provider
@@ -55,6 +55,18 @@ def migrate(settings: Settings) -> None:
         main.close()
     with _naming("keys_url"):
         key_store.migrate(settings.keys_url)
+
+
+@contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """Be the only process that serves or works on an SQLite database, as long as the block lasts.
+
+    Raises ``SettingsError`` when another one does; PostgreSQL is for any number.
+    """
+    with ExitStack() as held:
+        with _naming("database_url"):
+            held.enter_context(database.held_alone(settings.database_url))
+        yield
 
 
 def utc_now() -> datetime:
@@ -89,6 +101,7 @@ def open_services(
             catalogue=rules,
             claim_rules=claim_rules,
             transaction=main.transaction,
+            database=main,
             keys=keys,
             store=store,
             papers=papers,
@@ -154,7 +167,7 @@ def _provider(settings: Settings) -> OidcProvider:
 
 
 def _require_schema(main: Database) -> None:
-    if not database.is_migrated(main):
+    if main.schema() is not Schema.CURRENT:
         raise SettingsError(
             f"{variable('database_url')}: the schema is out of date: run 'kursdocs migrate'"
         )
@@ -248,16 +261,18 @@ def _demo_provider(settings: Settings, shown: Pages, bind_host: str) -> ASGIApp:
 
 
 def check(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Try every part: its name, and what is wrong with it (empty when it is well)."""
+    """Try every part: its name, and what is wrong with it (empty when it is well).
+
+    Makes and changes nothing, also where nothing was ever started.
+    """
     parts: Mapping[str, Callable[[], object]] = {
         "catalogue": lambda: catalogue.load(settings.catalogue),
         "claims mapping": lambda: _check_claims(settings),
         "front end": lambda: pages.load_assets(pages.frontend_folder()),
         "database": lambda: _check_database(settings),
-        # Before the stores themselves, because it prepares those that were never used.
-        "all stores belong to this installation": lambda: _open_and_close(settings),
-        "key store": lambda: _key_store(settings).check(),
-        "object store": lambda: _object_store(settings).check(),
+        "all stores belong to this installation": lambda: _check_belonging(settings),
+        "key store": lambda: _check_keys(settings),
+        "object store": lambda: _object_store(settings).claimed_by(),
         "malware scanner": lambda: _scanner(settings).check(),
         "mail server": lambda: _mailer(settings).check(),
         "sign-in provider": lambda: asyncio.run(_check_provider(settings)),
@@ -308,10 +323,17 @@ def _check_claims(settings: Settings) -> None:
         )
 
 
+def _check_keys(settings: Settings) -> None:
+    keys = _key_store(settings)
+    try:
+        keys.claimed_by()
+    finally:
+        keys.close()
+
+
 def _check_database(settings: Settings) -> None:
     main = _database(settings)
     try:
-        main.check()
         _require_schema(main)
     finally:
         main.close()
@@ -325,6 +347,19 @@ async def _check_provider(settings: Settings) -> None:
         await provider.close()
 
 
-def _open_and_close(settings: Settings) -> None:
-    with open_services(settings):
-        pass
+def _check_belonging(settings: Settings) -> None:
+    """As at a start, but an installation that never started claims nothing; its stores are free."""
+    with ExitStack() as opened:
+        main, keys, store = _database(settings), _key_store(settings), _object_store(settings)
+        opened.callback(main.close)
+        opened.callback(keys.close)
+        _require_schema(main)
+        with main.transaction() as session:
+            ours = installation.known(session)
+        if ours is not None and ours.bound_at is not None:
+            keys.check()
+            store.check()
+            keys.claim(ours.id)
+            store.claim(ours.id)
+        elif {keys.claimed_by(), store.claimed_by()} - {None, ours.id if ours else None}:
+            raise ForeignInstance("A store belongs to another installation.")

@@ -9,7 +9,15 @@ from sqlmodel import Session
 
 from kursdocs.catalogue import Catalogue
 from kursdocs.core.accounts import ClaimRule
-from kursdocs.core.ports import KeyStore, Mailer, ObjectStore, Papers, Scanner, SignInProvider
+from kursdocs.core.ports import (
+    DatabaseState,
+    KeyStore,
+    Mailer,
+    ObjectStore,
+    Papers,
+    Scanner,
+    SignInProvider,
+)
 from kursdocs.settings import Settings
 
 
@@ -24,6 +32,7 @@ class Services:
     catalogue: Catalogue
     claim_rules: Sequence[ClaimRule]
     transaction: Callable[[], AbstractContextManager[Session]]
+    database: DatabaseState
     keys: KeyStore
     store: ObjectStore
     papers: Papers

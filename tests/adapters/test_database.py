@@ -30,12 +30,12 @@ from tests.factories import (
 )
 from tests.servers import PostgresServer, free_port
 
-from kursdocs.adapters.database import Database, DatabaseUnavailable, is_migrated, migrate
+from kursdocs.adapters.database import Database, DatabaseUnavailable, migrate
 from kursdocs.core.agencies import Agency, Municipality
 from kursdocs.core.documents.tables import Delivery, Document, DocumentState
 from kursdocs.core.errors import NotFound
+from kursdocs.core.ports import Schema
 from kursdocs.core.tables import metadata, new_id
-
 
 MAIL = (
     "INSERT INTO outbox_mail"
@@ -66,13 +66,13 @@ def empty(database_url: str) -> Iterator[Database]:
 
 
 def test_migrating_twice_changes_nothing(empty: Database) -> None:
-    assert not is_migrated(empty)
+    assert empty.schema() is Schema.BEHIND
     migrate(empty)
     with empty.transaction() as session:
         make_municipality(session)
     migrate(empty)
 
-    assert is_migrated(empty)
+    assert empty.schema() is Schema.CURRENT
     with empty.transaction() as session:
         assert len(session.exec(select(Municipality)).all()) == 1
 
@@ -88,7 +88,7 @@ def test_several_processes_may_migrate_at_once(database_url: str) -> None:
 
     assert [process.exitcode for process in processes] == [0, 0, 0]
     opened = Database(database_url)
-    assert is_migrated(opened)
+    assert opened.schema() is Schema.CURRENT
     opened.close()
 
 
@@ -97,9 +97,34 @@ def test_a_schema_of_a_newer_version_is_refused_with_a_sentence(empty: Database)
     with empty.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
 
-    assert not is_migrated(empty)
+    assert empty.schema() is Schema.AHEAD
     with pytest.raises(ValueError, match=r"cannot be brought to this version: .*9999"):
         migrate(empty)
+
+
+def test_only_migrating_makes_the_file_of_an_sqlite_database(tmp_path: Path) -> None:
+    opened = Database(f"sqlite:///{tmp_path / 'nowhere' / 'main.sqlite'}")
+
+    assert opened.schema() is Schema.BEHIND
+    with pytest.raises(DatabaseUnavailable):
+        opened.check()
+    assert list(tmp_path.iterdir()) == []
+
+    migrate(opened)
+    assert opened.schema() is Schema.CURRENT
+    assert (tmp_path / "nowhere" / "main.sqlite").stat().st_mode & 0o077 == 0
+    opened.close()
+
+
+def test_the_connections_in_use_are_counted(database: Database) -> None:
+    before = database.pool()
+    with database.transaction() as session:
+        session.execute(sa.text("SELECT 1"))
+        during = database.pool()
+
+    assert (before.in_use, during.in_use, database.pool().in_use) == (0, 1, 0)
+    assert during.open >= 1
+    assert during.limit >= 20
 
 
 def test_migrated_tables_are_those_of_the_code(database: Database) -> None:
@@ -330,7 +355,7 @@ def unavailable(run: Callable[[], object], *, seconds: float) -> None:
 def test_nobody_at_the_address_is_unavailable_at_once() -> None:
     nobody = Database(f"postgresql://kursdocs@127.0.0.1:{free_port()}/nothing")
 
-    for use in (nobody.check, lambda: migrate(nobody), lambda: is_migrated(nobody)):
+    for use in (nobody.check, lambda: migrate(nobody), nobody.schema):
         unavailable(use, seconds=3)
     nobody.close()
 

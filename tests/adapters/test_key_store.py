@@ -83,6 +83,7 @@ def every_method(store: KeyStore) -> dict[str, Callable[[], object]]:
         "destroy": lambda: store.destroy(DOCUMENT),
         "made_between": lambda: store.made_between(NOON, NOON, after=None, limit=10),
         "claim": lambda: store.claim(INSTANCE),
+        "claimed_by": store.claimed_by,
         "check": store.check,
     }
 
@@ -209,6 +210,14 @@ def test_an_installation_may_claim_its_key_store_again(store: SqlKeyStore) -> No
 
     assert store.get(DOCUMENT) == key
     store.check()
+
+
+def test_one_may_look_who_claimed_the_key_store(open_store: Open) -> None:
+    assert open_store().claimed_by() is None
+
+    open_store().claim(INSTANCE)
+
+    assert open_store().claimed_by() == INSTANCE
 
 
 def test_another_installation_may_not_claim_the_key_store(

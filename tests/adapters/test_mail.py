@@ -512,10 +512,10 @@ def test_a_folder_that_cannot_be_is_unavailable(tmp_path: Path) -> None:
         into_folder.check()
 
 
-def test_the_check_makes_the_folder(tmp_path: Path) -> None:
-    FolderMailer(tmp_path / "mail", SENDER).check()
+def test_the_check_makes_no_folder(tmp_path: Path) -> None:
+    FolderMailer(tmp_path / "var" / "mail", SENDER).check()
 
-    assert (tmp_path / "mail").is_dir()
+    assert list(tmp_path.iterdir()) == []
 
 
 # -- the setting ---------------------------------------------------------------------------

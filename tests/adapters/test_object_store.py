@@ -47,6 +47,7 @@ def every_method(store: ObjectStore) -> dict[str, Callable[[], object]]:
         "delete": lambda: store.delete(name(1)),
         "names": store.names,
         "claim": lambda: store.claim(INSTANCE),
+        "claimed_by": store.claimed_by,
         "check": store.check,
     }
 
@@ -203,6 +204,16 @@ def test_another_installation_may_not_claim_the_store(open_fresh: Open) -> None:
         open_fresh().claim(OTHER_INSTANCE)
 
     open_fresh().claim(INSTANCE)  # and it left no trace
+
+
+def test_one_may_look_who_claimed_the_store_and_nothing_is_made(open_fresh: Open) -> None:
+    assert open_fresh().claimed_by() is None
+    with pytest.raises(StoreUnavailable):
+        open_fresh().check()
+
+    open_fresh().claim(INSTANCE)
+
+    assert open_fresh().claimed_by() == INSTANCE
 
 
 def test_of_eight_installations_that_claim_at_once_exactly_one_wins(open_fresh: Open) -> None:

@@ -1,10 +1,17 @@
-"""The write-ahead log is switched on even while somebody else holds the file."""
+"""The write-ahead log comes on even while others hold the file, and one process serves from it."""
 
+import multiprocessing
 import sqlite3
 import threading
+import time
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from kursdocs.adapters.sqlite import use_write_ahead_log
+import pytest
+
+from kursdocs.adapters.sqlite import held_alone, use_write_ahead_log
+
+FORK = multiprocessing.get_context("fork")
 
 
 def test_the_switch_waits_for_whoever_holds_the_file(tmp_path: Path) -> None:
@@ -20,3 +27,24 @@ def test_the_switch_waits_for_whoever_holds_the_file(tmp_path: Path) -> None:
     ours.close()
     other.close()
     assert mode == ("wal",)
+
+
+def test_a_file_is_held_by_one_process_until_it_ends_however_it_ends(tmp_path: Path) -> None:
+    path = tmp_path / "var" / "main.sqlite"
+    other = FORK.Process(target=hold, args=(path, held := FORK.Event()))
+    other.start()
+    assert held.wait(10)
+
+    with pytest.raises(ValueError, match="another process"), held_alone(path):
+        pytest.fail("must not be let in")
+    other.kill()
+    other.join()
+
+    with held_alone(path):
+        assert path.with_name("main.sqlite.lock").stat().st_mode & 0o077 == 0
+
+
+def hold(path: Path, held: Event) -> None:
+    with held_alone(path):
+        held.set()
+        time.sleep(60)  # until it is killed

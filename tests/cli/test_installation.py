@@ -124,6 +124,41 @@ def test_a_check_tries_every_part_and_names_those_that_fail(
         assert found[part].startswith(said)
 
 
+def test_a_check_makes_and_changes_nothing(
+    run: Run, settings: dict[str, object], tmp_path: Path
+) -> None:
+    for prepare in ((), ("migrate",), ("municipality", "create", "musterstadt", "Musterstadt")):
+        if prepare:
+            assert run(*prepare, **settings).code == 0
+        before = everything_in(tmp_path)
+        run("check", **settings)
+        assert everything_in(tmp_path) == before, prepare
+
+
+def everything_in(folder: Path) -> dict[str, bytes]:
+    """What lies below the folder, but for what the last command said."""
+    said = {folder / "stdout", folder / "stderr"}
+    return {
+        str(path): path.read_bytes() if path.is_file() else b""
+        for path in folder.rglob("*")
+        if path not in said
+    }
+
+
+def test_a_check_finds_stores_of_another_installation_before_the_first_start(
+    run: Run, settings: dict[str, object], tmp_path: Path
+) -> None:
+    set_up_town(run, settings)
+    second = {**settings, "DATABASE_URL": f"sqlite:///{tmp_path}/second.sqlite"}
+    run("migrate", **second)
+
+    found = lines(run("check", **second))
+
+    assert found["all stores belong to this installation"] == (
+        "A store belongs to another installation."
+    )
+
+
 def test_a_check_names_the_place_that_a_rule_mistypes(
     run: Run, settings: dict[str, object], tmp_path: Path
 ) -> None:

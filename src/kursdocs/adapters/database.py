@@ -6,11 +6,14 @@ audit row fails at once with "database is locked".
 """
 
 import os
+import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from alembic import command
@@ -23,12 +26,14 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
-from kursdocs.adapters.sqlite import use_write_ahead_log
+from kursdocs.adapters import sqlite
 from kursdocs.core.errors import Unavailable
+from kursdocs.core.ports import Pool, Schema
 
 _CONNECT_SECONDS = 3
 _STATEMENT_MILLISECONDS = 15_000
 _POOL_SIZE = 20
+_OVERFLOW = 20
 _LOCK_SECONDS = 15.0
 
 
@@ -39,6 +44,18 @@ class DatabaseUnavailable(Unavailable):
         super().__init__("database_unavailable")
 
 
+@contextmanager
+def held_alone(url: str) -> Iterator[None]:
+    """Be the only process that serves from an SQLite file; PostgreSQL is for any number.
+
+    Raises ``ValueError`` when another process does.
+    """
+    parsed = _parsed(url)
+    is_sqlite = parsed.get_backend_name() == "sqlite"
+    with sqlite.held_alone(Path(parsed.database or "")) if is_sqlite else nullcontext():
+        yield
+
+
 class Database:
     """Hands out transactions. Safe to use from many threads."""
 
@@ -47,7 +64,8 @@ class Database:
         parsed = _parsed(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self._lock: threading.Lock | None = threading.Lock() if self.is_sqlite else None
-        self.engine = _sqlite(parsed) if self.is_sqlite else _postgresql(parsed)
+        self._file = Path(parsed.database or "").absolute() if self.is_sqlite else None
+        self.engine = _postgresql(parsed) if self._file is None else _sqlite(parsed, self._file)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -79,6 +97,34 @@ class Database:
         with self.transaction() as session:
             session.execute(sa.text("SELECT 1"))
 
+    def make_file(self) -> None:
+        """Make SQLite's file when it is missing, for its owner alone; its companions follow it."""
+        if self._file is not None:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+    def schema(self) -> Schema:
+        """Whether the schema is this version's; raises :class:`DatabaseUnavailable`."""
+        if self._file is not None and not self._file.exists():
+            return Schema.BEHIND
+        with self.transaction() as session:
+            found = MigrationContext.configure(session.connection()).get_current_revision()
+        known = _revisions()
+        if found == known[0]:
+            return Schema.CURRENT
+        return Schema.BEHIND if found is None or found in known else Schema.AHEAD
+
+    def pool(self) -> Pool:
+        """The connections of this process; asks nobody."""
+        pool = self.engine.pool
+        if not isinstance(pool, sa.QueuePool):
+            raise TypeError(f"no pool of connections: {type(pool).__name__}")
+        return Pool(
+            in_use=pool.checkedout(),
+            open=pool.checkedin() + pool.checkedout(),
+            limit=_POOL_SIZE + _OVERFLOW,
+        )
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
@@ -97,21 +143,26 @@ def _parsed(url: str) -> sa.URL:
     return parsed
 
 
-def _sqlite(url: sa.URL) -> sa.Engine:
-    _make_private(Path(url.database or ""))
+def _sqlite(url: sa.URL, path: Path) -> sa.Engine:
+    def connect() -> sqlite3.Connection:
+        # Only ``migrate`` may make the file: looking at a mistyped place must leave nothing there.
+        uri = f"file:{quote(str(path))}?mode=rw"
+        return sqlite3.connect(uri, uri=True, timeout=10, check_same_thread=False)
+
     engine = sa.create_engine(
         url,
+        creator=connect,
         pool_size=_POOL_SIZE,
+        max_overflow=_OVERFLOW,
         # Values of people must not reach the log through the text of an error.
         hide_parameters=True,
-        connect_args={"timeout": 10, "check_same_thread": False},
     )
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:
         # SQLAlchemy's own BEGIN is emitted below; the driver must not add one of its own.
         connection.isolation_level = None
-        use_write_ahead_log(connection)
+        sqlite.use_write_ahead_log(connection)
         for pragma in (
             "synchronous = FULL",
             "foreign_keys = ON",
@@ -127,18 +178,12 @@ def _sqlite(url: sa.URL) -> sa.Engine:
     return engine
 
 
-def _make_private(path: Path) -> None:
-    """A new database file is for its owner alone; SQLite gives its companions the same mode."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-
-
 def _postgresql(url: sa.URL) -> sa.Engine:
     return sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
         hide_parameters=True,
         pool_size=_POOL_SIZE,
-        max_overflow=_POOL_SIZE,
+        max_overflow=_OVERFLOW,
         pool_timeout=5,
         pool_pre_ping=True,
         connect_args={
@@ -159,6 +204,7 @@ def migrate(database: Database) -> None:
     Raises :class:`DatabaseUnavailable` when the database does not answer, ``ValueError`` when its
     schema is of a newer version.
     """
+    database.make_file()
     try:
         with database.engine.begin() as connection:
             if not database.is_sqlite:
@@ -172,17 +218,14 @@ def migrate(database: Database) -> None:
         raise ValueError(f"the database cannot be brought to this version: {error}") from error
 
 
-def is_migrated(database: Database) -> bool:
-    """Whether the schema is at the newest revision; raises :class:`DatabaseUnavailable`."""
-    try:
-        with database.engine.begin() as connection:
-            newest = ScriptDirectory.from_config(_alembic(connection)).get_current_head()
-            return MigrationContext.configure(connection).get_current_revision() == newest
-    except (OperationalError, InterfaceError) as error:
-        raise DatabaseUnavailable from error
+@cache
+def _revisions() -> Sequence[str]:
+    """The revisions that this version of the program knows, the newest first."""
+    scripts = ScriptDirectory.from_config(_alembic())
+    return [script.revision for script in scripts.walk_revisions()]
 
 
-def _alembic(connection: sa.Connection) -> Config:
+def _alembic(connection: sa.Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", "kursdocs:migrations/main")
     config.set_main_option("path_separator", "os")

@@ -5,6 +5,7 @@ names in a folder durable.
 """
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -24,6 +25,19 @@ def create_file(final: Path, data: bytes, temporary: Path) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
     sync_folder(final.parent)
+
+
+def check_writable(folder: Path) -> None:
+    """Raise ``OSError`` unless files could be made in the folder, or the folder itself could.
+
+    Makes nothing.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def sync_folder(folder: Path) -> None:

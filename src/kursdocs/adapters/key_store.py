@@ -182,6 +182,11 @@ class SqlKeyStore:
             self._claim_instance(connection, instance)
             self._claim_master_keys(connection, instance)
 
+    def claimed_by(self) -> UUID | None:
+        """Which installation it is bound to, if any; raises :class:`KeysUnavailable`."""
+        with _errors("claimed_by"), self._engine.begin() as connection:
+            return connection.scalar(sa.select(key_store_info.c.instance))
+
     def check(self) -> None:
         """Raise :class:`KeysUnavailable` unless the claimed key store answers now."""
         with _errors("check"), self._engine.begin() as connection:

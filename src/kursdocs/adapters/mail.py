@@ -5,7 +5,6 @@ outbox they come from. Addresses and contents never reach a log or the text of a
 why the errors raised here hide what caused them.
 """
 
-import os
 import re
 import secrets
 import smtplib
@@ -23,7 +22,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from kursdocs.adapters.durable_files import create_file
+from kursdocs.adapters.durable_files import check_writable, create_file
 from kursdocs.core.ports import Letter, Mailer, MailRefused, MailUnavailable
 
 TIMEOUT_SECONDS = 10.0
@@ -242,10 +241,8 @@ class FolderMailer:
             raise _unavailable(error) from None
 
     def check(self) -> None:
-        """Raise :class:`MailUnavailable` unless the folder can be written to."""
+        """Raise :class:`MailUnavailable` unless the folder can be written to, or be made."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unavailable(error) from None
-        if not os.access(self.folder, os.W_OK | os.X_OK):
-            raise MailUnavailable("the mail folder cannot be written to")
+            check_writable(self.folder)
+        except OSError:
+            raise MailUnavailable("the mail folder cannot be written to") from None

@@ -27,7 +27,7 @@ from minio import Minio
 from minio.error import MinioException, S3Error
 from urllib3.exceptions import HTTPError, MaxRetryError
 
-from kursdocs.adapters.durable_files import create_file, sync_folder
+from kursdocs.adapters.durable_files import check_writable, create_file, sync_folder
 from kursdocs.core.ports import (
     ForeignInstance,
     ObjectMissing,
@@ -131,6 +131,15 @@ class FolderStore:
                 create_file(marker, _marker_text(instance), self._temporary(MARKER))
             _compare_marker(marker.read_bytes(), instance)
 
+    def claimed_by(self) -> UUID | None:
+        """Whose mark is there; raises :class:`StoreUnavailable` where no store could be made."""
+        with _folder_errors("claimed_by"):
+            try:
+                return _marked(self._root.joinpath(MARKER).read_bytes())
+            except FileNotFoundError:
+                check_writable(self._root)
+                return None
+
     def check(self) -> None:
         """Raise :class:`StoreUnavailable` unless the mark of a claim is there now."""
         with _folder_errors("check"):
@@ -226,6 +235,16 @@ class MinioStore:
                     self._create(MARKER, _marker_text(instance))
                 _compare_marker(self._read(MARKER), instance)
             self._refuse_a_server_that_overwrites(instance)
+
+    def claimed_by(self) -> UUID | None:
+        """Whose mark is there; nobody's, too, when there is no bucket yet."""
+        with _s3_errors("claimed_by"):
+            if not self._probe.bucket_exists(self._bucket):
+                return None
+            try:
+                return _marked(self._read(MARKER, self._probe))
+            except ObjectMissing:
+                return None
 
     def check(self) -> None:
         """Raise :class:`StoreUnavailable` unless the server has the mark of a claim now.
@@ -370,6 +389,13 @@ def _not_too_long(data: bytes) -> bytes:
 
 def _marker_text(instance: UUID) -> bytes:
     return f"{instance}\n".encode("ascii")
+
+
+def _marked(found: bytes) -> UUID:
+    try:
+        return UUID(found.decode("ascii").strip())
+    except ValueError:
+        raise ForeignInstance("The object store carries a mark that is not ours.") from None
 
 
 def _compare_marker(found: bytes, instance: UUID) -> None:

@@ -1,7 +1,15 @@
-"""What every SQLite file of ours needs: the write-ahead log, also when several open it at once."""
+"""What every SQLite file of ours needs: the write-ahead log, also when several open it at once.
 
+And, for the file of a program that serves, a lock that keeps a second one away.
+"""
+
+import fcntl
+import os
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 _WAIT_SECONDS = 10.0
 _PAUSE_SECONDS = 0.02
@@ -24,3 +32,27 @@ def use_write_ahead_log(connection: sqlite3.Connection) -> None:
             time.sleep(_PAUSE_SECONDS)
         else:
             return
+
+
+@contextmanager
+def held_alone(path: Path) -> Iterator[None]:
+    """Keep others who ask likewise away from the file as long as the block lasts.
+
+    The lock lies beside the file, because closing any other handle of a file takes SQLite's own
+    locks away. It ends with the process, however that ends. Raises ``ValueError`` when another
+    process has it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".lock")
+    handle = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise ValueError(
+            "another process of kursdocs runs on this SQLite file; several need PostgreSQL"
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(handle)

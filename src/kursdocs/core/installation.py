@@ -24,9 +24,14 @@ class Installation(SQLModel, table=True):
     bound_at: datetime | None = None
 
 
+def known(session: Session) -> Installation | None:
+    """The installation, unless it was never started."""
+    return session.exec(select(Installation)).first()
+
+
 def identity(session: Session, *, now: datetime) -> Installation:
     """The installation; made at the first call."""
-    found = session.exec(select(Installation)).first()
+    found = known(session)
     if found is None:
         found = Installation(created_at=now)
         session.add(found)

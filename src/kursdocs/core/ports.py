@@ -35,6 +35,33 @@ class SignInUnavailable(Unavailable):
         super().__init__("sign_in_unavailable")
 
 
+class Schema(StrEnum):
+    """The database's schema as this version of the program sees it."""
+
+    CURRENT = "current"
+    BEHIND = "behind"
+    AHEAD = "ahead"
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Connections to the database: in use now, open in all, and how many there may be."""
+
+    in_use: int
+    open: int
+    limit: int
+
+
+class DatabaseState(Protocol):
+    """How the database is; transactions are handed out elsewhere."""
+
+    def schema(self) -> Schema:
+        """Whether the schema is ours; raises :class:`Unavailable` when nothing answers."""
+
+    def pool(self) -> Pool:
+        """The connections of this process; asks nobody."""
+
+
 class ObjectMissing(Exception):
     """No object of that name."""
 
@@ -72,6 +99,12 @@ class ObjectStore(Protocol):
         Raises :class:`ForeignInstance` when another installation's mark is there.
         """
 
+    def claimed_by(self) -> UUID | None:
+        """Whose mark is there, if any. Changes nothing; for a look before the first start.
+
+        Raises :class:`ForeignInstance` when the mark is of nobody like us.
+        """
+
     def check(self) -> None:
         """Raise :class:`StoreUnavailable` unless the store answers now."""
 
@@ -105,6 +138,9 @@ class KeyStore(Protocol):
 
         Raises :class:`ForeignInstance`.
         """
+
+    def claimed_by(self) -> UUID | None:
+        """Which installation it is bound to, if any. Changes nothing."""
 
     def check(self) -> None:
         """Raise :class:`KeysUnavailable` unless the key store answers now."""
