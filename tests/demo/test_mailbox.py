@@ -114,6 +114,11 @@ def test_the_html_of_a_mail_is_locked_up(browser: TestClient, folder: Path) -> N
     policy = answer.headers["Content-Security-Policy"].split("; ")
     assert "default-src 'none'" in policy
     assert "sandbox" in policy
+    # Shown inside the mailbox, and nowhere else; the mailbox frames nothing but its own mails.
+    assert "frame-ancestors 'self'" in policy
+    page_policy = browser.get(link).headers["Content-Security-Policy"].split("; ")
+    assert {"frame-src 'self'", "default-src 'none'", "frame-ancestors 'none'"} <= set(page_policy)
+    assert f'src="{link}/html"' in browser.get(link).text
 
 
 def test_a_subject_cannot_become_a_tag(browser: TestClient, folder: Path) -> None:

@@ -23,10 +23,17 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 MAILS_SHOWN = 100
-# A mail is foreign content: it may load nothing, run nothing, and counts as another origin.
-MAIL_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
+# A mail is foreign content: it may load nothing, run nothing, and counts as another origin. The
+# styles of its own that every mail program obeys are all it has.
+MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'self'"
+# The page that frames it may frame nothing else.
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self' data:;"
+    " frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 _LOCAL = ZoneInfo("Europe/Berlin")
 _NO_STORE = {"Cache-Control": "no-store"}
+_PAGE_HEADERS = {**_NO_STORE, "Content-Security-Policy": PAGE_POLICY}
 
 
 def demo_mailbox(folder: Path, *, stylesheet_href: Callable[[], str]) -> Starlette:
@@ -72,7 +79,7 @@ class _Mailbox:
         return self._render(request, mails=mails, is_cut=len(files) > MAILS_SHOWN)
 
     def show(self, request: Request) -> Response:
-        """One mail: subject, addresses, and its text as text."""
+        """One mail: subject, addresses, how it looks, and its text as text."""
         name = request.path_params["name"]
         return self._render(request, mail=_shown(name, self._mail(name)))
 
@@ -94,7 +101,7 @@ class _Mailbox:
     def _render(self, request: Request, **values: object) -> Response:
         root = str(request.scope.get("root_path", ""))
         html = self.page.render(root=root, stylesheet=self.stylesheet_href(), **values)
-        return HTMLResponse(html, headers=_NO_STORE)
+        return HTMLResponse(html, headers=_PAGE_HEADERS)
 
 
 def _read(file: Path) -> EmailMessage:

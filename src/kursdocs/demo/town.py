@@ -14,6 +14,8 @@ from kursdocs.demo.papers import sample_paper, sample_photo
 from kursdocs.services import Services
 
 MUNICIPALITY = "musterstadt"
+LAND = "NW"
+DOMAIN = "musterstadt.example"
 
 AGENCIES: Sequence[tuple[str, str, AgencyKind]] = (
     ("vhs-musterstadt", "VHS Musterstadt", AgencyKind.COURSE_PROVIDER),
@@ -70,7 +72,13 @@ def set_up(services: Services) -> None:
             agencies.municipality_by_slug(session, MUNICIPALITY)
         except Invalid:
             agencies.create_municipality(
-                session, actor, slug=MUNICIPALITY, name="Stadt Musterstadt", now=now
+                session,
+                actor,
+                slug=MUNICIPALITY,
+                name="Stadt Musterstadt",
+                land=LAND,
+                mailbox=f"koordination@{DOMAIN}",
+                now=now,
             )
         else:
             return
@@ -82,9 +90,14 @@ def set_up(services: Services) -> None:
                 slug=slug,
                 name=name,
                 kind=kind,
-                mailbox=f"{slug}@musterstadt.example",
+                mailbox=f"{slug}@{DOMAIN}",
                 now=now,
             )
+            others = {
+                "deputy_mailbox": f"{slug}-vertretung@{DOMAIN}",
+                "head_mailbox": f"{slug}-leitung@{DOMAIN}",
+            }
+            agencies.change_agency(session, actor, agency, others, now=now)
             accounts.create_service_account(
                 session,
                 actor,
