@@ -126,9 +126,7 @@ def test_two_planners_at_once_put_one_mail_and_lose_nothing_else(database: Datab
         with database.transaction() as session:
             second = pool.submit(second_planner)
             begun.wait(5)
-            assert outbox.put(
-                session, dedupe="same", address=ADDRESS, now=NOW, lapses_at=NOW + DAY
-            )
+            assert outbox.put(session, dedupe="same", address=ADDRESS, now=NOW, lapses_at=NOW + DAY)
             first_has_put.set()
             # Long enough for the second to look, find nothing, and wait for this commit.
             threading.Event().wait(0.3)

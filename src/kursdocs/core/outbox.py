@@ -166,9 +166,9 @@ def counts(session: Session, *, now: datetime) -> tuple[int, int]:
         )
         .exists()
     )
-    unreached = select(sa.func.count(sa.distinct(OutboxMail.address))).where(
+    unreached = select(sa.func.count(sa.distinct(col(OutboxMail.address)))).where(
         col(OutboxMail.sent_at).is_(None),
-        sa.or_(col(OutboxMail.dead_at).is_not(None), OutboxMail.lapses_at <= now),
+        sa.or_(col(OutboxMail.dead_at).is_not(None), col(OutboxMail.lapses_at) <= now),
         OutboxMail.created_at > now - UNREACHED,
         ~is_mended,
     )

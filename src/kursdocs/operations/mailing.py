@@ -16,7 +16,7 @@ from kursdocs.core.ports import MailRefused, MailUnavailable
 from kursdocs.core.reminders import ledger
 from kursdocs.core.reminders.plan import Digest
 from kursdocs.operations import letters
-from kursdocs.operations.reminding import due_digests
+from kursdocs.operations.reminding import due_digest
 from kursdocs.services import Services
 
 MAILS_A_RUN = 200
@@ -40,7 +40,7 @@ def deliver_due(services: Services) -> Mailed:
             mail = outbox.claim(session, now=services.clock())
         if mail is None:
             break
-        digest = next(iter(due_digests(services, address=mail.address)), None)
+        digest = due_digest(services, address=mail.address)
         if digest is None:
             with services.transaction() as session:
                 outbox.drop(session, mail.id)
@@ -69,8 +69,8 @@ def _deliver(services: Services, mail: OutboxMail, digest: Digest) -> bool:
         return False
     with services.transaction() as session:
         now = services.clock()
-        outbox.mark_sent(session, mail.id, now=now)
-        ledger.note(session, digest, mail_id=mail.id, now=now)
+        if outbox.mark_sent(session, mail.id, now=now):
+            ledger.note(session, digest, mail_id=mail.id, now=now)
     return True
 
 

@@ -1,10 +1,10 @@
 """Reminding: plan what is due, put it into the outbox, and give back what nobody took over.
 
 The plan is made twice: when a mail is put into the outbox, and again when it is sent, so that it
-says what is true then. Entry points: :func:`remind`, :func:`due_digests`, :func:`explain`.
+says what is true then. Entry points: :func:`remind`, :func:`due_digest`, :func:`explain`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -14,6 +14,7 @@ from kursdocs.core.access import Actor, ActorKind
 from kursdocs.core.documents import lifecycle
 from kursdocs.core.reminders import plan, state
 from kursdocs.core.reminders.plan import Digest, Overdue
+from kursdocs.core.reminders.state import State
 from kursdocs.operations.letters import wording
 from kursdocs.services import Services
 
@@ -32,17 +33,39 @@ class Reminded:
 
 def remind(services: Services) -> Reminded:
     """Give back what is overdue, then put the digests that are due now into the outbox."""
-    now = services.clock()
+    found = _load(services)
+    late = plan.overdue(services.catalogue, found, now=services.clock())
+    returned = sum(_give_back(services, one) for one in late)
+    if returned:
+        # The senders are told today.
+        found = _load(services)
+    mails = sum(_put(services, digest) for digest in _joinable(services, _plan(services, found)))
+    if mails or returned:
+        _log.info("reminding.done", mails=mails, returned=returned)
+    return Reminded(mails, returned)
+
+
+def _load(services: Services, address: str = "") -> State:
     with services.transaction() as session:
-        found = state.load(session, now=now)
-    late = plan.overdue(services.catalogue, found, now=now)
-    done = Reminded(
-        returned=sum(_give_back(services, one) for one in late),
-        mails=sum(_put(services, digest) for digest in due_digests(services)),
+        return state.load(session, now=services.clock(), address=address)
+
+
+def _plan(services: Services, found: State) -> list[Digest]:
+    """In the demo agencies are told at any hour of any day, still not more than once a day."""
+    return plan.digests(
+        services.catalogue, found, now=services.clock(), at_any_time=services.settings.demo
     )
-    if done.mails or done.returned:
-        _log.info("reminding.done", mails=done.mails, returned=done.returned)
-    return done
+
+
+def _joinable(services: Services, digests: Sequence[Digest]) -> Iterator[Digest]:
+    """Those whose mail of the day is not over: what came after it is told on the next day."""
+    with services.transaction() as session:
+        ended = outbox.ended(session, [_dedupe(digest) for digest in digests])
+    return (digest for digest in digests if _dedupe(digest) not in ended)
+
+
+def _dedupe(digest: Digest) -> str:
+    return f"digest:{digest.address}:{digest.day}"
 
 
 def _give_back(services: Services, late: Overdue) -> bool:
@@ -61,7 +84,7 @@ def _put(services: Services, digest: Digest) -> bool:
     with services.transaction() as session:
         mail = outbox.put(
             session,
-            dedupe=f"digest:{digest.address}:{digest.day}",
+            dedupe=_dedupe(digest),
             address=digest.address,
             now=services.clock(),
             lapses_at=digest.lapses_at,
@@ -69,20 +92,10 @@ def _put(services: Services, digest: Digest) -> bool:
     return mail is not None
 
 
-def due_digests(services: Services, *, address: str = "") -> list[Digest]:
-    """What is due now, at one address or at all.
-
-    In the demo agencies are told at any hour of any day, still not more than once a day.
-    """
-    now = services.clock()
-    with services.transaction() as session:
-        found = state.load(session, now=now, address=address)
-    opening = plan.at_any_time if services.settings.demo else plan.in_office_hours
-    return [
-        digest
-        for digest in plan.digests(services.catalogue, found, now=now, opening=opening)
-        if address in ("", digest.address)
-    ]
+def due_digest(services: Services, *, address: str) -> Digest | None:
+    """What is due at one address now."""
+    digests = _plan(services, _load(services, address))
+    return next((digest for digest in digests if digest.address == address), None)
 
 
 def explain(services: Services) -> Iterator[tuple[str, str]]:
@@ -90,12 +103,14 @@ def explain(services: Services) -> Iterator[tuple[str, str]]:
 
     Says what a town would do, in the demo too: by office hours.
     """
-    now = services.clock()
-    with services.transaction() as session:
-        found = state.load(session, now=now)
+    now, found = services.clock(), _load(services)
     for late in plan.overdue(services.catalogue, found, now=now):
         yield late.agency_slug, wording.given_back(late)
-    for digest in plan.digests(services.catalogue, found, now=now):
-        yield digest.address, wording.explained(digest, services.catalogue)
+    digests = plan.digests(services.catalogue, found, now=now)
+    joinable = [digest.address for digest in _joinable(services, digests)]
+    for digest in digests:
+        why = wording.explained(digest, services.catalogue)
+        is_late = digest.address not in joinable
+        yield digest.address, f"{wording.TOMORROW} {why}" if is_late else why
     for agency_id, reason in plan.postponed(services.catalogue, found, now=now).items():
         yield found.desks[agency_id].slug, wording.POSTPONED[reason]

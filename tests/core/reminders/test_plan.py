@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from kursdocs.catalogue import Addressee, Catalogue, load
-from kursdocs.core.reminders.plan import Digest, Section, at_any_time, digests, overdue, postponed
+from kursdocs.core.reminders.plan import Digest, Section, digests, overdue, postponed
 from kursdocs.core.reminders.state import Desk, Item, State, Town
 from kursdocs.core.reminders.tables import Clock
 from kursdocs.core.tables import new_id
@@ -144,7 +144,7 @@ def test_a_pause_of_the_agency_is_kept(catalogue: Catalogue) -> None:
 def test_the_demo_may_tell_at_any_time(catalogue: Catalogue) -> None:
     sunday = at(date(2026, 3, 8), 23)
 
-    (digest,) = digests(catalogue, state(waiting(FRIDAY)), now=sunday, opening=at_any_time)
+    (digest,) = digests(catalogue, state(waiting(FRIDAY)), now=sunday, at_any_time=True)
 
     assert digest.address == DESK
     assert digest.lapses_at > sunday
@@ -247,6 +247,46 @@ def test_two_agencies_with_one_mailbox_get_one_mail_with_two_sections(
     (digest,) = digests(catalogue, state(waiting(FRIDAY), other, desks=shared), now=at(MONDAY))
 
     assert [section.agency_id for section in digest.sections] == [OFFICE, CENTRE]
+
+
+def test_agencies_with_one_mailbox_do_not_starve_each_other(catalogue: Catalogue) -> None:
+    """One mail a day for the address: the earliest hour with news opens it for all."""
+    shared = (desk(), desk(CENTRE, mailbox=DESK, hour=9))
+    early, late = waiting(FRIDAY), item(Clock.WAITING, FRIDAY, agency_id=CENTRE)
+
+    def told(*items: Item, hour: int) -> list[list[UUID]]:
+        found = digests(catalogue, state(*items, desks=shared), now=at(MONDAY, hour))
+        return [[section.agency_id for section in one.sections] for one in found]
+
+    assert told(early, late, hour=6) == []
+    assert told(early, late, hour=7) == [[OFFICE, CENTRE]]
+    assert told(late, hour=7) == []
+    assert told(late, hour=9) == [[CENTRE]]
+    waits = postponed(catalogue, state(early, late, desks=shared), now=at(MONDAY, 7))
+    assert waits == {}
+
+
+def test_who_shares_a_mailbox_and_does_not_work_today_is_not_spoken_of(
+    catalogue: Catalogue,
+) -> None:
+    closed = Workdays("NW", ((MONDAY, MONDAY),))
+    shared = (desk(), desk(CENTRE, mailbox=DESK, workdays=closed))
+    other = item(Clock.WAITING, FRIDAY, agency_id=CENTRE)
+
+    (digest,) = digests(catalogue, state(waiting(FRIDAY), other, desks=shared), now=at(MONDAY))
+
+    assert [section.agency_id for section in digest.sections] == [OFFICE]
+
+
+def test_of_a_closed_agency_nobody_is_told_but_its_papers_go_back(catalogue: Catalogue) -> None:
+    closed = state(waiting(FRIDAY), desks=(desk(is_closed=True),))
+    days = Workdays("NW")
+
+    for waited in range(17):
+        now = at(days.after(FRIDAY, waited))
+        assert digests(catalogue, closed, now=now) == []
+        assert postponed(catalogue, closed, now=now) == {}
+        assert bool(overdue(catalogue, closed, now=now)) is (waited == 16)
 
 
 def test_a_deputy_whose_time_is_over_is_not_told(catalogue: Catalogue) -> None:

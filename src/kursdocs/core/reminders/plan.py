@@ -4,11 +4,12 @@ At most one digest for an address and a local day. An addressee is mailed when t
 new to say: an arrival, a further step of the ladder, a paper that came back, one that will be
 deleted, or a silence. The digest then says everything that waits. Nothing goes out on a day on
 which the agency does not work, before its hour or after :data:`LAST_HOUR`; what was due then is
-still due on its next working day. Entry points: :func:`digests`, :func:`overdue`,
-:func:`postponed`.
+still due on its next working day. Where agencies share a mailbox, the earliest hour among those
+with news opens its one mail of the day for all of them. Entry points: :func:`digests`,
+:func:`overdue`, :func:`postponed`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -90,45 +91,54 @@ class Overdue:
     waited: int
 
 
-Opening = Callable[[Workdays, int, datetime], bool]
-"""Whether an agency with these working days and this hour may be mailed at a moment."""
-
-
-def in_office_hours(workdays: Workdays, hour: int, now: datetime) -> bool:
-    """On a working day, from the agency's hour to the last."""
-    local = now.astimezone(LOCAL)
-    return workdays.includes(local.date()) and hour <= local.hour < LAST_HOUR
-
-
-def at_any_time(_workdays: Workdays, _hour: int, _now: datetime) -> bool:
-    """For the demo, where nobody wants to wait until tomorrow at seven."""
-    return True
-
-
 def digests(
-    catalogue: Catalogue, state: State, *, now: datetime, opening: Opening = in_office_hours
+    catalogue: Catalogue, state: State, *, now: datetime, at_any_time: bool = False
 ) -> list[Digest]:
-    """The mails that are due at this moment, by address."""
-    today, by_address = local_date(now), dict[str, list[Section]]()
+    """The mails that are due at this moment, by address.
+
+    ``at_any_time`` is for the demo, where nobody wants to wait until tomorrow at seven.
+    """
+    today, by_address = local_date(now), dict[str, list[_News]]()
+    for news in _news(catalogue, state, now, at_any_time=at_any_time):
+        by_address.setdefault(news.address.lower(), []).append(news)
+    # In the demo a day may be over already.
+    lapses_at = max(local_moment(today, LAST_HOUR), now + timedelta(hours=1))
+    return [
+        Digest(address, today, lapses_at, _once([one.section for one in found]))
+        for address, found in sorted(by_address.items())
+        if at_any_time or _is_time(min(one.hour for one in found), now)
+    ]
+
+
+def _is_time(hour: int, now: datetime) -> bool:
+    return hour <= now.astimezone(LOCAL).hour < LAST_HOUR
+
+
+@dataclass(frozen=True)
+class _News:
+    """Something new to say at an address, and from which hour of today on."""
+
+    address: str
+    hour: int
+    section: Section
+
+
+def _news(
+    catalogue: Catalogue, state: State, now: datetime, *, at_any_time: bool
+) -> Iterator[_News]:
+    today = local_date(now)
     for desk, items in _by_desk(state):
-        if not opening(desk.workdays, desk.hour, now):
+        if desk.is_closed or not (at_any_time or desk.workdays.includes(today)):
             continue
         for addressee in (Addressee.DESK, Addressee.DEPUTY, Addressee.HEAD):
             address = desk.address(addressee, today)
             section = _section(catalogue, desk, items, addressee, now) if address else None
             if section is not None:
-                by_address.setdefault(address.lower(), []).append(section)
+                yield _News(address, desk.hour, section)
     for town in state.towns.values():
-        if town.mailbox and opening(town.workdays, town.hour, now):
-            sections = _for_coordinator(catalogue, state, town, today)
-            by_address.setdefault(town.mailbox.lower(), []).extend(sections)
-    # In the demo a day may be over already.
-    lapses_at = max(local_moment(today, LAST_HOUR), now + timedelta(hours=1))
-    return [
-        Digest(address, today, lapses_at, _once(sections))
-        for address, sections in sorted(by_address.items())
-        if sections
-    ]
+        if town.mailbox and (at_any_time or town.workdays.includes(today)):
+            for section in _for_coordinator(catalogue, state, town, today):
+                yield _News(town.mailbox, town.hour, section)
 
 
 def _once(sections: Sequence[Section]) -> list[Section]:
@@ -279,7 +289,7 @@ def _for_coordinator(
     Of an agency that no mail can reach, everything that waits there, from the first day on.
     """
     for desk, items in _by_desk(state):
-        if desk.municipality_id != town.id:
+        if desk.municipality_id != town.id or desk.is_closed:
             continue
         unreachable = not desk.address(Addressee.DESK, today)
         waiting = _waiting(catalogue, desk, items, Addressee.COORDINATOR, today, unreachable)
@@ -310,11 +320,12 @@ def _for_coordinator(
 def overdue(catalogue: Catalogue, state: State, *, now: datetime) -> list[Overdue]:
     """What nobody took over to the end of its ladder: it goes back to the sender.
 
-    Only while the agency works, so that the last day of the ladder is over when it happens.
+    Only while the agency works, so that the last day of the ladder is over when it happens. A
+    closed agency's papers go back too, though nobody is told on the way.
     """
     today, found = local_date(now), list[Overdue]()
     for desk, items in _by_desk(state):
-        if not in_office_hours(desk.workdays, desk.hour, now):
+        if not (desk.workdays.includes(today) and _is_time(desk.hour, now)):
             continue
         ages = _Ages(desk.workdays, today)
         for item in items:
@@ -331,14 +342,22 @@ def postponed(catalogue: Catalogue, state: State, *, now: datetime) -> Mapping[U
     ``not_a_working_day``, ``before_its_hour``, ``after_the_last_hour`` or ``no_mailbox``.
     """
     today, found = local_date(now), dict[UUID, str]()
+    told = {
+        section.agency_id
+        for digest in digests(catalogue, state, now=now)
+        for section in digest.sections
+        if section.addressee is not Addressee.COORDINATOR
+    }
     for desk, items in _by_desk(state):
+        if desk.is_closed or desk.id in told:
+            continue
         if _section(catalogue, desk, items, Addressee.DESK, now) is None:
             continue
-        if not desk.workdays.includes(today):
+        if not desk.address(Addressee.DESK, today):
+            found[desk.id] = "no_mailbox"
+        elif not desk.workdays.includes(today):
             found[desk.id] = "not_a_working_day"
-        elif not in_office_hours(desk.workdays, desk.hour, now):
+        else:
             is_early = now.astimezone(LOCAL).hour < desk.hour
             found[desk.id] = "before_its_hour" if is_early else "after_the_last_hour"
-        elif not desk.address(Addressee.DESK, today):
-            found[desk.id] = "no_mailbox"
     return found

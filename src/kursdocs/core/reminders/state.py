@@ -21,7 +21,10 @@ EXPECTS_ANSWERS = timedelta(days=90)
 
 @dataclass(frozen=True)
 class Desk:
-    """An open agency as the planner sees it. Addresses are empty where there is none."""
+    """An agency as the planner sees it. Addresses are empty where there is none.
+
+    Nobody of a closed one is told anything; what waits there still goes back in the end.
+    """
 
     id: UUID
     slug: str
@@ -37,6 +40,7 @@ class Desk:
     looked_in_at: datetime | None
     expects_papers: bool
     silence_told_at: datetime | None
+    is_closed: bool = False
 
     def address(self, addressee: Addressee, today: date) -> str:
         """Where this addressee is reached today; a desk without a mailbox by its head's."""
@@ -83,7 +87,10 @@ class State:
 
 
 def load(session: Session, *, now: datetime, address: str = "") -> State:
-    """What is open now; with an ``address`` only what may be told there."""
+    """What is open now; with an ``address`` only what may be told there.
+
+    Closed agencies are part of the whole, but are told nothing anywhere.
+    """
     found = _agencies(session, address)
     ids = [agency.id for agency in found]
     workdays = agencies.workdays_of(session, ids)
@@ -105,6 +112,7 @@ def load(session: Session, *, now: datetime, address: str = "") -> State:
             looked_in_at=agency.looked_in_at,
             expects_papers=agency.id in expecting,
             silence_told_at=told_silent.get(agency.id),
+            is_closed=agency.closed_at is not None,
         )
         for agency in found
     }
@@ -117,14 +125,15 @@ def load(session: Session, *, now: datetime, address: str = "") -> State:
 
 
 def _agencies(session: Session, address: str) -> Sequence[Agency]:
-    query = select(Agency).where(col(Agency.closed_at).is_(None))
+    query = select(Agency)
     if address:
         town_of_address = select(Municipality.id).where(_is(Municipality.mailbox, address))
         query = query.where(
+            col(Agency.closed_at).is_(None),
             sa.or_(
                 *(_is(column, address) for column in _ADDRESSES),
                 col(Agency.municipality_id).in_(town_of_address),
-            )
+            ),
         )
     return session.exec(query.order_by(col(Agency.slug))).all()
 

@@ -235,6 +235,9 @@ def given_back(late: Overdue) -> str:
     return f"One delivery goes back to its sender, untouched for {late.waited} working days."
 
 
+TOMORROW = "Today's mail has gone out already; on the next working day:"
+"""Before what came up after the one mail of the day."""
+
 POSTPONED: Mapping[str, str] = {
     "not_a_working_day": "Something is due, but the agency does not work today.",
     "before_its_hour": "Something is due, but the agency's hour has not come yet.",
