@@ -352,6 +352,17 @@ def test_a_document_for_two_recipients_leaves_once(catalogue: Catalogue) -> None
     assert len(section.told) == 2
 
 
+def test_a_deletion_is_told_once_for_each_notice(catalogue: Catalogue) -> None:
+    """A new date is announced anew (files were deleted unwarned where it was not)."""
+    noticed = item(Clock.DELETION, FRIDAY)
+    told = digests(catalogue, state(noticed), now=at(MONDAY))[0].sections[0].told[0]
+    known = replace(noticed, told={told.addressee: told.step})
+
+    assert digests(catalogue, state(known), now=at(MONDAY)) == []
+    anew = replace(known, day=FRIDAY + timedelta(days=1))
+    assert by_address(digests(catalogue, state(anew), now=at(MONDAY)))[DESK].leaving == 1
+
+
 @pytest.mark.parametrize(
     ("looked_in", "told", "expects", "days"),
     [

@@ -226,7 +226,8 @@ def _section(
     ]
     returned, leaving, silent = _others(catalogue, desk, items, addressee, now)
     told += [
-        Told(desk.id, addressee, item.clock, item.delivery_id, 0) for item in (*returned, *leaving)
+        Told(desk.id, addressee, item.clock, item.delivery_id, _single_step(item))
+        for item in (*returned, *leaving)
     ]
     if silent:
         told.append(Told(desk.id, addressee, Clock.SILENCE, None, 0))
@@ -255,10 +256,15 @@ def _others(
     """What the desk alone is told beside what waits: came back, will be deleted, silence."""
     if addressee is not Addressee.DESK:
         return [], [], 0
-    untold = [item for item in items if addressee not in item.told]
+    untold = [item for item in items if item.told.get(addressee, -1) < _single_step(item)]
     returned = [item for item in untold if item.clock is Clock.RETURNED]
     leaving = [item for item in untold if item.clock is Clock.DELETION]
     return returned, leaving, _silence(catalogue, desk, now)
+
+
+def _single_step(item: Item) -> int:
+    """The one step of what is told once; a deletion with each notice, as its date may move."""
+    return item.day.toordinal() if item.clock is Clock.DELETION else 0
 
 
 def _silence(catalogue: Catalogue, desk: Desk, now: datetime) -> int:

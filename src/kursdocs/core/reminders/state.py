@@ -66,7 +66,11 @@ class Town:
 
 @dataclass(frozen=True)
 class Item:
-    """One delivery that a desk is to be told of. ``day`` is when it arrived, or came back."""
+    """One delivery that a desk is to be told of.
+
+    ``day`` is when it arrived, came back, or was announced for deletion. ``told`` is the highest
+    step told so far to each addressee.
+    """
 
     delivery_id: UUID
     document_id: UUID
@@ -95,7 +99,8 @@ def load(session: Session, *, now: datetime, address: str = "") -> State:
     ids = [agency.id for agency in found]
     workdays = agencies.workdays_of(session, ids)
     told_silent = _silence_told(session, ids)
-    expecting = _expecting(session, ids, now=now)
+    waiting = _waiting(session, ids)
+    expecting = _expecting_answers(session, ids, now=now) | {item.agency_id for item in waiting}
     desks = {
         agency.id: Desk(
             id=agency.id,
@@ -120,7 +125,7 @@ def load(session: Session, *, now: datetime, address: str = "") -> State:
         town.id: Town(town.id, town.slug, town.name, town.mailbox, Workdays(town.land))
         for town in session.exec(select(Municipality))
     }
-    items = [*_waiting(session, ids), *_returned(session, ids, now=now), *_leaving(session, ids)]
+    items = [*waiting, *_returned(session, ids, now=now), *_leaving(session, ids)]
     return State(desks, towns, items)
 
 
@@ -154,18 +159,13 @@ def _silence_told(session: Session, ids: Sequence[UUID]) -> dict[UUID, datetime]
     return dict(session.exec(query).all())
 
 
-def _expecting(session: Session, ids: Sequence[UUID], *, now: datetime) -> set[UUID]:
-    """Agencies for which something waits, or whose own papers were taken over lately."""
-    waiting = select(Delivery.recipient_agency_id).where(
-        Delivery.state == DeliveryState.NEW, col(Delivery.delivered_at).is_not(None)
+def _expecting_answers(session: Session, ids: Sequence[UUID], *, now: datetime) -> set[UUID]:
+    """Agencies whose own papers were taken over lately."""
+    query = select(Delivery.sender_agency_id).where(
+        col(Delivery.taken_over_at) > now - EXPECTS_ANSWERS,
+        col(Delivery.sender_agency_id).in_(ids),
     )
-    answered = select(Delivery.sender_agency_id).where(
-        col(Delivery.taken_over_at) > now - EXPECTS_ANSWERS
-    )
-    return {
-        *session.exec(waiting.where(col(Delivery.recipient_agency_id).in_(ids)).distinct()),
-        *session.exec(answered.where(col(Delivery.sender_agency_id).in_(ids)).distinct()),
-    }
+    return set(session.exec(query.distinct()))
 
 
 def _waiting(session: Session, ids: Sequence[UUID]) -> list[Item]:
@@ -196,9 +196,13 @@ def _returned(session: Session, ids: Sequence[UUID], *, now: datetime) -> list[I
 def _leaving(session: Session, ids: Sequence[UUID]) -> list[Item]:
     """What will be deleted soon, for those who have it: the sender and who took it over."""
     found = []
+    taken_over = (
+        col(Delivery.state) == DeliveryState.TAKEN_OVER,
+        col(Document.state) == DocumentState.LIVE,
+    )
     for owner, more in (
         (Delivery.sender_agency_id, ()),
-        (Delivery.recipient_agency_id, (col(Delivery.state) == DeliveryState.TAKEN_OVER,)),
+        (Delivery.recipient_agency_id, taken_over),
     ):
         query = _deliveries(owner, Document.deletion_noticed_at).where(
             col(Document.deletion_noticed_at).is_not(None),

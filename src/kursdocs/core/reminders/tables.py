@@ -23,7 +23,8 @@ class Clock(StrEnum):
 class Reminder(SQLModel, table=True):
     """One thing told to one addressee, in a mail that the server has accepted.
 
-    ``step`` is in working days since the delivery; 0 is the announcement.
+    ``step`` is in working days since the delivery; 0 is the announcement. For a deletion it is the
+    number of the day of its notice, so that a new date is told anew.
     """
 
     __tablename__ = "reminder"
