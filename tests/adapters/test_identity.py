@@ -5,19 +5,12 @@ import gzip
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import httpx2
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from joserfc.jwk import ECKey, RSAKey
 from starlette.responses import (
     JSONResponse,
@@ -39,7 +32,7 @@ from tests.adapters.hostile_provider import (
     with_other_claims,
     without_signature,
 )
-from tests.asgi import served
+from tests.asgi import self_signed, served
 
 from kursdocs.adapters.identity import OidcProvider
 from kursdocs.core.ports import (
@@ -731,24 +724,7 @@ def test_the_check_asks_the_provider_each_time(provider: HostileProvider) -> Non
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """Key and certificate for 127.0.0.1, signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Anmeldung Musterstadt")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path / "tls.pem"
-    path.write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        + certificate.public_bytes(Encoding.PEM)
-    )
-    return path
+    return self_signed(tmp_path)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A line between browser and server that can be cut, in the middle of an upload or after it.
+"""A line between browser (or client) and server that can be cut, in the middle of an upload or after it.
 
 It knows just enough of HTTP to tell the sending of a document from the rest.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-_SENDING = b"POST /documents HTTP/1.1\r\n"
+_SENDING = (b"POST /documents HTTP/1.1\r\n", b"POST /api/v1/documents HTTP/1.1\r\n")
 _CUT_AFTER_BYTES = 60_000
 _RESET = struct.pack("ii", 1, 0)
 

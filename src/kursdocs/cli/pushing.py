@@ -387,7 +387,8 @@ def _line(result: Result) -> str:
         case Outcome.SKIPPED:
             return f"{name}{place}: sent before, {result.at} as {result.document}; skipped"
         case _:
-            fields = "".join(f"\n    {field}: {why}" for field, why in result.fields.items())
+            told = {f: why for f, why in result.fields.items() if why != result.reason}
+            fields = "".join(f"\n    {field}: {why}" for field, why in told.items())
             return f"{name}{place}: REFUSED: {result.reason}{fields}"
 
 
