@@ -322,29 +322,52 @@ def test_a_deactivated_person_is_out_at_once_and_cannot_come_back(
     assert code_of(lambda: bearer(database, person("vhs:clerk"))) == "account_deactivated"
 
 
-def test_a_membership_that_ended_a_minute_ago_no_longer_counts(
-    database: Database, town: Town
-) -> None:
+def test_a_session_ends_with_the_membership_it_acts_under(database: Database, town: Town) -> None:
     token = sign_in(database, person("vhs:clerk"))
     assert held(actor_of(database, token)) == ("clerk", PROVIDER)
     with database.transaction() as session:
         membership = session.exec(select(Membership)).one()
         accounts.end_membership(session, TESTS, membership, now=NOW + MINUTE)
 
-    found = session_of(database, token, NOW + 2 * MINUTE)
+    assert session_of(database, token, NOW + MINUTE - SECOND) is not None
+    assert session_of(database, token, NOW + MINUTE) is None
+    again = actor_of(database, sign_in(database, person(), now=NOW + MINUTE), NOW + MINUTE)
+    assert (held(again), again.municipality_id) == (("", ""), None)
 
-    assert found is not None
-    assert (held(found.actor), found.memberships) == (("", ""), [])
-    assert found.actor.municipality_id is None
 
-
-def test_a_membership_of_tomorrow_does_not_count_yet(database: Database, town: Town) -> None:
-    token = sign_in(database, person("vhs:clerk"))
+def test_a_session_does_not_move_on_to_another_membership(database: Database, town: Town) -> None:
+    token = sign_in(database, person("vhs:clerk", "abh:clerk"))
+    assert held(actor_of(database, token)) == ("clerk", OFFICE)
     with database.transaction() as session:
-        session.exec(select(Membership)).one().valid_from = NOW + MINUTE
+        office = select(Membership).where(Membership.agency_id == town[OFFICE].id)
+        accounts.end_membership(session, TESTS, session.exec(office).one(), now=NOW)
 
+    assert session_of(database, token) is None
+    assert held(actor_of(database, sign_in(database, person("vhs:clerk")))) == ("clerk", PROVIDER)
+
+
+def test_a_session_lives_on_when_another_membership_ends(database: Database, town: Town) -> None:
+    token = sign_in(database, person("vhs:clerk", "abh:clerk"))
+    with database.transaction() as session:
+        other = select(Membership).where(Membership.agency_id == town[PROVIDER].id)
+        accounts.end_membership(session, TESTS, session.exec(other).one(), now=NOW)
+
+    assert held(actor_of(database, token)) == ("clerk", OFFICE)
+
+
+def test_a_session_without_any_role_takes_up_the_first_that_comes(
+    database: Database, town: Town
+) -> None:
+    token = sign_in(database, person())
     assert held(actor_of(database, token)) == ("", "")
+
+    bearer(database, person("vhs:clerk"), now=NOW + MINUTE)
+
+    assert held(actor_of(database, token, NOW)) == ("", "")  # of tomorrow, so to say
     assert held(actor_of(database, token, NOW + MINUTE)) == ("clerk", PROVIDER)
+    found = session_of(database, token, NOW + MINUTE)
+    assert found is not None
+    assert found.membership_id == found.memberships[0].id
 
 
 def test_nobody_acts_for_an_agency_that_has_closed(database: Database, town: Town) -> None:
@@ -352,7 +375,9 @@ def test_nobody_acts_for_an_agency_that_has_closed(database: Database, town: Tow
     with database.transaction() as session:
         agencies.by_slug(session, PROVIDER).closed_at = NOW
 
-    assert held(actor_of(database, token)) == ("", "")
+    assert session_of(database, token) is None
+    assert held(actor_of(database, sign_in(database, person("vhs:clerk")))) == ("", "")
+    assert held(bearer(database, person("vhs:clerk"))) == ("", "")
 
 
 def test_a_person_without_any_role_is_signed_in_without_one(database: Database, town: Town) -> None:
@@ -478,13 +503,13 @@ def test_claims_never_end_what_somebody_granted_by_hand(database: Database, town
     assert held(actor_of(database, token, NOW + MINUTE)) == ("head", PROVIDER)
 
 
-def test_a_claim_that_is_gone_ends_the_role_in_sessions_that_run(
+def test_a_claim_that_is_gone_ends_the_sessions_that_rest_on_it(
     database: Database, town: Town
 ) -> None:
     token = sign_in(database, person("vhs:clerk"))
     bearer(database, person(), now=NOW + MINUTE)
 
-    assert held(actor_of(database, token, NOW + 2 * MINUTE)) == ("", "")
+    assert session_of(database, token, NOW + 2 * MINUTE) is None
 
 
 def test_the_rules_of_the_file_count_and_not_the_tokens_words(

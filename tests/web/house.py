@@ -5,9 +5,11 @@ behind a test's back. :class:`House` signs people in through the real code flow,
 their tokens, and looks into database and folder from the side.
 """
 
+import json
 import re
 import sqlite3
 import ssl
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +22,8 @@ from uuid import UUID
 
 import httpx2
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from joserfc import jwt
+from joserfc.jwk import ECKey
 from sqlmodel import SQLModel, select
 from starlette.types import ASGIApp
 from tests import factories
@@ -30,6 +34,7 @@ from tests.web.lint import lint
 from kursdocs import bootstrap
 from kursdocs.adapters.master_keys import MasterKeys
 from kursdocs.core.access import Actor, ActorKind, Role
+from kursdocs.core.accounts import User
 from kursdocs.core.agencies import Agency
 from kursdocs.core.documents.sending import SendingForm
 from kursdocs.core.documents.tables import Delivery
@@ -217,6 +222,34 @@ class House:
                 },
             )
         return self._tokens[subject]
+
+    def logout_token(self, **claims: object) -> str:
+        """What the provider would send when a session there ends; a claim of ``None`` is left out.
+
+        Signed with the provider's own key, so that a test can say anything in its name.
+        """
+        now = int(time.time())
+        said: dict[str, object] = {
+            "iss": self.url + "/demo/oidc",
+            "aud": "kursdocs",
+            "iat": now,
+            "exp": now + 120,
+            "jti": str(now),
+            "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+            **claims,
+        }
+        file = self.services.settings.master_key_file.with_name("sign-in.key")
+        key = ECKey.import_key(json.loads(file.read_text()))
+        header = {"alg": "ES256", "typ": "logout+jwt", "kid": key.kid}
+        return jwt.encode(header, {n: v for n, v in said.items() if v is not None}, key, ["ES256"])
+
+    def let_in_again(self, subject: str) -> None:
+        """After somebody signed out everywhere: tokens from before count again, as for others."""
+        self._signed_in.pop(subject, None)
+        with self.services.transaction() as session:
+            user = session.exec(select(User).where(User.subject == subject)).one()
+            user.signed_out_at = None
+            session.add(user)
 
     def _code(self, subject: str) -> tuple[str, str]:
         verifier = "v" * 64

@@ -67,6 +67,8 @@ sign_in                   -            303  303      303      303   303 303  303
 sign_in.start             -            303  303      303      303   303 303  303     303       303
 sign_in.callback          -            303  303      303      303   303 303  303     403       403
 sign_out                  -            303  303      303      303   303 303  303     303       303
+sign_out.everywhere       -            303  303      303      303   303 303  303     401       401
+sign_out.back_channel     -            200  200      200      200   200 200  200     200       200
 signed_out                -            200  200      200      200   200 200  200     200       200
 acting_agency             own          303  303      303      303   303 303  404     401       401
 acting_agency             foreign      404  404      404      404   404 404  404     401       401
@@ -145,6 +147,10 @@ health.alive              -            200  200      200      200   200 200  200
 health.ready              -            200  200      200      200   200 200  200     200       200
 """
 
+# The provider's words about somebody, whoever brings them; those of the walk concern nobody here.
+SPEAKS_FOR_OTHERS = {"sign_out.back_channel"}
+# These end the session they come from.
+ENDINGS = {"sign_out", "sign_out.everywhere"}
 # Only these GETs change more than the log: a sign-in is an attempt first, then a session.
 CHANGING_GETS = {"sign_in.start", "sign_in.callback"}
 # Asked for by a handler, because the row alone cannot know which of the two it is.
@@ -182,7 +188,14 @@ class Walk:
         sent = self._sent(row, caller, of)
         path = address_of(row.path, sent)
         body = self._body(row, caller, of)
-        return lambda: client.request(row.method, path, **body)
+
+        def request() -> Answer:
+            answer = client.request(row.method, path, **body)
+            if row.name == "sign_out.everywhere" and caller in PEOPLE:
+                self.house.let_in_again(PEOPLE[caller][0])
+            return answer
+
+        return request
 
     def _client(self, row: Row, caller: str) -> httpx2.Client:
         if caller == "anonymous":
@@ -194,7 +207,7 @@ class Walk:
             return self.house.program(self.house.person_token(subject))
         if row.name == "sign_in.callback":
             return self._arriving.client
-        return (self.house.newly if row.name == "sign_out" else self.house.person)(subject).client
+        return (self.house.newly if row.name in ENDINGS else self.house.person)(subject).client
 
     @cached_property
     def _arriving(self) -> Visitor:
@@ -222,6 +235,8 @@ class Walk:
         if row.name.endswith("documents.create"):
             changes = {"kind": "obligation_ik_abh", "recipient": VHS} if mine == OFFICE else {}
             return {"data": sending_fields(**changes), "files": the_file()}
+        if row.name == "sign_out.back_channel":
+            return {"data": {"logout_token": self.house.logout_token(sid="nobody's")}}
         if row.name == "acting_agency":
             return {"data": {"membership": str(self._membership(caller, of))}}
         if row.name == "inbox.search":
@@ -270,6 +285,8 @@ def is_refusal(status: str) -> bool:
 def left_in_log(row: Row, caller: str, status: str) -> list[str]:
     """What such a call leaves in the log; of nobody it could tell nothing."""
     is_known = caller in PEOPLE or (caller == "program" and row.is_api)
+    if row.name in SPEAKS_FOR_OTHERS:
+        return []
     if is_refusal(status) or not is_known:
         return [Happening.REQUEST_REFUSED.value] if is_known else []
     return [row.happening.value] if row.happening else []

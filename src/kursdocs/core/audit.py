@@ -25,6 +25,8 @@ class Happening(StrEnum):
 
     SIGN_IN_SUCCEEDED = "sign_in.succeeded"
     SIGN_IN_ENDED = "sign_in.ended"
+    SIGN_IN_ENDED_BY_PROVIDER = "sign_in.ended_by_provider"
+    SIGN_IN_ENDED_EVERYWHERE = "sign_in.ended_everywhere"
     AGENCY_SWITCHED = "agency.switched"
     REQUEST_REFUSED = "request.refused"
     INBOX_LISTED = "inbox.listed"
@@ -70,6 +72,8 @@ DETAIL_KEYS: Mapping[Happening, frozenset[str]] = {
     for happening, keys in {
         Happening.SIGN_IN_SUCCEEDED: "memberships",
         Happening.SIGN_IN_ENDED: "",
+        Happening.SIGN_IN_ENDED_BY_PROVIDER: "sessions",
+        Happening.SIGN_IN_ENDED_EVERYWHERE: "sessions",
         Happening.AGENCY_SWITCHED: "",
         Happening.REQUEST_REFUSED: "route code",
         Happening.INBOX_LISTED: "state count",

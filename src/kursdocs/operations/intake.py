@@ -13,10 +13,11 @@ Nobody is told "stored" before bytes, hash, row and audit entry are safe (rule 3
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import structlog
+from sqlmodel import Session
 
 from kursdocs.core.access import Actor
 from kursdocs.core.documents import lifecycle, reading
@@ -52,19 +53,30 @@ def prepare(services: Services, actor: Actor, form: SendingForm) -> Sending:
         return check(session, actor, services.catalogue, form, today=today)
 
 
+def nothing_ended(session: Session) -> None:
+    """For senders that cannot lose their right while their file is on its way."""
+
+
 def store(
-    services: Services, actor: Actor, sending: Sending, files: Sequence[bytes], key: str
+    services: Services,
+    actor: Actor,
+    sending: Sending,
+    files: Sequence[bytes],
+    key: str,
+    readmit: Callable[[Session], None] = nothing_ended,
 ) -> DocumentView:
     """Store the file and deliver it; returns the document as its sender sees it.
 
-    ``key`` is the idempotency key, or empty. Raises ``Invalid`` when the file is refused,
-    ``Conflict`` for the key's sake, ``Unavailable`` when a part is down: then nothing was stored.
+    ``key`` is the idempotency key, or empty. ``readmit`` raises when the actor may no longer send;
+    it is asked in each transaction, that which delivers included. Raises ``Invalid`` when the file
+    is refused, ``Conflict`` for the key's sake, ``Unavailable`` when a part is down: then nothing
+    was stored.
     """
     received = hashlib.sha256()
     for file in files:
         received.update(file)
     received_sha256 = received.hexdigest()
-    done = _already(services, actor, sending, received_sha256, key)
+    done = _already(services, actor, sending, received_sha256, key, readmit)
     if done is not None:
         return _view(services, actor, done)
     paper = services.papers.accept(files)
@@ -78,12 +90,17 @@ def store(
         byte_size=len(paper.pdf),
         page_count=paper.page_count,
     )
-    _keep(services, actor, sending, paper, stored, document_id, key)
+    _keep(services, actor, sending, paper, stored, document_id, key, readmit)
     return _view(services, actor, document_id)
 
 
 def _already(
-    services: Services, actor: Actor, sending: Sending, received_sha256: str, key: str
+    services: Services,
+    actor: Actor,
+    sending: Sending,
+    received_sha256: str,
+    key: str,
+    readmit: Callable[[Session], None],
 ) -> UUID | None:
     if not key:
         return None
@@ -92,6 +109,7 @@ def _already(
     if not (key.isascii() and key.isprintable()):
         raise Invalid("field_characters", field="idempotency_key")
     with services.transaction() as session:
+        readmit(session)
         return lifecycle.repeated(
             session,
             actor,
@@ -114,6 +132,7 @@ def _keep(
     stored: Stored,
     document_id: UUID,
     key: str,
+    readmit: Callable[[Session], None],
 ) -> None:
     """Steps 2 to 6; what fails in between is cleared up at once, or later by the sweeper."""
     # The age of the intake counts from here, so that it cannot outlive its key: the sweeper
@@ -122,6 +141,7 @@ def _keep(
     document_key = services.keys.create(document_id)
     try:
         with services.transaction() as session:
+            readmit(session)
             lifecycle.reserve(
                 session,
                 actor,
@@ -137,6 +157,7 @@ def _keep(
         if verdict is Verdict.INFECTED:
             raise Invalid("file_infected", field="file")
         with services.transaction() as session:
+            readmit(session)
             lifecycle.finish(
                 session,
                 actor,

@@ -1,24 +1,42 @@
 """Signing in and out, the agency switcher, and what a person chose for their pages."""
 
 import secrets
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import UUID
 
+import anyio
 import anyio.to_thread
 import structlog
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from kursdocs.core import accounts
 from kursdocs.core.access import Permission
-from kursdocs.core.errors import Forbidden, NotFound
-from kursdocs.core.ports import Identity, SignInRefused, SignInStart, SignInUnavailable
-from kursdocs.web.endpoint import LANGUAGE_COOKIE, THEME_COOKIE, Call, redirect
+from kursdocs.core.errors import Forbidden, NotFound, TooLarge, Unavailable
+from kursdocs.core.ports import (
+    Identity,
+    ProviderSignOut,
+    SignInRefused,
+    SignInStart,
+    SignInUnavailable,
+)
+from kursdocs.web.endpoint import (
+    LANGUAGE_COOKIE,
+    SMALL_BODY_SECONDS,
+    THEME_COOKIE,
+    Call,
+    read_body,
+    redirect,
+)
+from kursdocs.web.errors import BadRequest, TooSlow
 from kursdocs.web.pages import LANGUAGES, THEMES
 
 _log = structlog.get_logger()
 
 _PREFERENCE_SECONDS = 365 * 24 * 3600
 _CALLBACK = "/sign-in/callback"
+_NO_STORE = {"Cache-Control": "no-store"}
+_LOGOUT_FIELDS_MAX = 20
+_LOGOUT_PAUSES = (0.5, 2.0, 5.0)  # seconds between attempts to end sessions
 
 _LANDINGS = (
     (Permission.INBOX_READ, "/inbox"),
@@ -107,13 +125,13 @@ async def callback(call: Call) -> Response:
             _recall, call, query.get("state", ""), browser
         )
         identity = await call.services.provider.finish(query, begun, _callback_url(call))
+        token = await anyio.to_thread.run_sync(_open_session, call, identity)
     except SignInRefused as error:
         _log.warning("sign_in.refused", reason=error.reason)
         if call.signed_in is not None:
             # The second of two tabs, or a page from the history: one is signed in already.
             return redirect("/")
         raise Forbidden("sign_in_refused") from error
-    token = await anyio.to_thread.run_sync(_open_session, call, identity)
     response = redirect(next_path)
     call.kit.set_cookie(response, call.kit.session_cookie, token)
     return response
@@ -134,7 +152,15 @@ def _open_session(call: Call, identity: Identity) -> str:
 
 async def sign_out(call: Call) -> Response:
     """End the session here, then at the provider."""
-    id_token = await anyio.to_thread.run_sync(_close_session, call)
+    return await _leave(call, await anyio.to_thread.run_sync(_close_session, call))
+
+
+async def sign_out_everywhere(call: Call) -> Response:
+    """End all sessions and access tokens of the person, then the one at the provider."""
+    return await _leave(call, await anyio.to_thread.run_sync(_close_all_sessions, call))
+
+
+async def _leave(call: Call, id_token: str) -> Response:
     return_to = call.services.settings.public_url + "/signed-out"
     try:
         address = await call.services.provider.sign_out_url(id_token, return_to)
@@ -155,6 +181,62 @@ async def sign_out(call: Call) -> Response:
 def _close_session(call: Call) -> str:
     with call.services.transaction() as session:
         return accounts.sign_out(session, call.actor, call.token, now=call.now)
+
+
+def _close_all_sessions(call: Call) -> str:
+    with call.services.transaction() as session:
+        return accounts.sign_out_everywhere(session, call.token, now=call.now)
+
+
+async def back_channel(call: Call) -> Response:
+    """The provider says that a session there has ended (OpenID Connect Back-Channel Logout 1.0).
+
+    No browser takes part: the token alone says who calls. Any failure is a 400 with an OAuth
+    error, as the standard (2.8) has it.
+    """
+    try:
+        told = await call.services.provider.signed_out(await _logout_token(call))
+    except (SignInRefused, BadRequest, TooLarge, TooSlow) as error:
+        _log.warning("sign_out.refused", reason=getattr(error, "reason", "body"))
+        return _logout_failed("invalid_request")
+    except SignInUnavailable:
+        _log.error("sign_out.provider_unavailable")
+        return _logout_failed("temporarily_unavailable")
+    for pause in (*_LOGOUT_PAUSES, None):
+        try:
+            await anyio.to_thread.run_sync(_end_for_provider, call, told)
+        except Unavailable as error:
+            _log.error("sign_out.failed", code=error.code)
+            if pause is None:
+                break
+            # Providers do not try again, so we do, also when this one has hung up meanwhile.
+            await anyio.sleep(pause)
+        else:
+            return Response(headers=_NO_STORE)
+    return _logout_failed("temporarily_unavailable")
+
+
+async def _logout_token(call: Call) -> str:
+    """The one field of the form that counts."""
+    raw = await read_body(call.request, call.row.body_bytes_max, seconds=SMALL_BODY_SECONDS)
+    kind = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        fields = parse_qs(raw.decode("ascii"), max_num_fields=_LOGOUT_FIELDS_MAX)
+    except ValueError as error:
+        raise BadRequest("body_malformed") from error
+    tokens = fields.get("logout_token", [])
+    if kind != "application/x-www-form-urlencoded" or len(tokens) != 1:
+        raise BadRequest("body_malformed")
+    return tokens[0]
+
+
+def _end_for_provider(call: Call, told: ProviderSignOut) -> None:
+    with call.services.transaction() as session:
+        accounts.sign_out_by_provider(session, told, now=call.services.clock())
+
+
+def _logout_failed(error: str) -> Response:
+    return JSONResponse({"error": error}, 400, _NO_STORE)
 
 
 def switch(call: Call) -> Response:

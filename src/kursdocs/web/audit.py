@@ -25,6 +25,8 @@ _DAYS = DateFormat(earliest=date(2020, 1, 1), latest=date(2099, 12, 31))
 SENTENCES = {
     Happening.SIGN_IN_SUCCEEDED: N_("hat sich angemeldet"),
     Happening.SIGN_IN_ENDED: N_("hat sich abgemeldet"),
+    Happening.SIGN_IN_ENDED_BY_PROVIDER: N_("wurde vom Anmeldedienst abgemeldet"),
+    Happening.SIGN_IN_ENDED_EVERYWHERE: N_("hat sich auf allen Geräten abgemeldet"),
     Happening.AGENCY_SWITCHED: N_("handelt nun für diese Stelle"),
     Happening.REQUEST_REFUSED: N_("wurde abgewiesen (%(code)s)"),
     Happening.INBOX_LISTED: N_("hat den Eingang angesehen (Einträge: %(count)s)"),

@@ -286,14 +286,7 @@ def _admitted(call: Call) -> Call:
 
 def _with_actor(call: Call, session: Session) -> Call:
     if call.identity is not None:
-        actor = accounts.actor_of_bearer(
-            session,
-            call.identity,
-            call.services.claim_rules,
-            agency=call.request.headers.get("kursdocs-agency", ""),
-            now=call.now,
-        )
-        call = replace(call, actor=actor)
+        call = replace(call, actor=_bearing(call, call.identity, session))
     elif call.token and not call.row.is_api:
         signed_in = accounts.actor_of_sign_in(session, call.token, now=call.now)
         if signed_in is not None:
@@ -302,6 +295,33 @@ def _with_actor(call: Call, session: Session) -> Call:
     call.request.state.known = call
     _check_gate(call)
     return call
+
+
+def _bearing(call: Call, identity: Identity, session: Session) -> Actor:
+    """The actor of an access token."""
+    try:
+        return accounts.actor_of_bearer(
+            session,
+            identity,
+            call.services.claim_rules,
+            agency=call.request.headers.get("kursdocs-agency", ""),
+            now=call.now,
+        )
+    except SignInRefused as error:
+        _log.info("token.refused", reason=error.reason)
+        raise SignInRequired("token_invalid") from error
+
+
+def readmit(call: Call, session: Session) -> None:
+    """Raise unless the caller may still do what it was admitted to a while ago.
+
+    For work that outlasts its admission: a body may take minutes to arrive, and what ended
+    meanwhile must not be used to store anything. Raises ``SignInRequired``, ``Forbidden``.
+    """
+    now = call.services.clock()
+    if call.identity is None and accounts.actor_of_sign_in(session, call.token, now=now) is None:
+        raise SignInRequired
+    accounts.require_standing(session, call.actor, call.identity, now=now)
 
 
 def _check_gate(call: Call) -> None:

@@ -123,6 +123,9 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "no_agency": N_("Dafür müssen Sie für eine Stelle handeln."),
         "not_permitted": N_("Ihre Rolle erlaubt das nicht."),
         "account_deactivated": N_("Ihr Zugang ist gesperrt. Wenden Sie sich an Ihre Leitung."),
+        "standing_ended": N_(
+            "Ihre Rolle oder Ihre Anmeldung endete, bevor alles da war. Nichts wurde gespeichert."
+        ),
         "service_unknown": N_("Dieser Dienst ist hier keiner Stelle zugeordnet."),
         "agency_not_yours": N_("Für die genannte Stelle dürfen Sie nicht handeln."),
         "agency_ambiguous": N_(

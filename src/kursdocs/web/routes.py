@@ -48,6 +48,25 @@ PAGES: Sequence[Row] = (
         happening=Happening.SIGN_IN_ENDED,
         mode=Mode.SHELL,
     ),
+    Row(
+        "POST",
+        "/sign-out/everywhere",
+        accounts.sign_out_everywhere,
+        Gate.SIGNED_IN,
+        "sign_out.everywhere",
+        happening=Happening.SIGN_IN_ENDED_EVERYWHERE,
+        mode=Mode.SHELL,
+    ),
+    # Called by the provider, not by people: a signed token says whose session ended there.
+    Row(
+        "POST",
+        "/sign-out/back-channel",
+        accounts.back_channel,
+        Gate.OPEN,
+        "sign_out.back_channel",
+        happening=Happening.SIGN_IN_ENDED_BY_PROVIDER,
+        mode=Mode.SHELL,
+    ),
     Row("GET", "/signed-out", accounts.signed_out, Gate.PUBLIC, "signed_out"),
     Row(
         "POST",

@@ -7,6 +7,7 @@ received; nothing is written anywhere before the body is whole.
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio.to_thread
 
@@ -15,7 +16,7 @@ from kursdocs.core.documents.sending import COMMON_FIELDS, Sending, SendingForm
 from kursdocs.core.errors import Conflict, Invalid, KursdocsError
 from kursdocs.operations import intake
 from kursdocs.web import retry
-from kursdocs.web.endpoint import Call
+from kursdocs.web.endpoint import Call, readmit
 from kursdocs.web.errors import Busy, TooSlow
 from kursdocs.web.multipart import FormReceiver, Received
 
@@ -114,6 +115,7 @@ async def receive(call: Call, typed: Typed) -> DocumentView:
             prepared[0],
             received.files,
             typed.key,
+            partial(readmit, call),
             limiter=limiter,
         )
     except TimeoutError as error:

@@ -4,11 +4,17 @@ A user is (issuer, subject), never an e-mail. A membership has from, until and s
 the sign-in provider make and end only memberships that came from claims.
 
 ``sessions`` are those of browsers, ``bearers`` are access tokens, ``claims`` the mapping that both
-use, ``people`` who holds what, ``tables`` what lies in the database. Others use the names below.
+use, ``endings`` how both end elsewhere, ``people`` who holds what, ``tables`` what lies in the
+database. Others use the names below.
 """
 
 from kursdocs.core.accounts.bearers import actor_of_bearer, create_service_account, services_of
 from kursdocs.core.accounts.claims import ClaimRule
+from kursdocs.core.accounts.endings import (
+    require_standing,
+    sign_out_by_provider,
+    sign_out_everywhere,
+)
 from kursdocs.core.accounts.people import (
     end_membership,
     grant,
@@ -61,9 +67,12 @@ __all__ = [
     "grant_by_subject",
     "held_now",
     "names_of",
+    "require_standing",
     "services_of",
     "sign_in",
     "sign_out",
+    "sign_out_by_provider",
+    "sign_out_everywhere",
     "switch_agency",
     "take_attempt",
     "whose",

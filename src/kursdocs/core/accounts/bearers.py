@@ -9,12 +9,12 @@ from sqlmodel import Session, col, select
 from kursdocs.core import audit
 from kursdocs.core.access import Actor, ActorKind, Role
 from kursdocs.core.accounts.claims import ClaimRule, apply_claims
-from kursdocs.core.accounts.people import acting, actor_as, held_now, known, user_of
+from kursdocs.core.accounts.people import acting, actor_as, held_now, is_outdated, known, user_of
 from kursdocs.core.accounts.tables import ServiceAccount
 from kursdocs.core.agencies import Agency
 from kursdocs.core.audit import Happening
 from kursdocs.core.errors import Conflict, Forbidden
-from kursdocs.core.ports import Identity
+from kursdocs.core.ports import Identity, SignInRefused
 
 
 def actor_of_bearer(
@@ -30,11 +30,13 @@ def actor_of_bearer(
     A program is looked up as a service account. A person's claims are mapped as at sign-in;
     ``agency`` is the slug of the header ``Kursdocs-Agency``, needed with several memberships.
     Raises ``Forbidden``: ``service_unknown``, ``account_deactivated``, ``agency_ambiguous``,
-    ``agency_not_yours``.
+    ``agency_not_yours``. Raises ``SignInRefused`` when the person was signed out since.
     """
     if identity.is_service:
         return _service(session, identity, agency=agency)
     user = user_of(session, identity, now=now)
+    if is_outdated(user, identity, same_second=True):
+        raise SignInRefused("signed_out")
     apply_claims(session, user, identity, rules, now=now)
     held = held_now(session, user.id, now=now)
     if agency:

@@ -36,6 +36,18 @@ def user_of(session: Session, identity: Identity, *, now: datetime) -> User:
     return user
 
 
+def is_outdated(user: User, identity: Identity, *, same_second: bool) -> bool:
+    """Whether the token was made before its person was signed out.
+
+    Tokens are dated to the second. ``same_second`` says how to take one of that very second:
+    access tokens are refused, whereas somebody may well sign in again at once.
+    """
+    if user.signed_out_at is None:
+        return False
+    made = identity.issued_at
+    return made is None or made < user.signed_out_at or (same_second and made == user.signed_out_at)
+
+
 def _locked(session: Session, identity: Identity) -> User | None:
     query = select(User).where(User.issuer == identity.issuer, User.subject == identity.subject)
     return session.exec(query.with_for_update(key_share=True)).first()

@@ -1,7 +1,7 @@
 """Browser sessions: from leaving for the sign-in provider to signing out.
 
 A sign-in is a row: its random token lies hashed here, and memberships are read afresh at each
-request, so that roles and sign-out act at once.
+request, so that roles and sign-out act at once. Signing out elsewhere is in ``endings``.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from sqlmodel import Session, col, delete, update
 from kursdocs.core import audit
 from kursdocs.core.access import Actor, Role
 from kursdocs.core.accounts.claims import ClaimRule, apply_claims
-from kursdocs.core.accounts.people import actor_as, held_now, user_of
+from kursdocs.core.accounts.people import actor_as, held_now, is_outdated, user_of
 from kursdocs.core.accounts.tables import SignIn, SignInAttempt, User
 from kursdocs.core.audit import Happening
 from kursdocs.core.errors import NotFound
@@ -50,7 +50,8 @@ class SignedIn:
     memberships: Sequence[MembershipView]
 
 
-def _hashed(secret: str) -> str:
+def hashed(secret: str) -> str:
+    """How a secret lies in the database."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -66,8 +67,8 @@ def begin_sign_in(
     session.exec(delete(SignIn).where(is_over))
     session.add(
         SignInAttempt(
-            state_hash=_hashed(begun.state),
-            browser_hash=_hashed(browser),
+            state_hash=hashed(begun.state),
+            browser_hash=hashed(browser),
             nonce=begun.nonce,
             code_verifier=begun.code_verifier,
             return_to=return_to,
@@ -81,14 +82,14 @@ def take_attempt(
 ) -> tuple[SignInStart, str]:
     """The attempt of that state, once, and where to return to; raises ``SignInRefused``."""
     # Locked, so that of two who come back with one state only the first finds it.
-    attempt = session.get(SignInAttempt, _hashed(state), with_for_update=True)
+    attempt = session.get(SignInAttempt, hashed(state), with_for_update=True)
     if attempt is None:
         raise SignInRefused("state_unknown")
     session.delete(attempt)
     session.flush()
     if attempt.begun_at < now - ATTEMPT_LIMIT:
         raise SignInRefused("state_expired")
-    if not secrets.compare_digest(attempt.browser_hash, _hashed(browser)):
+    if not secrets.compare_digest(attempt.browser_hash, hashed(browser)):
         raise SignInRefused("other_browser")
     begun = SignInStart(
         url="", state=state, nonce=attempt.nonce, code_verifier=attempt.code_verifier
@@ -108,20 +109,25 @@ def sign_in(
 
     ``replacing`` is the token this browser had before, worth nothing from now on. Applies the
     claims mapping. A person without any membership is signed in too: they get a page
-    that says whom to ask. Raises ``Forbidden`` (``account_deactivated``).
+    that says whom to ask. Raises ``Forbidden`` (``account_deactivated``), and ``SignInRefused``
+    when the person was signed out after the token was made: the two crossed on their way.
     """
     user = user_of(session, identity, now=now)
-    session.exec(delete(SignIn).where(col(SignIn.token_hash) == _hashed(replacing)))
+    if is_outdated(user, identity, same_second=False):
+        raise SignInRefused("signed_out_meanwhile")
+    session.exec(delete(SignIn).where(col(SignIn.token_hash) == hashed(replacing)))
     apply_claims(session, user, identity, rules, now=now)
     memberships = held_now(session, user.id, now=now)
     token = secrets.token_urlsafe(32)
     first = memberships[0] if memberships else None
     session.add(
         SignIn(
-            token_hash=_hashed(token),
+            token_hash=hashed(token),
             user_id=user.id,
             membership_id=first[0].id if first else None,
             id_token=identity.id_token,
+            provider_sid=identity.sid,
+            issued_at=identity.issued_at,
             begun_at=now,
             used_at=now,
         )
@@ -139,9 +145,12 @@ def sign_in(
 def actor_of_sign_in(session: Session, token: str, *, now: datetime) -> SignedIn | None:
     """Who holds this session token now; ``None`` when it is unknown, idle too long or ended.
 
-    Memberships are read afresh each time: what ended a second ago no longer counts.
+    Memberships are read afresh each time: what ended a second ago no longer counts. With the
+    membership it acts under a session ends too: moved on to another agency of the person, it
+    would take there what was filled in for the first. Only a session that never acted for any
+    takes up a membership that came later.
     """
-    row = session.get(SignIn, _hashed(token))
+    row = session.get(SignIn, hashed(token))
     if row is None:
         return None
     user = session.get(User, row.user_id)
@@ -155,6 +164,12 @@ def actor_of_sign_in(session: Session, token: str, *, now: datetime) -> SignedIn
         session.exec(update(SignIn).where(this).values(used_at=now))
     held = held_now(session, user.id, now=now)
     chosen = next((h for h in held if h[0].id == row.membership_id), None)
+    if chosen is None and row.membership_id is not None:
+        session.exec(delete(SignIn).where(this))
+        return None
+    if chosen is None and held:
+        chosen = held[0]
+        session.exec(update(SignIn).where(this).values(membership_id=chosen[0].id))
     return SignedIn(
         actor=actor_as(user, chosen),
         user=user,
@@ -170,7 +185,7 @@ def actor_of_sign_in(session: Session, token: str, *, now: datetime) -> SignedIn
 
 def switch_agency(session: Session, token: str, membership_id: UUID, *, now: datetime) -> Actor:
     """Act under another of one's own memberships; raises ``NotFound`` when it is not one's own."""
-    row = session.get(SignIn, _hashed(token))
+    row = session.get(SignIn, hashed(token))
     if row is None:
         raise NotFound
     user = session.get_one(User, row.user_id)
@@ -188,7 +203,7 @@ def switch_agency(session: Session, token: str, membership_id: UUID, *, now: dat
 
 def sign_out(session: Session, actor: Actor, token: str, *, now: datetime) -> str:
     """End the session and return the provider's id token, needed to sign out there too."""
-    ended = delete(SignIn).where(col(SignIn.token_hash) == _hashed(token))
+    ended = delete(SignIn).where(col(SignIn.token_hash) == hashed(token))
     id_token = session.execute(ended.returning(col(SignIn.id_token))).scalar()
     if id_token is None:
         return ""
