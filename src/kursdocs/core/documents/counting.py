@@ -1,0 +1,64 @@
+"""Numbers of the whole installation for whoever runs it: no agency, no person, no kind.
+
+Entry points: :func:`by_state`, :func:`untouched_by_age`, :func:`unscanned`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from kursdocs.core.documents.tables import Delivery, DeliveryState, Document, DocumentState
+
+# Upper ends of the ages in whole days; what is older stands in the last one, without an end.
+AGES_DAYS: Sequence[int] = (1, 3, 7, 14)
+
+
+@dataclass(frozen=True)
+class Unscanned:
+    """Documents that wait for the scanner's verdict, and since when the oldest does."""
+
+    count: int
+    since: datetime | None
+
+
+def by_state(session: Session) -> Mapping[DocumentState, int]:
+    """How many documents are in each state, none left out."""
+    query = select(Document.state, sa.func.count()).group_by(col(Document.state))
+    found = dict(session.exec(query).all())
+    return {state: found.get(state, 0) for state in DocumentState}
+
+
+def untouched_by_age(session: Session, *, now: datetime) -> Sequence[int]:
+    """Delivered and neither taken over nor returned: one count per age in ``AGES_DAYS``, one rest.
+
+    Ages are days of 24 hours since the delivery.
+    """
+    delivered_at = col(Delivery.delivered_at)
+    age = sa.case(
+        *((delivered_at > now - timedelta(days=days), n) for n, days in enumerate(AGES_DAYS)),
+        else_=len(AGES_DAYS),
+    )
+    query = (
+        sa.select(age, sa.func.count())
+        .select_from(sa.join(Delivery, Document, col(Delivery.document_id) == Document.id))
+        .where(
+            delivered_at.is_not(None),
+            col(Delivery.state) == DeliveryState.NEW,
+            col(Document.state) == DocumentState.LIVE,
+        )
+        .group_by(age)
+    )
+    found: dict[int, int] = {row[0]: row[1] for row in session.execute(query)}
+    return [found.get(n, 0) for n in range(len(AGES_DAYS) + 1)]
+
+
+def unscanned(session: Session) -> Unscanned:
+    """What is stored but has no verdict yet."""
+    query = select(sa.func.count(), sa.func.min(Document.stored_at)).where(
+        Document.state == DocumentState.HELD, col(Document.scanned_at).is_(None)
+    )
+    count, since = session.exec(query).one()
+    return Unscanned(count, since)
