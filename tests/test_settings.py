@@ -122,7 +122,12 @@ def test_nothing_shows_a_secret(environment: Environment) -> None:
 
 
 def test_the_secrets_are_those_that_open_something() -> None:
-    assert sorted(secret_fields()) == ["oidc_client_secret", "s3_secret_key", "smtp_password"]
+    assert sorted(secret_fields()) == [
+        "metrics_token",
+        "oidc_client_secret",
+        "s3_secret_key",
+        "smtp_password",
+    ]
 
 
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n"])

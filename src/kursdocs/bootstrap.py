@@ -225,11 +225,16 @@ def _claim_rule(rule: object) -> ClaimRule:
     return made
 
 
-def open_application(services: Services, *, bind_host: str) -> ASGIApp:
-    """The web application; in the demo with sign-in provider and mailbox."""
+def open_application(
+    services: Services, *, bind_host: str, is_stopping: Callable[[], bool] = lambda: False
+) -> ASGIApp:
+    """The web application; in the demo with sign-in provider and mailbox.
+
+    ``is_stopping`` says whether the process was told to end.
+    """
     shown = pages.load(pages.frontend_folder(), services.catalogue)
     mounts = _demo_mounts(services, shown, bind_host) if services.settings.demo else []
-    return create_app(services, shown, mounts=mounts)
+    return create_app(services, shown, mounts=mounts, is_stopping=is_stopping)
 
 
 def _demo_mounts(services: Services, shown: Pages, bind_host: str) -> list[BaseRoute]:

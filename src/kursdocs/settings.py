@@ -75,6 +75,10 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Addresses of reverse proxies whose headers count, by comma."
     )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Bearer token for `/metrics`, 16 characters or more; without it there is none.",
+    )
     demo: bool = Field(default=False, description="Demo: own sign-in provider; loopback only.")
 
     @field_validator("oidc_token_types", "trusted_proxies", mode="before")
@@ -109,6 +113,14 @@ class Settings(BaseSettings):
     def _proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for proxy in value:
             ip_network(proxy)
+        return value
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _metrics_token(cls, value: SecretStr) -> SecretStr:
+        token = value.get_secret_value()
+        if token and (len(token) < 16 or not token.isascii() or not token.isalnum()):
+            raise ValueError("must be 16 or more letters and digits")
         return value
 
     @field_validator("demo")

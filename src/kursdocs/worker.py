@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from kursdocs.core import heartbeats
 from kursdocs.core.errors import Unavailable
 from kursdocs.operations import mailing, sweeping
 from kursdocs.services import Services
@@ -19,7 +20,7 @@ class Duty:
     """Something to be done again and again."""
 
     name: str
-    every_seconds: float
+    every_seconds: int
     run: Callable[[Services], object]
 
 
@@ -32,8 +33,11 @@ DUTIES: Sequence[Duty] = (
 def run(services: Services, stop: threading.Event) -> None:
     """Do every duty when its time has come, until ``stop`` is set.
 
-    A duty that fails is logged and tried again at its next time; it never ends the worker.
+    A duty that fails is logged and tried again at its next time; it never ends the worker. Each
+    run leaves a sign of life, which readiness and metrics of every process look at.
     """
+    if not stop.is_set():
+        _guarded("worker", lambda: _forget_others(services))
     due = {duty.name: 0.0 for duty in DUTIES}
     while not stop.wait(1):
         for duty in DUTIES:
@@ -43,9 +47,35 @@ def run(services: Services, stop: threading.Event) -> None:
 
 
 def _do(duty: Duty, services: Services) -> None:
+    with structlog.contextvars.bound_contextvars(duty=duty.name):
+        succeeded = _guarded("duty", lambda: duty.run(services))
+        _guarded("heartbeat", lambda: _beat(duty, services, succeeded=succeeded))
+
+
+def _guarded(what: str, act: Callable[[], object]) -> bool:
+    """Whether it could be done; if not, the log says why."""
     try:
-        duty.run(services)
+        act()
     except Unavailable as error:
-        _log.warning("duty.unavailable", duty=duty.name, code=error.code)
+        _log.warning(f"{what}.unavailable", code=error.code)
     except Exception:  # noqa: BLE001 - the worker must outlive what one duty did not foresee
-        _log.exception("duty.failed", duty=duty.name)
+        _log.exception(f"{what}.failed")
+    else:
+        return True
+    return False
+
+
+def _beat(duty: Duty, services: Services, *, succeeded: bool) -> None:
+    with services.transaction() as session:
+        heartbeats.beat(
+            session,
+            duty.name,
+            every_seconds=duty.every_seconds,
+            succeeded=succeeded,
+            now=services.clock(),
+        )
+
+
+def _forget_others(services: Services) -> None:
+    with services.transaction() as session:
+        heartbeats.keep_only(session, [duty.name for duty in DUTIES])

@@ -1,60 +1,189 @@
-"""Whether everything we depend on answers: each part that is away is named by its code."""
+"""Whether everything we depend on answers: each part by name, and which of them is worth a stop."""
 
-from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from sqlmodel import Session, select
+from tests.factories import NOW
 from tests.operations.house import House
 from tests.operations.outages import cut_off, moved_away, stopped
-from tests.servers import PostgresServer, S3Server
+from tests.servers import PostgresServer, S3Server, free_port
 
-from kursdocs.core.errors import Unavailable
-from kursdocs.operations.readiness import check_stores
+from kursdocs.adapters.scanner import open_scanner
+from kursdocs.core import heartbeats, outbox
+from kursdocs.core.documents.tables import Document, DocumentState
+from kursdocs.operations.readiness import PROBES, Condition, Part, Report
+from kursdocs.services import Services
 
-
-def code_of(act: Callable[[], object]) -> str:
-    with pytest.raises(Unavailable) as refused:
-        act()
-    return refused.value.code
-
-
-def test_when_everything_answers_nothing_is_raised(house: House) -> None:
-    check_stores(house.services)
+NEEDED = {"database", "migrations", "key_store", "object_store"}
+WATCHED = {"mail", "worker", "held", "scanner"}
+OK = Part(Condition.OK)
 
 
-@pytest.mark.parametrize("part", ["database", "keys"])
+def look(services: Services) -> Report:
+    return Report({name: part for probe in PROBES for name, part in probe(services).items()})
+
+
+def work_done(house: House) -> None:
+    """A worker was there just now."""
+    with house.services.transaction() as session:
+        heartbeats.beat(
+            session, "mailing", every_seconds=5, succeeded=True, now=house.services.clock()
+        )
+
+
+def test_when_everything_answers_every_part_is_well_or_off(house: House) -> None:
+    work_done(house)
+
+    report = look(house.services)
+
+    assert report.parts == {
+        **dict.fromkeys(NEEDED | WATCHED, OK),
+        "scanner": Part(Condition.OFF),
+    }
+    assert (report.is_ready, report.is_degraded) == (True, False)
+
+
 def test_a_database_that_is_away_is_named_until_it_is_back(
-    at_servers: House, postgres: PostgresServer, part: str
+    at_servers: House, postgres: PostgresServer
 ) -> None:
     services = at_servers.services
-    urls = {"database": services.settings.database_url, "keys": services.settings.keys_url}
 
-    with cut_off(postgres, urls[part]):
-        assert code_of(lambda: check_stores(services)) == f"{part}_unavailable"
+    with cut_off(postgres, services.settings.database_url):
+        report = look(services)
 
-    check_stores(services)
+    assert report.parts["database"] == Part(Condition.DOWN, "database_unavailable")
+    assert {n for n, p in report.parts.items() if p.condition is Condition.UNKNOWN} == {
+        "migrations",
+        "mail",
+        "worker",
+        "held",
+    }
+    assert not report.is_ready
+    assert look(services).is_ready
+
+
+def test_a_key_store_that_is_away_is_named_until_it_is_back(
+    at_servers: House, postgres: PostgresServer
+) -> None:
+    with cut_off(postgres, at_servers.services.settings.keys_url):
+        report = look(at_servers.services)
+
+    assert report.parts["key_store"] == Part(Condition.DOWN, "keys_unavailable")
+    assert not report.is_ready
+    assert look(at_servers.services).is_ready
 
 
 def test_an_s3_server_that_is_away_is_named_until_it_is_back(
     at_servers: House, s3: S3Server
 ) -> None:
     with stopped(s3, at_servers.services.store):
-        assert code_of(lambda: check_stores(at_servers.services)) == "store_unavailable"
+        report = look(at_servers.services)
 
-    check_stores(at_servers.services)
+    assert report.parts["object_store"] == Part(Condition.DOWN, "store_unavailable")
+    assert not report.is_ready
+    assert look(at_servers.services).is_ready
 
 
 def test_a_folder_that_is_away_is_named_until_it_is_back(embedded: House, tmp_path: Path) -> None:
     with moved_away(tmp_path / "objects"):
-        assert code_of(lambda: check_stores(embedded.services)) == "store_unavailable"
+        report = look(embedded.services)
 
-    check_stores(embedded.services)
+    assert report.parts["object_store"] == Part(Condition.DOWN, "store_unavailable")
+    assert look(embedded.services).is_ready
+
+
+@pytest.mark.parametrize(
+    ("version", "part", "is_ready"),
+    [
+        ("9999", Part(Condition.DEGRADED, "schema_ahead"), True),
+        ("0001", Part(Condition.DOWN, "schema_behind"), False),
+    ],
+)
+def test_an_older_schema_is_no_ground_to_serve_on_but_a_newer_one_is(
+    embedded: House, version: str, part: Part, is_ready: bool
+) -> None:
+    with embedded.services.transaction() as session:
+        session.execute(sa.text("UPDATE alembic_version SET version_num = :v"), {"v": version})
+
+    report = look(embedded.services)
+
+    assert report.parts["migrations"] == part
+    assert report.is_ready is is_ready
+
+
+def put_mail(session: Session, minutes_ago: int) -> None:
+    at = NOW - timedelta(minutes=minutes_ago)
+    lapses_at = at + timedelta(hours=12)
+    outbox.put(session, dedupe="probe", address="post@amt.example", now=at, lapses_at=lapses_at)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "part"),
+    [
+        (30, Part(Condition.OK, seconds=1800)),
+        (31, Part(Condition.DEGRADED, "mail_late", 1860)),
+    ],
+)
+def test_a_mail_that_does_not_go_out_is_worth_an_alarm_but_no_stop(
+    house: House, minutes: int, part: Part
+) -> None:
+    house.clock.now = NOW
+    work_done(house)
+    with house.services.transaction() as session:
+        put_mail(session, minutes)
+
+    report = look(house.services)
+
+    assert report.parts["mail"] == part
+    assert report.is_ready
+    assert report.is_degraded is (minutes > 30)
+
+
+def test_a_worker_that_was_never_there_or_is_gone_is_told(house: House) -> None:
+    never = look(house.services)
+    work_done(house)
+    house.clock.advance(timedelta(minutes=6))
+    gone = look(house.services)
+
+    assert never.parts["worker"] == Part(Condition.DEGRADED, "worker_never_seen")
+    assert gone.parts["worker"] == Part(Condition.DEGRADED, "worker_late", names=["mailing"])
+    assert never.is_ready
+    assert gone.is_ready
+
+
+def test_a_document_that_waits_too_long_for_the_scanner_is_told(house: House) -> None:
+    house.send()
+    with house.services.transaction() as session:
+        document = session.exec(select(Document)).one()
+        document.state, document.scanned_at = DocumentState.HELD, None
+        session.add(document)
+    at_first = look(house.services).parts["held"]
+    house.clock.advance(timedelta(hours=4, seconds=1))
+
+    assert at_first.condition is Condition.OK
+    assert look(house.services).parts["held"] == Part(
+        Condition.DEGRADED, "held_too_long", 4 * 3600 + 1
+    )
+
+
+def test_a_scanner_that_is_away_is_worth_an_alarm_but_no_stop(embedded: House) -> None:
+    work_done(embedded)
+    nobody = f"127.0.0.1:{free_port()}"
+    settings = embedded.services.settings.model_copy(update={"clamd": nobody})
+    report = look(replace(embedded.services, settings=settings, scanner=open_scanner(nobody)))
+
+    assert report.parts["scanner"] == Part(Condition.DEGRADED, "scanner_unavailable")
+    assert (report.is_ready, report.is_degraded) == (True, True)
 
 
 def test_a_look_changes_nothing(house: House) -> None:
     before = house.events()
 
-    check_stores(house.services)
+    look(house.services)
 
     assert house.events() == before
     assert (house.objects(), house.keys()) == ([], [])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from tests.web.house import House, open_house
+from tests.web.house import METRICS_TOKEN, House, open_house
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,5 +36,5 @@ def quick_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def house(quick_folder: Path) -> Iterator[House]:
     """The demo, running. Tests leave its people and agencies as they are."""
-    with open_house(quick_folder / "house") as opened:
+    with open_house(quick_folder / "house", metrics_token=METRICS_TOKEN) as opened:
         yield opened

@@ -50,6 +50,7 @@ VHS, SPRACHWERK, OFFICE, JOBCENTER = (
     "auslaenderbehoerde",
     "jobcenter",
 )
+METRICS_TOKEN = "dasZaehltNurDerBetrieb"
 UNKNOWN = UUID("01890000-0000-7000-8000-000000000000")
 # What looking may change: when a recipient first looked, and when a session was last used.
 _MAY_CHANGE = {"delivery": {"opened_at"}, "sign_in": {"used_at"}}

@@ -75,7 +75,10 @@ def test_without_a_database_the_form_comes_back_as_it_was_typed(
         not_ready = on_postgres.client({}).get("/readyz")
 
     assert not_ready.status_code == 503
-    assert not_ready.json() == {"ready": False, "code": "database_unavailable"}
+    told = not_ready.json()
+    assert (told["ready"], told["status"]) == (False, "unready")
+    assert told["parts"]["database"] == {"status": "down", "code": "database_unavailable"}
+    assert told["parts"]["mail"] == {"status": "unknown"}
     for answer in (looked, sent):
         assert answer.status_code == 503
         assert answer.headers["retry-after"].isdigit()

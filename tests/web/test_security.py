@@ -125,7 +125,7 @@ def test_a_failure_is_told_with_a_number_and_without_anything_inside(
     assert page.status_code == answer.status_code == 500
     lint_headers(answer)
     shown = re.sub(r"<[^>]+>", "", page.text)
-    assert re.search(r"\b[0-9a-f]{8}\b", shown)
+    assert re.search(r"\b[0-9a-f]{16}\b", shown)
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] == "internal"
     for text in (page.text, answer.text):

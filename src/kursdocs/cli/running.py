@@ -3,6 +3,7 @@
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -24,7 +25,20 @@ app = typer.Typer()
 Port = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 
+Drain = Annotated[
+    int,
+    typer.Option(
+        "--drain",
+        help="Seconds between the request to end and the end of listening, in which /readyz says"
+        " 503, so that a load balancer can turn away first.",
+        min=0,
+        max=60,
+    ),
+]
+
+# How long what has begun may take after listening has ended; then it is cut off.
 GRACE_SECONDS = 30
+_LOOK_SECONDS = 0.2
 
 
 @app.command()
@@ -38,37 +52,68 @@ def serve(
             help="Do the recurring duties in this process too (default: only with SQLite).",
         ),
     ] = None,
+    drain_seconds: Drain = 0,
 ) -> None:
-    """Serve pages and API."""
+    """Serve pages and API. SIGTERM ends it when what has begun is done."""
     settings = load()
-    bootstrap.migrate(settings)
     if with_worker is None:
         with_worker = settings.database_url.startswith("sqlite")
-    with _listen(host, port) as listener, bootstrap.open_services(settings) as services:
-        log = structlog.get_logger()
-        log.info("serve.started", url=settings.public_url, port=port, duties=with_worker)
-        _serve(services, listener, with_worker=with_worker)
-        log.info("serve.ended")
+    with bootstrap.alone(settings), _listen(host, port) as listener:
+        bootstrap.migrate(settings)
+        with bootstrap.open_services(settings) as services:
+            log = structlog.get_logger()
+            log.info("serve.started", url=settings.public_url, port=port, duties=with_worker)
+            _serve(services, listener, with_worker=with_worker, drain_seconds=drain_seconds)
+            log.info("serve.ended")
 
 
-def _serve(services: Services, listener: socket.socket, *, with_worker: bool) -> None:
-    application = bootstrap.open_application(services, bind_host=listener.getsockname()[0])
+class _Server(uvicorn.Server):
+    """uvicorn, which tells ``stopping`` when it is asked to end, and listens a little longer."""
+
+    def __init__(
+        self, config: uvicorn.Config, stopping: threading.Event, drain_seconds: float
+    ) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+        self._drain_seconds = drain_seconds
+        self._ends_at = float("inf")
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal came; a second one means at once."""
+        if self._stopping.is_set() or not self._drain_seconds:
+            super().handle_exit(sig, frame)
+        else:
+            self._ends_at = time.monotonic() + self._drain_seconds
+        self._stopping.set()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to end now; asked ten times a second."""
+        return await super().on_tick(counter) or time.monotonic() >= self._ends_at
+
+
+def _serve(
+    services: Services, listener: socket.socket, *, with_worker: bool, drain_seconds: int = 0
+) -> None:
+    stopping = threading.Event()
+    application = bootstrap.open_application(
+        services, bind_host=listener.getsockname()[0], is_stopping=stopping.is_set
+    )
     config = uvicorn.Config(
         application,
         log_config=None,
         access_log=False,
         server_header=False,
         date_header=True,
-        proxy_headers=bool(services.settings.trusted_proxies),
-        forwarded_allow_ips=list(services.settings.trusted_proxies),
+        proxy_headers=False,  # the application reads them itself
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=30,
     )
-    with _worker_beside(services) if with_worker else nullcontext():
+    # One event for both: the worker begins nothing more while requests are still finished.
+    with _worker_beside(services, stopping) if with_worker else nullcontext():
         # The server ends gracefully and then raises the signal again; what is below must follow.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: None)
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, stopping, drain_seconds).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -81,13 +126,12 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 @contextmanager
-def _worker_beside(services: Services) -> Iterator[None]:
-    """The worker in a thread of its own, ended with the block."""
-    stop = threading.Event()
+def _worker_beside(services: Services, stop: threading.Event) -> Iterator[threading.Thread]:
+    """The worker in a thread of its own, ended with ``stop`` or with the block."""
     thread = threading.Thread(target=worker.run, args=(services, stop), name="worker")
     thread.start()
     try:
-        yield
+        yield thread
     finally:
         stop.set()
         thread.join()
@@ -95,7 +139,10 @@ def _worker_beside(services: Services) -> Iterator[None]:
 
 @app.command("worker")
 def work() -> None:
-    """Do the recurring duties: mails, sweeping. Any number may run beside PostgreSQL."""
+    """Do the recurring duties: mails, sweeping. Any number may run beside PostgreSQL.
+
+    SIGTERM ends it after the duty that it is at.
+    """
     stop = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -103,10 +150,15 @@ def work() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    with bootstrap.open_services(load()) as services:
+    settings = load()
+    with bootstrap.alone(settings), bootstrap.open_services(settings) as services:
         log = structlog.get_logger()
         log.info("worker.started")
-        worker.run(services, stop)
+        # Not in this thread: a signal's handler that sets an event must not interrupt one who
+        # waits for it, because both take the same lock.
+        with _worker_beside(services, stop) as thread:
+            while thread.is_alive() and not stop.is_set():
+                time.sleep(_LOOK_SECONDS)
         log.info("worker.ended")
 
 
@@ -121,12 +173,13 @@ def demo(
     settings = load(**town.settings_for(var, port))
     if not settings.master_key_file.exists():
         MasterKeys.create(settings.master_key_file)
-    bootstrap.migrate(settings)
-    with _listen("127.0.0.1", port) as listener, bootstrap.open_services(settings) as services:
-        town.set_up(services)
-        town.write_samples(var / "samples")
-        _greet(settings, var)
-        _serve(services, listener, with_worker=True)
+    with bootstrap.alone(settings), _listen("127.0.0.1", port) as listener:
+        bootstrap.migrate(settings)
+        with bootstrap.open_services(settings) as services:
+            town.set_up(services)
+            town.write_samples(var / "samples")
+            _greet(settings, var)
+            _serve(services, listener, with_worker=True)
 
 
 def _greet(settings: Settings, var: Path) -> None:

@@ -1,13 +1,144 @@
-"""Whether everything we depend on answers."""
+"""Whether everything we depend on answers, part by part.
 
-import sqlalchemy as sa
+Without database, schema, key store or object store nothing can be served: then this process is not
+ready. Everything else (mail, worker, scanner) is worth an alarm, but taking web processes away for
+it would only add an outage: then it is degraded. :data:`PROBES` can run at the same time;
+:class:`Report` adds them up.
+"""
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlmodel import Session
+
+from kursdocs.core import heartbeats, outbox
+from kursdocs.core.documents import counting
+from kursdocs.core.errors import Unavailable
+from kursdocs.core.ports import Schema
+from kursdocs.operations.sweeping import HELD_LIMIT
 from kursdocs.services import Services
 
+# Mails go out within seconds; what is older than this is stuck at the mail server or has no worker.
+MAIL_LIMIT = timedelta(minutes=30)
 
-def check_stores(services: Services) -> None:
-    """Raise ``Unavailable`` unless database, key store and object store answer now."""
-    with services.transaction() as session:
-        session.execute(sa.text("SELECT 1"))
-    services.keys.check()
-    services.store.check()
+
+class Condition(StrEnum):
+    """How a part is. ``off`` is by choice, ``unknown`` when what could tell does not answer."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    DOWN = "down"
+    OFF = "off"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part; ``code`` says what is wrong, ``seconds`` and ``names`` how much and of whom."""
+
+    condition: Condition
+    code: str = ""
+    seconds: int | None = None
+    names: Sequence[str] = ()
+
+
+Parts = Mapping[str, Part]
+
+OK = Part(Condition.OK)
+_UNKNOWN = Part(Condition.UNKNOWN)
+_TOLD_BY_DATABASE = ("migrations", "mail", "worker", "held")
+
+
+@dataclass(frozen=True)
+class Report:
+    """All parts together."""
+
+    parts: Parts = field(default_factory=dict)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests can be served at all."""
+        return all(part.condition is not Condition.DOWN for part in self.parts.values())
+
+    @property
+    def is_degraded(self) -> bool:
+        """Ready, but somebody should look."""
+        return any(part.condition is Condition.DEGRADED for part in self.parts.values())
+
+
+def _database(services: Services) -> Parts:
+    now = services.clock()
+    try:
+        migrations = _migrations(services)
+        with services.transaction() as session:
+            told = {
+                "mail": _mail(session, now),
+                "worker": _worker(session, now),
+                "held": _held(session, now),
+            }
+    except Unavailable as error:
+        down = Part(Condition.DOWN, error.code)
+        return {"database": down, **dict.fromkeys(_TOLD_BY_DATABASE, _UNKNOWN)}
+    return {"database": OK, "migrations": migrations, **told}
+
+
+def _migrations(services: Services) -> Part:
+    """A newer schema is no reason to leave: during an upgrade the old version serves beside it."""
+    schema = services.database.schema()
+    if schema is Schema.BEHIND:
+        return Part(Condition.DOWN, "schema_behind")
+    return OK if schema is Schema.CURRENT else Part(Condition.DEGRADED, "schema_ahead")
+
+
+def _mail(session: Session, now: datetime) -> Part:
+    return _waiting_since(outbox.oldest_waiting(session, now=now), now, MAIL_LIMIT, "mail_late")
+
+
+def _held(session: Session, now: datetime) -> Part:
+    return _waiting_since(counting.unscanned(session).since, now, HELD_LIMIT, "held_too_long")
+
+
+def _waiting_since(since: datetime | None, now: datetime, limit: timedelta, code: str) -> Part:
+    if since is None:
+        return OK
+    waited = now - since
+    seconds = max(0, round(waited.total_seconds()))
+    if waited <= limit:
+        return Part(Condition.OK, seconds=seconds)
+    return Part(Condition.DEGRADED, code, seconds)
+
+
+def _worker(session: Session, now: datetime) -> Part:
+    beats = heartbeats.latest(session)
+    if not beats:
+        return Part(Condition.DEGRADED, "worker_never_seen")
+    late = [beat.duty for beat in beats if beat.is_late(now)]
+    return Part(Condition.DEGRADED, "worker_late", names=late) if late else OK
+
+
+def _key_store(services: Services) -> Parts:
+    return {"key_store": _checked(services.keys.check, Condition.DOWN)}
+
+
+def _object_store(services: Services) -> Parts:
+    return {"object_store": _checked(services.store.check, Condition.DOWN)}
+
+
+def _scanner(services: Services) -> Parts:
+    """Without it documents are held, not refused."""
+    if services.settings.clamd == "off":
+        return {"scanner": Part(Condition.OFF)}
+    return {"scanner": _checked(services.scanner.check, Condition.DEGRADED)}
+
+
+def _checked(check: Callable[[], None], otherwise: Condition) -> Part:
+    try:
+        check()
+    except Unavailable as error:
+        return Part(otherwise, error.code)
+    return OK
+
+
+PROBES: Sequence[Callable[[Services], Parts]] = (_database, _key_store, _object_store, _scanner)

@@ -7,7 +7,6 @@ transaction of its own.
 """
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -251,7 +250,7 @@ def failure_response(request: Request, error: KursdocsError) -> Response:
     if row.is_api:
         return _problem(call, error)
     told = errors.tell(call.kit.pages, call.language, error)
-    return error_response(call, told, reference=getattr(error, "reference", ""))
+    return error_response(call, told)
 
 
 async def _in_thread(
@@ -460,9 +459,8 @@ def _problem(call: Call, error: KursdocsError) -> Response:
     headers["Content-Language"] = call.language
     if told.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="kursdocs"'
-    return JSONResponse(
-        errors.problem(told), told.status, headers, media_type="application/problem+json"
-    )
+    body = errors.problem(told, reference=_reference(call, told.status))
+    return JSONResponse(body, told.status, headers, media_type="application/problem+json")
 
 
 async def _error_page(call: Call, error: KursdocsError) -> Response:
@@ -474,9 +472,7 @@ async def _error_page(call: Call, error: KursdocsError) -> Response:
     told = errors.tell(call.kit.pages, call.language, error)
     if error.code == "no_role" and call.signed_in is not None:
         return _no_role(call)
-    return error_response(
-        call, told, reference=_reference(told.status), again=await _again(call, told.status)
-    )
+    return error_response(call, told, again=await _again(call, told.status))
 
 
 async def _again(call: Call, status: int) -> Retry | None:
@@ -497,14 +493,12 @@ async def _again(call: Call, status: int) -> Retry | None:
     )
 
 
-def _reference(status: int) -> str:
+def _reference(call: Call, status: int) -> str:
     """A number to quote to the operator. A 404 has none: foreign and unknown must be alike."""
-    return secrets.token_hex(4) if status >= 500 else ""
+    return str(call.request.state.request_id) if status >= 500 else ""
 
 
-def error_response(
-    call: Call, told: errors.Told, *, reference: str, again: Retry | None = None
-) -> Response:
+def error_response(call: Call, told: errors.Told, *, again: Retry | None = None) -> Response:
     """One page for every refusal. It says nothing about the address it stands at."""
     html = call.kit.pages.render(
         "error.html",
@@ -512,7 +506,7 @@ def error_response(
         heading=told.heading,
         sentence=told.sentence,
         advice=" ".join(text for text in told.fields.values() if text != told.sentence),
-        reference=reference,
+        reference=_reference(call, told.status),
         retry=again,
     )
     return HTMLResponse(html, told.status, errors.headers_of(told))

@@ -59,11 +59,10 @@ class UnsupportedBody(KursdocsError):
 
 
 class InternalError(KursdocsError):
-    """What nobody foresaw; ``reference`` finds it in the log."""
+    """What nobody foresaw."""
 
-    def __init__(self, reference: str) -> None:
+    def __init__(self) -> None:
         super().__init__("internal")
-        self.reference = reference
 
 
 _STATUS: tuple[tuple[type[KursdocsError], int], ...] = (
@@ -385,8 +384,8 @@ def headers_of(told: Told) -> dict[str, str]:
     return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
-def problem(told: Told) -> dict[str, object]:
-    """The body of an ``application/problem+json`` answer."""
+def problem(told: Told, *, reference: str = "") -> dict[str, object]:
+    """The body of an ``application/problem+json`` answer; ``reference`` finds it in the log."""
     body: dict[str, object] = {
         "type": "about:blank",
         "title": told.heading,
@@ -397,4 +396,6 @@ def problem(told: Told) -> dict[str, object]:
     if told.fields:
         body["errors"] = [{"field": field, "detail": text} for field, text in told.fields.items()]
     body.update({k: v for k, v in told.details.items() if k in ("at", "by", "retry_after_seconds")})
+    if reference:
+        body["reference"] = reference
     return body

@@ -269,3 +269,4 @@ class Problem(BaseModel):
     errors: Sequence[FieldProblem] = ()
     at: str = ""
     by: str = ""
+    reference: str = ""

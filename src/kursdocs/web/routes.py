@@ -17,6 +17,7 @@ from kursdocs.web import (
     catalogue,
     documents,
     health,
+    metrics,
     models,
     openapi,
 )
@@ -359,6 +360,8 @@ OPERATION: Sequence[Row] = (
     ),
     Row("GET", "/healthz", health.alive, Gate.OPEN, "health.alive", mode=Mode.SHELL),
     Row("GET", "/readyz", health.ready, Gate.OPEN, "health.ready", mode=Mode.SHELL),
+    # For one machine only: it brings a token of its own, which the handler checks.
+    Row("GET", "/metrics", metrics.show, Gate.OPEN, "metrics", mode=Mode.SHELL),
 )
 
 ROUTES: Sequence[Row] = (*PAGES, *API, *OPERATION)
