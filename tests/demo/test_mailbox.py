@@ -1,6 +1,7 @@
 """The demo's mailbox: what it lists, how it shows a mail, and what it does not let out."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -20,6 +21,7 @@ LETTER = Letter(
     text="Guten Tag,\n\nes wartet <b>eines</b>.\nHier: http://127.0.0.1:8000/inbox?state=new\n",
     html="<!doctype html><title>x</title><p>Es wartet eines.</p><script>alert(1)</script>",
     message_id="<1@musterstadt.example>",
+    written_at=datetime(2026, 3, 4, 7, 0, tzinfo=UTC),
 )
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
@@ -129,7 +129,7 @@ def _message(letter: Letter, sender: str) -> bytes:
         raise MailRefused("the subject has a line break") from None
     message["From"] = sender
     message["To"] = letter.to
-    message["Date"] = format_datetime(datetime.now(UTC))
+    message["Date"] = format_datetime(letter.written_at.astimezone(UTC))
     message["Message-ID"] = letter.message_id
     # Keeps out-of-office answers from coming back (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"

@@ -199,6 +199,7 @@ class Letter:
     text: str
     html: str
     message_id: str
+    written_at: datetime
 
 
 class MailRefused(Exception):

@@ -55,7 +55,11 @@ def _deliver(services: Services, mail: OutboxMail, digest: Digest) -> bool:
     message_id = _message_id(services, mail.id)
     public_url = services.settings.public_url
     letter = letters.letter(
-        digest, services.catalogue, public_url=public_url, message_id=message_id
+        digest,
+        services.catalogue,
+        public_url=public_url,
+        message_id=message_id,
+        now=services.clock(),
     )
     try:
         services.mailer.send(letter)

@@ -5,6 +5,7 @@ beside it.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -23,7 +24,9 @@ _TEMPLATES = Environment(
 )
 
 
-def letter(digest: Digest, catalogue: Catalogue, *, public_url: str, message_id: str) -> Letter:
+def letter(
+    digest: Digest, catalogue: Catalogue, *, public_url: str, message_id: str, now: datetime
+) -> Letter:
     """The mail of a digest. Its links lead through the sign-in to exactly what it speaks of."""
     values: Mapping[str, Any] = {
         "parts": [
@@ -38,6 +41,7 @@ def letter(digest: Digest, catalogue: Catalogue, *, public_url: str, message_id:
         text=_TEMPLATES.get_template("digest.txt").render(values),
         html=_TEMPLATES.get_template("digest.html").render(values),
         message_id=message_id,
+        written_at=now,
     )
 
 
