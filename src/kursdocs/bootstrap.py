@@ -258,6 +258,7 @@ def _demo_provider(settings: Settings, shown: Pages, bind_host: str) -> ASGIApp:
         client_secret=settings.oidc_client_secret.get_secret_value(),
         redirect_uris=[settings.public_url + "/sign-in/callback"],
         post_logout_redirect_uris=[settings.public_url + "/signed-out"],
+        backchannel_logout_uri=settings.public_url + "/sign-out/back-channel",
         audience=settings.oidc_audience,
         bind_host=bind_host,
         key_file=settings.master_key_file.with_name("sign-in.key"),

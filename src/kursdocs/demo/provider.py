@@ -1,12 +1,12 @@
 """The demo's sign-in provider: a small OpenID provider where one click signs in.
 
 It speaks the same protocol as a real one (authorization code with PKCE, client credentials,
-RP-initiated logout, RFC 9068 access tokens, RFC 9207 ``iss``), so that the demo and most tests
-walk the real way in. It asks for no password, and therefore exists on loopback only. Must not
-know pages, sessions or the database of the application.
+RP-initiated and back-channel logout, RFC 9068 access tokens, RFC 9207 ``iss``), so that the demo
+and most tests walk the real way in and out. It asks for no password, and therefore exists on
+loopback only. Must not know pages, sessions or the database of the application.
 
 Reading order: :func:`demo_provider`, ``_Provider`` (its endpoints in the order of a sign-in),
-then signing.
+then signing. Who is signed in here, and who is told of its end, is in ``provider_sessions``.
 """
 
 import json
@@ -24,7 +24,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlencode, urlsplit
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
-from jinja2 import Environment, PackageLoader, Template
+from jinja2 import Environment, PackageLoader
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
@@ -41,10 +41,12 @@ from starlette.responses import (
 from starlette.routing import Route
 
 from kursdocs.demo.cast import DemoPerson
+from kursdocs.demo.provider_sessions import LOGOUT_EVENT, Sessions, deliver
 
 _CODE_SECONDS = 60
 _ID_TOKEN_SECONDS = 600
 _ACCESS_TOKEN_SECONDS = 3600
+_LOGOUT_TOKEN_SECONDS = 120
 _BODY_BYTES_MAX = 64 * 1024
 _ALGORITHM = "ES256"
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -76,6 +78,7 @@ def demo_provider(  # noqa: PLR0913 - one argument per setting, all but the firs
     audience: str,
     bind_host: str,
     post_logout_redirect_uris: Sequence[str] = (),
+    backchannel_logout_uri: str = "",
     key_file: Path | None = None,
     stylesheet_href: Callable[[], str] | None = None,
     now: Callable[[], float] = time.time,
@@ -84,8 +87,9 @@ def demo_provider(  # noqa: PLR0913 - one argument per setting, all but the firs
 
     ``services`` maps the client ids of programs to their secrets; ``client_id`` and
     ``client_secret`` are those of the application itself. Redirect addresses must match to the
-    letter. With ``key_file`` the signing key is kept there, so that tokens survive a restart.
-    Raises :class:`ValueError` when the address or ``bind_host`` is not loopback.
+    letter. ``backchannel_logout_uri`` is told when a session here ends. With ``key_file`` the
+    signing key is kept there, so that tokens survive a restart. Raises :class:`ValueError` when
+    the address or ``bind_host`` is not loopback.
     """
     require_loopback(issuer_url, bind_host)
     if client_id in services:
@@ -101,9 +105,9 @@ def demo_provider(  # noqa: PLR0913 - one argument per setting, all but the firs
         audience=audience,
         signer=_Signer(_signing_key(key_file), issuer_url, now),
         stylesheet_href=stylesheet_href,
-        page=Environment(loader=PackageLoader("kursdocs.demo", ""), autoescape=True).get_template(
-            "sign_in.html"
-        ),
+        pages=Environment(loader=PackageLoader("kursdocs.demo", ""), autoescape=True),
+        sessions=Sessions(),
+        backchannel_logout_uri=backchannel_logout_uri,
         codes={},
         now=now,
     )
@@ -115,6 +119,7 @@ class _Grant:
     """What an authorization code stands for."""
 
     subject: str
+    sid: str
     redirect_uri: str
     nonce: str
     challenge: str
@@ -142,7 +147,9 @@ class _Provider:
     audience: str
     signer: "_Signer"
     stylesheet_href: Callable[[], str] | None
-    page: Template
+    pages: Environment
+    sessions: Sessions
+    backchannel_logout_uri: str
     codes: dict[str, _Grant]
     now: Callable[[], float]
 
@@ -155,6 +162,7 @@ class _Provider:
             ("/token", self.token, ["POST"]),
             ("/userinfo", self.userinfo, ["GET", "POST"]),
             ("/end-session", self.end_session, ["GET", "POST"]),
+            ("/sign-out", self.sign_out, ["GET", "POST"]),
         )
         return [
             Route(path, endpoint, methods=methods, max_body_size=_BODY_BYTES_MAX)
@@ -172,7 +180,7 @@ class _Provider:
                 "userinfo_endpoint": f"{self.issuer}/userinfo",
                 "end_session_endpoint": f"{self.issuer}/end-session",
                 "scopes_supported": ["openid", "profile", "groups"],
-                "claims_supported": ["sub", "name", "groups"],
+                "claims_supported": ["sub", "sid", "name", "groups"],
                 "response_types_supported": ["code"],
                 "response_modes_supported": ["query"],
                 "grant_types_supported": ["authorization_code", "client_credentials"],
@@ -181,6 +189,8 @@ class _Provider:
                 "token_endpoint_auth_methods_supported": ["client_secret_basic"],
                 "code_challenge_methods_supported": ["S256"],
                 "authorization_response_iss_parameter_supported": True,
+                "backchannel_logout_supported": True,
+                "backchannel_logout_session_supported": True,
             }
         )
 
@@ -206,7 +216,11 @@ class _Provider:
         person = self.people.get(str(form.get("person", "")))
         if person is None:
             return self._picker(request, status=400)
-        return self._back(asked, code=self._issue_code(person, asked))
+        browser = self.sessions.browser(request)
+        sid = self.sessions.begin(browser, person.subject)
+        response = self._back(asked, code=self._issue_code(person, sid, asked))
+        self.sessions.remember(response, browser, self.issuer)
+        return response
 
     async def token(self, request: Request) -> Response:
         """Tokens for a code, or for a program itself."""
@@ -230,19 +244,63 @@ class _Provider:
         return JSONResponse({"sub": person.subject, **_person_claims(person)}, headers=_NO_STORE)
 
     async def end_session(self, request: Request) -> Response:
-        """RP-initiated logout. There is no session here to end; the browser is sent back."""
+        """RP-initiated logout: end the session, tell the application, send the browser back."""
         asked = await _form(request) if request.method == "POST" else request.query_params
         hint = str(asked.get("id_token_hint", ""))
-        if hint and self.signer.verified(hint, "JWT") is None:
+        said = self.signer.verified(hint, "JWT") if hint else {}
+        if said is None:
             return PlainTextResponse("Der Hinweis auf die Anmeldung ist ungültig.", 400)
         return_to = str(asked.get("post_logout_redirect_uri", ""))
+        is_known_client = bool(hint) or asked.get("client_id") == self.client_id
+        if return_to and not (is_known_client and return_to in self.post_logout_redirect_uris):
+            return PlainTextResponse("Unbekannte Anwendung oder Rücksprungadresse.", 400)
+        if "sid" in said:
+            ended = self.sessions.end(str(said["sid"]))
+        else:
+            ended = self.sessions.end_all(self.sessions.browser(request))
+        await self._tell(ended)
         if not return_to:
             return PlainTextResponse("Sie sind abgemeldet.")
-        is_known_client = bool(hint) or asked.get("client_id") == self.client_id
-        if not is_known_client or return_to not in self.post_logout_redirect_uris:
-            return PlainTextResponse("Unbekannte Anwendung oder Rücksprungadresse.", 400)
         state = asked.get("state")
         return RedirectResponse(_with_query(return_to, {"state": str(state)} if state else {}), 303)
+
+    async def sign_out(self, request: Request) -> Response:
+        """Who is signed in here from this browser; a click ends it here and in the application."""
+        browser, is_told = self.sessions.browser(request), True
+        if request.method == "POST":
+            is_told = await self._tell(self.sessions.end_all(browser))
+        names = [self.people[subject].name for subject in self.sessions.subjects(browser)]
+        html = self.pages.get_template("sign_out.html").render(
+            action=request.url.path,
+            stylesheet=self._stylesheet(),
+            names=names,
+            is_done=request.method == "POST",
+            is_told=is_told,
+        )
+        return HTMLResponse(html, headers=_NO_STORE)
+
+    async def _tell(self, ended: Mapping[str, str]) -> bool:
+        """Back-channel logout of these sessions (sid to subject); has the application agreed?"""
+        if not ended or not self.backchannel_logout_uri:
+            return True
+        tokens = [
+            self.signer.sign(
+                {
+                    "sub": subject,
+                    "sid": sid,
+                    "aud": self.client_id,
+                    "jti": secrets.token_urlsafe(16),
+                    "events": {LOGOUT_EVENT: {}},
+                },
+                "logout+jwt",
+                _LOGOUT_TOKEN_SECONDS,
+            )
+            for sid, subject in ended.items()
+        ]
+        return await deliver(self.backchannel_logout_uri, tokens)
+
+    def _stylesheet(self) -> str:
+        return self.stylesheet_href() if self.stylesheet_href else ""
 
     def _picker(self, request: Request, status: int = 200) -> Response:
         def agency(person: DemoPerson) -> str:
@@ -250,9 +308,10 @@ class _Provider:
 
         order = list(dict.fromkeys(agency(person) for person in self.people.values()))
         people = sorted(self.people.values(), key=lambda person: order.index(agency(person)))
-        html = self.page.render(
+        html = self.pages.get_template("sign_in.html").render(
             action=f"{request.url.path}?{request.url.query}",
-            stylesheet=self.stylesheet_href() if self.stylesheet_href else "",
+            sign_out_href=urlsplit(self.issuer).path + "/sign-out",
+            stylesheet=self._stylesheet(),
             agencies=[(label, list(group)) for label, group in groupby(people, key=agency)],
         )
         return HTMLResponse(html, status, _NO_STORE)
@@ -264,12 +323,13 @@ class _Provider:
             values["state"] = asked["state"]
         return RedirectResponse(_with_query(asked["redirect_uri"], values), 303, _NO_STORE)
 
-    def _issue_code(self, person: DemoPerson, asked: QueryParams) -> str:
+    def _issue_code(self, person: DemoPerson, sid: str, asked: QueryParams) -> str:
         for code in [code for code, grant in self.codes.items() if grant.expires_at <= self.now()]:
             del self.codes[code]
         code = secrets.token_urlsafe(32)
         self.codes[code] = _Grant(
             subject=person.subject,
+            sid=sid,
             redirect_uri=asked["redirect_uri"],
             nonce=asked.get("nonce", ""),
             challenge=asked["code_challenge"],
@@ -317,6 +377,7 @@ class _Provider:
         person = self.people[grant.subject]
         claims = {
             "sub": person.subject,
+            "sid": grant.sid,
             "aud": self.client_id,
             "auth_time": int(self.now()),
             **_person_claims(person),
