@@ -7,6 +7,7 @@ Everybody in it is invented: Muster, Beispiel, Probe.
 import functools
 import hashlib
 from datetime import UTC, date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlmodel import Session
@@ -28,6 +29,18 @@ TODAY = date(2026, 11, 23)
 ISSUER = "https://sign-in.example"
 TESTS = Actor.system("tests")
 PROVIDER, OFFICE, JOBCENTER = "vhs-musterstadt", "auslaenderbehoerde", "jobcenter"
+REPORT: dict[str, Any] = {
+    "kind": "nonattendance_report_ik",
+    "obliging_bodies": (OFFICE,),
+    "released": False,
+    "fields": {
+        "period_from": "2026-10-01",
+        "period_to": "2026-10-31",
+        "missed_lesson_units": "24",
+    },
+}
+"""What makes a form a report that a second person must approve."""
+
 KINDS = {
     PROVIDER: AgencyKind.COURSE_PROVIDER,
     "sprachwerk": AgencyKind.COURSE_PROVIDER,
@@ -181,6 +194,7 @@ def make_document(
         document_id=document_id,
         stored_sha256=stored.sha256,
         scanned=scanned,
+        catalogue=make_catalogue(),
         now=now,
     )
     return document_id

@@ -27,6 +27,8 @@ class Duty:
 DUTIES: Sequence[Duty] = (
     Duty("mailing", 5, mailing.deliver_due),
     Duty("sweeping", 60, sweeping.sweep),
+    # It acts by the day; once an hour, so that a day on which it could not run is made up for.
+    Duty("retention", 3600, retention.run),
 )
 
 

@@ -18,6 +18,7 @@ from tests.factories import (
     OFFICE,
     PROVIDER,
     TESTS,
+    make_catalogue,
     make_agency,
     make_document,
     make_municipality,
@@ -32,7 +33,7 @@ from kursdocs.core.access import Actor, Role
 from kursdocs.core.accounts import ClaimRule
 from kursdocs.core.agencies import Agency
 from kursdocs.core.audit import DETAIL_KEYS, AuditEvent, AuditHead, Happening
-from kursdocs.core.documents import lifecycle
+from kursdocs.core.documents import holding, lifecycle
 from kursdocs.core.documents.tables import Document
 from kursdocs.core.errors import Forbidden, NotFound
 from kursdocs.core.ports import Identity
@@ -276,11 +277,13 @@ def test_no_row_holds_anything_of_the_person(database: Database, town: Town) -> 
         clerk = make_person_actor(session, town[PROVIDER], subject="amina.probe")
         office = make_person_actor(session, town[OFFICE], subject="jonas.probe")
         held = make_document(session, clerk, OFFICE, scanned=False)
-        lifecycle.block_held(session, TESTS, held, reason="infected", now=NOW)
+        holding.block(session, TESTS, held, reason="infected", catalogue=make_catalogue(), now=NOW)
         sent = make_document(session, clerk, OFFICE, JOBCENTER)
         deliveries = lifecycle.deliveries_of(session, sent)
-        lifecycle.take_over(session, office, deliveries[0].id, now=NOW)
-        lifecycle.withdraw(session, clerk, sent, reason="wrong_person", now=NOW)
+        lifecycle.take_over(session, office, deliveries[0].id, catalogue=make_catalogue(), now=NOW)
+        lifecycle.withdraw(
+            session, clerk, sent, reason="wrong_person", catalogue=make_catalogue(), now=NOW
+        )
         identity = Identity(ISSUER, "amina.probe", {"name": "Amina Probe", "g": "x"})
         rule = ClaimRule("g", "x", Role.HEAD, agency=PROVIDER)
         accounts.sign_in(session, identity, [rule], now=NOW)
@@ -366,7 +369,7 @@ def test_what_the_sweeper_did_is_in_the_towns_log(
         document_id = make_document(session, readers["head"], scanned=False)
         document = session.get_one(Document, document_id)
         sweeper = lifecycle.system_of(document, "sweeper")
-        lifecycle.release_held(session, sweeper, document_id, working_days=5, now=NOW)
+        holding.pass_scan(session, sweeper, document_id, catalogue=make_catalogue(), now=NOW)
 
     assert len(page(database, readers["auditor"])) == before + 2
     assert len(page(database, readers["head"])) == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from tests.factories import JOBCENTER, OFFICE
+from tests.factories import JOBCENTER, OFFICE, make_catalogue
 from tests.operations.house import OTHER_PAPER, PAPER, House
 from tests.operations.outages import moved_away
 
@@ -119,7 +119,14 @@ def test_a_withdrawn_document_is_gone_for_the_recipient_and_stays_with_the_sende
 ) -> None:
     view = house.send()
     with house.services.transaction() as session:
-        lifecycle.withdraw(session, house.sender, view.id, reason="misaddressed", now=house.clock())
+        lifecycle.withdraw(
+            session,
+            house.sender,
+            view.id,
+            reason="misaddressed",
+            catalogue=make_catalogue(),
+            now=house.clock(),
+        )
 
     with pytest.raises(NotFound):
         house.read(view.id)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 from sqlmodel import Session
-from tests.factories import PROVIDER, make_stored
+from tests.factories import PROVIDER, make_catalogue, make_stored
 from tests.operations.house import PAPER, House
 from tests.operations.outages import cut_off, moved_away, stopped
 from tests.servers import PostgresServer, S3Server
@@ -207,6 +207,7 @@ def test_an_intake_that_finishes_under_the_sweepers_eyes_keeps_its_object_and_ke
                     document_id=dead,
                     stored_sha256=row.sha256,
                     scanned=True,
+                    catalogue=make_catalogue(),
                     now=row.created_at + INTAKE_LIMIT,
                 )
         with house.services.transaction() as session:
@@ -271,7 +272,12 @@ def test_without_a_verdict_held_documents_wait_on(house: House) -> None:
 def withdraw(house: House, document_id: UUID) -> None:
     with house.services.transaction() as session:
         lifecycle.withdraw(
-            session, house.actors[PROVIDER], document_id, reason="misaddressed", now=house.clock()
+            session,
+            house.actors[PROVIDER],
+            document_id,
+            reason="misaddressed",
+            catalogue=make_catalogue(),
+            now=house.clock(),
         )
 
 

@@ -342,6 +342,22 @@ class House:
             ).one()
         return Sent(document_id, delivery)
 
+    def waiting(self, sender: str, recipient: str) -> "Sent":
+        """A report without bytes that a second person of its sender must approve."""
+        actor = self.actor(sender)
+        with self.services.transaction() as session:
+            document_id = factories.make_document(
+                session,
+                actor,
+                recipient,
+                now=self.services.clock(),
+                **factories.REPORT,
+            )
+            delivery = session.exec(
+                select(Delivery.id).where(Delivery.document_id == document_id)
+            ).one()
+        return Sent(document_id, delivery)
+
 
 @dataclass(frozen=True)
 class Sent:

@@ -13,6 +13,7 @@ from uuid import UUID
 from kursdocs import catalogue as rules
 from kursdocs.catalogue import AgencyKind, Catalogue
 from kursdocs.core.access import ROLE_PERMISSIONS, Role
+from kursdocs.core.documents.reasons import DECLINE_REASONS
 from kursdocs.web.pages import Flash, Membership, Page
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -70,6 +71,8 @@ def delivery(number: int, **changes: object) -> SimpleNamespace:
         "returned_at": None,
         "withdrawn_at": None,
         "withdrawal_reason": "",
+        "delete_on": None,
+        "erased_at": None,
         "due_on": TODAY + timedelta(days=3 - number),
     }
     return SimpleNamespace(**(values | changes))
@@ -94,6 +97,11 @@ def document(**changes: object) -> SimpleNamespace:
         "withdrawn_at": NOW if changes.get("state") == "withdrawn" else None,
         "is_copy": True,
         "original_at": "Kursakte, Raum 12",
+        "end_reason": "",
+        "delete_on": date(2028, 1, 13),
+        "erased_at": None,
+        "is_awaiting_approval": False,
+        "sent_by_user_id": identifier(7),
         "released": SimpleNamespace(
             given_on=date(2026, 11, 20), form="in_person", noted_by="Vera Beispiel"
         ),
@@ -193,7 +201,22 @@ SHOW: dict[str, object] = {
     "can_withdraw": False,
     "errors": {},
     "conflict": None,
+    "leaving": "weil dann die Frist nach dem Ende der Gültigkeit abgelaufen ist",
+    "approval": None,
+    "decline_reasons": DECLINE_REASONS,
 }
+
+
+def approval(**changes: object) -> SimpleNamespace:
+    """What the sender's people see of the second person."""
+    values: dict[str, object] = {
+        "is_waiting": True,
+        "can_decide": True,
+        "sent_by": "Vera Beispiel",
+        "approved_at": None,
+        "approved_by": "",
+    }
+    return SimpleNamespace(**(values | changes))
 
 
 def samples() -> list[Sample]:
@@ -230,8 +253,14 @@ def _inbox_pages() -> list[Sample]:
             delivery(2, family_name="محمد", given_names="فاطمة", kind="entitlement_ik"),
             delivery(3, family_name=HOSTILE, given_names="X" * 120, sender_name="Sprachwerk"),
         ],
-        "taken_over": [delivery(5, state="taken_over", taken_over_at=NOW)],
-        "returned": [delivery(6, state="returned", returned_at=NOW)],
+        "taken_over": [
+            delivery(5, state="taken_over", taken_over_at=NOW, delete_on=TODAY),
+        ],
+        "returned": [delivery(6, state="returned", returned_at=NOW, delete_on=TODAY)],
+        "erased": [
+            delivery(8, state="erased", family_name="", given_names="", erased_at=NOW),
+            delivery(9, state="erased", taken_over_at=NOW, erased_at=NOW),
+        ],
         "withdrawn": [
             delivery(
                 7,
@@ -246,17 +275,18 @@ def _inbox_pages() -> list[Sample]:
     pages = []
     for state, deliveries in rows.items():
         page = replace(CLERK, path=f"/inbox?state={state}")
-        base: dict[str, object] = {"state": state, "count_max": 100}
+        base: dict[str, object] = {"state": state, "count_max": 100, "approvals_count": 0}
         filled = base | {
             "deliveries": deliveries,
-            "counts": {"new": 101, "taken_over": 1, "returned": 1, "withdrawn": 1},
+            "counts": {"new": 101, "taken_over": 1, "returned": 1, "withdrawn": 1, "erased": 2},
+            "approvals_count": 2,
             "searched": "",
             "is_cut": False,
             "next_href": "/inbox?state=new&after=1",
         }
         empty = base | {
             "deliveries": [],
-            "counts": {"new": 0, "taken_over": 0, "returned": 0, "withdrawn": 0},
+            "counts": {"new": 0, "taken_over": 0, "returned": 0, "withdrawn": 0, "erased": 0},
             "searched": "",
             "is_cut": False,
             "next_href": "",
@@ -333,10 +363,59 @@ def _document_pages(reasons: dict[str, object], return_reason: str) -> list[Samp
     ]
     sent = SHOW | reasons | {"deliveries": theirs, "can_withdraw": True}
     received = SHOW | reasons | {"deliveries": [mine], "own": mine, "can_settle": True}
-    receipt = {"document": document(), "deliveries": theirs}
+    receipt = {"document": document(), "deliveries": theirs, "leaving": SHOW["leaving"]}
+    waiting = document(state="held", kind="nonattendance_report_ik", is_awaiting_approval=True)
+    erased = document(
+        state="erased",
+        family_name="",
+        given_names="",
+        birth_date=None,
+        fields=[],
+        sha256="",
+        received_sha256="",
+        released=None,
+        delete_on=None,
+        erased_at=NOW,
+    )
+    gone = {"document": erased, "can_read": False, "leaving": ""}
     states = ("held", "withdrawn", "blocked", "abandoned", "erased")
     return [
         Sample("receipt", "documents/receipt.html", page, receipt),
+        Sample("receipt-waiting", "documents/receipt.html", page, receipt | {"document": waiting}),
+        *(
+            Sample(
+                f"show-waiting-{number}",
+                "documents/show.html",
+                page,
+                sent | {"document": waiting, "approval": seen, "deliveries": []},
+            )
+            for number, seen in enumerate((approval(), approval(can_decide=False, sent_by="")))
+        ),
+        Sample(
+            "show-approved",
+            "documents/show.html",
+            page,
+            sent
+            | {
+                "document": document(),
+                "approval": approval(
+                    is_waiting=False, can_decide=False, approved_at=NOW, approved_by=HOSTILE
+                ),
+            },
+        ),
+        Sample("show-sender-erased", "documents/show.html", page, sent | gone),
+        Sample(
+            "show-recipient-erased",
+            "documents/show.html",
+            page,
+            received | gone | {"can_settle": False},
+        ),
+        Sample(
+            "show-declined",
+            "documents/show.html",
+            page,
+            sent | {"document": document(state="withdrawn", end_reason="not_approved_facts")},
+        ),
         *(
             Sample(
                 f"receipt-{state}",
@@ -400,7 +479,9 @@ def _other_pages(catalogue: Catalogue) -> list[Sample]:
     sent = [
         document(deliveries=[delivery(1), delivery(2, state="taken_over")]),
         document(id=identifier(102), state="held"),
-        document(id=identifier(103), state="withdrawn"),
+        document(id=identifier(103), state="withdrawn", end_reason="not_approved"),
+        document(id=identifier(105), state="held", is_awaiting_approval=True),
+        document(id=identifier(106), state="erased", family_name="", given_names=""),
         document(id=identifier(104), state="pending", stored_at=None),
     ]
     log_page = replace(CLERK, path="/log")
@@ -445,8 +526,37 @@ def _other_pages(catalogue: Catalogue) -> list[Sample]:
     }
     coordinating = replace(COORDINATOR, path="/agencies")
     return [
-        Sample("sent", "documents/sent.html", sent_page, {"documents": sent, "next_href": "/sent"}),
-        Sample("sent-empty", "documents/sent.html", sent_page, {"documents": [], "next_href": ""}),
+        *(
+            Sample(
+                f"sent-{state}{number}",
+                "documents/sent.html",
+                sent_page,
+                {
+                    "state": state,
+                    "waiting_count": number,
+                    "count_max": 100,
+                    "user_id": identifier(7),
+                    "documents": sent if number else [],
+                    "next_href": "/sent" if number else "",
+                },
+            )
+            for state, number in (("all", 1), ("all", 0), ("waiting", 101), ("waiting", 0))
+        ),
+        *(
+            Sample(
+                f"leaving-{len(leaving)}",
+                "documents/leaving.html",
+                replace(CLERK, path="/documents/leaving"),
+                {"documents": leaving, "notice_days": 7, "next_href": ""},
+            )
+            for leaving in (
+                [],
+                [
+                    document(is_own=True, sender_name="", reason="weil es gesperrt ist"),
+                    document(is_own=False, sender_name=HOSTILE, reason="wenn niemand es freigibt"),
+                ],
+            )
+        ),
         Sample(
             "catalogue",
             "catalogue/index.html",

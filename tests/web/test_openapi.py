@@ -35,6 +35,8 @@ ROWS = {row.name: row for row in API}
 NEEDS_MORE_THAN_A_SCHEMA_SAYS = {
     "api.documents.create",
     "api.documents.withdraw",
+    "api.documents.approve",
+    "api.documents.decline",
     "api.deliveries.return",
 }
 

@@ -81,6 +81,7 @@ inbox.search              -            200  200      200      200   403 403  403
 sent                      -            200  200      200      200   403 403  403      in        in
 documents.new             -            200  200      200      200   403 403  403      in        in
 documents.create          -            303  303      303      303   403 403  403     401       401
+documents.leaving         -            200  200      200      200   403 403  403      in        in
 documents.show            own          200  200      200      200   403 403  403      in        in
 documents.show            addressed    200  200      200      200   403 403  403      in        in
 documents.show            foreign      404  404      404      404   403 403  403      in        in
@@ -101,6 +102,14 @@ documents.withdraw        own          303  303      303      303   403 403  403
 documents.withdraw        addressed    404  404      404      404   403 403  403     401       401
 documents.withdraw        foreign      404  404      404      404   403 403  403     401       401
 documents.withdraw        unknown      404  404      404      404   403 403  403     401       401
+documents.approve         own          303  303      409      409   403 403  403     401       401
+documents.approve         addressed    404  404      404      404   403 403  403     401       401
+documents.approve         foreign      404  404      404      404   403 403  403     401       401
+documents.approve         unknown      404  404      404      404   403 403  403     401       401
+documents.decline         own          303  303      409      409   403 403  403     401       401
+documents.decline         addressed    404  404      404      404   403 403  403     401       401
+documents.decline         foreign      404  404      404      404   403 403  403     401       401
+documents.decline         unknown      404  404      404      404   403 403  403     401       401
 deliveries.take_over      own          404  404      404      404   403 403  403     401       401
 deliveries.take_over      addressed    303  303      303      303   403 403  403     401       401
 deliveries.take_over      foreign      404  404      404      404   403 403  403     401       401
@@ -132,6 +141,14 @@ api.documents.withdraw    own          200  200      200      200   403 403  403
 api.documents.withdraw    addressed    404  404      404      404   403 403  403     404       401
 api.documents.withdraw    foreign      404  404      404      404   403 403  403     404       401
 api.documents.withdraw    unknown      404  404      404      404   403 403  403     404       401
+api.documents.approve     own          200  200      409      409   403 403  403     403       401
+api.documents.approve     addressed    404  404      404      404   403 403  403     404       401
+api.documents.approve     foreign      404  404      404      404   403 403  403     404       401
+api.documents.approve     unknown      404  404      404      404   403 403  403     404       401
+api.documents.decline     own          200  200      409      409   403 403  403     403       401
+api.documents.decline     addressed    404  404      404      404   403 403  403     404       401
+api.documents.decline     foreign      404  404      404      404   403 403  403     404       401
+api.documents.decline     unknown      404  404      404      404   403 403  403     404       401
 api.deliveries.take_over  own          404  404      404      404   403 403  403     404       401
 api.deliveries.take_over  addressed    200  200      200      200   403 403  403     200       401
 api.deliveries.take_over  foreign      404  404      404      404   403 403  403     404       401
@@ -227,6 +244,9 @@ class Walk:
     def _sent(self, row: Row, caller: str, of: Of) -> Sent:
         mine = PEOPLE.get(caller, ("", VHS))[1]
         other = OFFICE if mine == VHS else VHS
+        # Only course providers send what a second person must approve.
+        if of is Of.OWN and mine == VHS and row.name.endswith(("approve", "decline")):
+            return self.house.waiting(mine, other)
         if of in (Of.OWN, Of.ADDRESSED):
             way = (mine, other) if of is Of.OWN else (other, mine)
             return self.papers[way] if row.method == "GET" else self.house.noted(*way)
@@ -245,6 +265,8 @@ class Walk:
             return {"data": {"membership": str(self._membership(caller, of))}}
         if row.name == "inbox.search":
             return {"data": {"state": "new", "name": "Mustermann"}}
+        if row.name.endswith("decline"):
+            return {"json" if row.is_api else "data": {"reason": "not_approved_facts"}}
         if row.name.endswith(("withdraw", "return")):
             reason = "wrong_recipient" if row.name.endswith("withdraw") else "illegible"
             return {"json" if row.is_api else "data": {"reason": reason}}

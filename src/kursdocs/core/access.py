@@ -35,6 +35,7 @@ class Permission(StrEnum):
     DOCUMENT_SEND = "document.send"
     DOCUMENT_READ = "document.read"
     DOCUMENT_WITHDRAW = "document.withdraw"
+    DOCUMENT_APPROVE = "document.approve"
     INBOX_READ = "inbox.read"
     SENT_READ = "sent.read"
     DELIVERY_SETTLE = "delivery.settle"
@@ -50,6 +51,7 @@ _CLERK = frozenset(
         Permission.DOCUMENT_SEND,
         Permission.DOCUMENT_READ,
         Permission.DOCUMENT_WITHDRAW,
+        Permission.DOCUMENT_APPROVE,
         Permission.INBOX_READ,
         Permission.SENT_READ,
         Permission.DELIVERY_SETTLE,

@@ -31,6 +31,7 @@ class Happening(StrEnum):
     REQUEST_REFUSED = "request.refused"
     INBOX_LISTED = "inbox.listed"
     SENT_LISTED = "sent.listed"
+    LEAVING_LISTED = "leaving.listed"
     NUMBERS_LISTED = "numbers.listed"
     LOG_LISTED = "log.listed"
     DOCUMENT_SENT = "document.sent"
@@ -39,6 +40,10 @@ class Happening(StrEnum):
     DOCUMENT_BLOCKED = "document.blocked"
     DOCUMENT_ABANDONED = "document.abandoned"
     DOCUMENT_WITHDRAWN = "document.withdrawn"
+    DOCUMENT_APPROVED = "document.approved"
+    DOCUMENT_DECLINED = "document.declined"
+    DOCUMENT_DELETION_NOTICED = "document.deletion_noticed"
+    DOCUMENT_ERASED = "document.erased"
     DOCUMENT_VIEWED = "document.viewed"
     DOCUMENT_EVENTS_LISTED = "document.events_listed"
     DOCUMENT_PREVIEWED = "document.previewed"
@@ -78,6 +83,7 @@ DETAIL_KEYS: Mapping[Happening, frozenset[str]] = {
         Happening.REQUEST_REFUSED: "route code",
         Happening.INBOX_LISTED: "state count",
         Happening.SENT_LISTED: "count",
+        Happening.LEAVING_LISTED: "count",
         Happening.NUMBERS_LISTED: "count",
         Happening.LOG_LISTED: "count",
         Happening.DOCUMENT_SENT: "kind recipients bytes",
@@ -86,6 +92,10 @@ DETAIL_KEYS: Mapping[Happening, frozenset[str]] = {
         Happening.DOCUMENT_BLOCKED: "reason",
         Happening.DOCUMENT_ABANDONED: "reason",
         Happening.DOCUMENT_WITHDRAWN: "reason",
+        Happening.DOCUMENT_APPROVED: "delivered",
+        Happening.DOCUMENT_DECLINED: "reason",
+        Happening.DOCUMENT_DELETION_NOTICED: "delete_on reason",
+        Happening.DOCUMENT_ERASED: "reason",
         Happening.DOCUMENT_VIEWED: "",
         Happening.DOCUMENT_EVENTS_LISTED: "count",
         Happening.DOCUMENT_PREVIEWED: "page",

@@ -4,6 +4,7 @@
 
     KursdocsError
     ├── NotFound      unknown, or not for this actor: never told apart
+    ├── Gone          was there for this actor; what is left is a record without content
     ├── Forbidden     known to the actor, but not theirs to do
     ├── Conflict      the state has moved on, or another attempt is running
     ├── Invalid       input that can be mended; names the field
@@ -34,6 +35,10 @@ class NotFound(KursdocsError):
 
     def __init__(self, code: str = "not_found", **details: str | int) -> None:
         super().__init__(code, **details)
+
+
+class Gone(KursdocsError):
+    """Its content has been erased; that it existed is no secret from this actor."""
 
 
 class Forbidden(KursdocsError):

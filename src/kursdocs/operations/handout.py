@@ -36,7 +36,7 @@ class Handout:
 
 
 def download(services: Services, actor: Actor, document_id: UUID) -> Handout:
-    """The stored bytes; raises ``NotFound``, ``Unavailable``."""
+    """The stored bytes; raises ``NotFound``, ``Gone``, ``Unavailable``."""
     with services.transaction() as session:
         document = reading.readable(session, actor, document_id)
         now = services.clock()
@@ -44,13 +44,13 @@ def download(services: Services, actor: Actor, document_id: UUID) -> Handout:
         audit.record(
             session, actor, Happening.DOCUMENT_DOWNLOADED, now=now, document_id=document_id
         )
-    return Handout(document_id, document.kind, open_stored(services, document))
+    return Handout(document_id, document.kind, _open(services, actor, document))
 
 
 def page_image(
     services: Services, actor: Actor, document_id: UUID, *, page: int, width: int
 ) -> bytes:
-    """One page as PNG; raises ``NotFound`` also for a page there is not, ``Unavailable``."""
+    """One page as PNG; raises as :func:`download` does, ``NotFound`` for a page there is not."""
     with services.transaction() as session:
         document = reading.readable(session, actor, document_id)
         if not 1 <= page <= document.page_count:
@@ -65,7 +65,18 @@ def page_image(
             document_id=document_id,
             page=page,
         )
-    return services.papers.page_image(open_stored(services, document), page, width)
+    return services.papers.page_image(_open(services, actor, document), page, width)
+
+
+def _open(services: Services, actor: Actor, document: Document) -> bytes:
+    """The whole content, so that who has it reads it to its end, whatever happens meanwhile."""
+    try:
+        return open_stored(services, document)
+    except DocumentDamaged:
+        # It may have been erased since the row was read: that is no damage, and says so.
+        with services.transaction() as session:
+            reading.readable(session, actor, document.id)
+        raise
 
 
 def open_stored(services: Services, document: Document) -> bytes:

@@ -21,14 +21,13 @@ from sqlmodel import Session
 
 from kursdocs.core.access import Actor
 from kursdocs.core.documents import lifecycle, reading
-from kursdocs.core.documents.deadlines import due_on
 from kursdocs.core.documents.lifecycle import Stored
 from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.sending import Sending, SendingForm, check
 from kursdocs.core.errors import Conflict, Invalid, KursdocsError, Unavailable
 from kursdocs.core.ports import ObjectMissing, Paper, StoreUnavailable, Tampered, Verdict
 from kursdocs.core.tables import new_id
-from kursdocs.core.workdays import local_date
+from kursdocs.core.workdays import Workdays, local_date
 from kursdocs.operations.sealing import seal
 from kursdocs.services import Services
 
@@ -40,7 +39,7 @@ _log = structlog.get_logger()
 
 def warm_up(services: Services) -> None:
     """Do once what is slow the first time: the calendar library reads all its countries."""
-    due_on(services.clock(), 1)
+    Workdays().after(local_date(services.clock()), 1)
 
 
 def prepare(services: Services, actor: Actor, form: SendingForm) -> Sending:
@@ -165,6 +164,7 @@ def _keep(
                 document_id=document_id,
                 stored_sha256=hashlib.sha256(sealed).hexdigest(),
                 scanned=verdict is Verdict.CLEAN,
+                catalogue=services.catalogue,
                 now=services.clock(),
             )
     except Exception as error:

@@ -2,7 +2,8 @@
 
 Deleting is two-phase. An intake that must be dead is given up (its row stays as a tombstone) and
 its object and key are removed; since a slow upload may still be writing then, the object is removed
-once more a day later. Everything swept is in the audit log.
+once more a day later. What was erased has its key and object removed by whichever run comes first.
+Everything swept is in the audit log.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from uuid import UUID
 
 import structlog
 
-from kursdocs.core.documents import lifecycle
+from kursdocs.core.documents import holding, lifecycle
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
 from kursdocs.core.documents.tables import Document
 from kursdocs.core.errors import Conflict
@@ -40,7 +41,7 @@ class Swept:
 def sweep(services: Services) -> Swept:
     """One run over everything that may have died; raises ``Unavailable`` when a part is down."""
     abandoned = _abandon_dead(services)
-    buried = _bury_tombstones(services)
+    buried = bury_tombstones(services)
     unused = _destroy_unused_keys(services)
     released, blocked = _rescan_held(services)
     swept = Swept(abandoned, buried, unused, released, blocked)
@@ -66,11 +67,13 @@ def _abandon_dead(services: Services) -> int:
 
 
 def _remove(services: Services, document: Document) -> None:
-    services.store.delete(document.object_name)
+    # Without its key the object is noise, wherever a copy of it may lie.
     services.keys.destroy(document.id)
+    services.store.delete(document.object_name)
 
 
-def _bury_tombstones(services: Services) -> int:
+def bury_tombstones(services: Services) -> int:
+    """Remove what may still lie in the stores of what is abandoned or erased; returns how many."""
     with services.transaction() as session:
         graves = lifecycle.tombstones(session, now=services.clock(), limit=BATCH)
     for document in graves:
@@ -104,7 +107,7 @@ def _rescan_held(services: Services) -> tuple[int, int]:
     after: UUID | None = None
     while True:
         with services.transaction() as session:
-            batch = lifecycle.held(session, after=after, limit=BATCH)
+            batch = holding.awaiting_scan(session, after=after, limit=BATCH)
         for document in batch:
             verdict = _verdict(services, document)
             if verdict is Verdict.UNSCANNABLE:
@@ -133,22 +136,26 @@ def _verdict(services: Services, document: Document) -> Verdict:
 
 
 def _judge(services: Services, document: Document, verdict: Verdict) -> bool:
-    """Act on the verdict; ``False`` when the sender withdrew the document meanwhile."""
+    """Act on the verdict; ``False`` when that changed nothing for anybody.
+
+    The sender withdrew the document meanwhile, or a second person has yet to approve it.
+    """
     actor = lifecycle.system_of(document, DUTY)
     now = services.clock()
     try:
         with services.transaction() as session:
             if verdict is Verdict.CLEAN:
-                lifecycle.release_held(
-                    session, actor, document.id, working_days=_due_days(services, document), now=now
+                return holding.pass_scan(
+                    session, actor, document.id, catalogue=services.catalogue, now=now
                 )
-            else:
-                lifecycle.block_held(session, actor, document.id, reason="infected", now=now)
+            holding.block(
+                session,
+                actor,
+                document.id,
+                reason="infected",
+                catalogue=services.catalogue,
+                now=now,
+            )
     except Conflict:
         return False
     return True
-
-
-def _due_days(services: Services, document: Document) -> int:
-    kind = services.catalogue.kind(document.kind)
-    return (kind or services.catalogue.kinds[0]).due_working_days

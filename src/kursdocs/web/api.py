@@ -11,9 +11,10 @@ from kursdocs.catalogue import Field, Kind
 from kursdocs.core import agencies
 from kursdocs.core.access import Permission
 from kursdocs.core.audit import Happening
-from kursdocs.core.documents import lifecycle, reading
+from kursdocs.core.documents import holding, lifecycle, reading
 from kursdocs.core.documents.reading import DocumentView, InboxRow
-from kursdocs.core.errors import Invalid, NotFound
+from kursdocs.core.documents.reasons import BY_ITSELF, DECLINE_REASONS, decline_reason
+from kursdocs.core.errors import Invalid
 from kursdocs.operations import handout
 from kursdocs.web import models, uploads
 from kursdocs.web.documents import InboxList, SentQuery, pdf_response
@@ -66,6 +67,7 @@ def inbox(call: Call) -> Response:
         call.session, call.actor, query.state, after=query.after, limit=query.limit + 1
     )
     shown = rows[: query.limit]
+    agencies.note_look(call.session, call.actor.acting.id, now=call.now)
     call.record(Happening.INBOX_LISTED, state=query.state.value, count=len(shown))
     return _json(
         models.InboxOut(
@@ -88,7 +90,9 @@ def _inbox_item(row: InboxRow) -> models.InboxItemOut:
 def sent(call: Call) -> Response:
     """What the acting agency sent, newest first."""
     query: SentPage = call.query()
-    rows = reading.sent(call.session, call.actor, after=query.after, limit=query.limit + 1)
+    rows = reading.sent(
+        call.session, call.actor, state=query.state, after=query.after, limit=query.limit + 1
+    )
     shown = rows[: query.limit]
     call.record(Happening.SENT_LISTED, count=len(shown))
     items = [
@@ -134,12 +138,45 @@ def events(call: Call) -> Response:
 def withdraw(call: Call) -> Response:
     """Take a document back, with a reason of the list."""
     document_id = call.id_in_path("document_id")
-    if not reading.view(call.session, call.actor, document_id).is_own:
-        raise NotFound
+    reading.view_own(call.session, call.actor, document_id)
     reason = call.form["reason"]
     if call.services.catalogue.withdrawal_reason(reason) is None:
         raise Invalid("reason_unknown", field="reason")
-    lifecycle.withdraw(call.session, call.actor, document_id, reason=reason, now=call.now)
+    lifecycle.withdraw(
+        call.session,
+        call.actor,
+        document_id,
+        reason=reason,
+        catalogue=call.services.catalogue,
+        now=call.now,
+    )
+    return _json(_document(reading.view(call.session, call.actor, document_id)))
+
+
+def approve(call: Call) -> Response:
+    """Let a report go out, as the second person of its sender."""
+    document_id = call.id_in_path("document_id")
+    holding.approve(
+        call.session, call.actor, document_id, catalogue=call.services.catalogue, now=call.now
+    )
+    return _json(_document(reading.view(call.session, call.actor, document_id)))
+
+
+def decline(call: Call) -> Response:
+    """End a report as the second person, with a reason of the list."""
+    document_id = call.id_in_path("document_id")
+    reading.view_own(call.session, call.actor, document_id)
+    reason = call.form["reason"]
+    if decline_reason(reason) is None:
+        raise Invalid("reason_unknown", field="reason")
+    holding.decline(
+        call.session,
+        call.actor,
+        document_id,
+        reason=reason,
+        catalogue=call.services.catalogue,
+        now=call.now,
+    )
     return _json(_document(reading.view(call.session, call.actor, document_id)))
 
 
@@ -149,7 +186,11 @@ def withdraw(call: Call) -> Response:
 def take_over(call: Call) -> Response:
     """Make a delivery the agency's own; a second time is a conflict that says when and who."""
     document_id = lifecycle.take_over(
-        call.session, call.actor, call.id_in_path("delivery_id"), now=call.now
+        call.session,
+        call.actor,
+        call.id_in_path("delivery_id"),
+        catalogue=call.services.catalogue,
+        now=call.now,
     )
     return _own_delivery(call, document_id)
 
@@ -161,7 +202,12 @@ def return_(call: Call) -> Response:
     if call.services.catalogue.return_reason(reason) is None:
         raise Invalid("reason_unknown", field="reason")
     document_id = lifecycle.return_(
-        call.session, call.actor, delivery_id, reason=reason, now=call.now
+        call.session,
+        call.actor,
+        delivery_id,
+        reason=reason,
+        catalogue=call.services.catalogue,
+        now=call.now,
     )
     return _own_delivery(call, document_id)
 
@@ -207,6 +253,8 @@ def catalogue(call: Call) -> Response:
                 "excluded": rules.excluded,
                 "return_reasons": rules.return_reasons,
                 "withdrawal_reasons": rules.withdrawal_reasons,
+                "decline_reasons": DECLINE_REASONS,
+                "automatic_reasons": BY_ITSELF,
             }
         )
     )

@@ -31,6 +31,7 @@ SENTENCES = {
     Happening.REQUEST_REFUSED: N_("wurde abgewiesen (%(code)s)"),
     Happening.INBOX_LISTED: N_("hat den Eingang angesehen (Einträge: %(count)s)"),
     Happening.SENT_LISTED: N_("hat „Gesendet“ angesehen (Einträge: %(count)s)"),
+    Happening.LEAVING_LISTED: N_("hat angesehen, was bald gelöscht wird (Einträge: %(count)s)"),
     Happening.NUMBERS_LISTED: N_("hat die Zahlen der Stellen angesehen"),
     Happening.LOG_LISTED: N_("hat das Protokoll angesehen (Einträge: %(count)s)"),
     Happening.DOCUMENT_SENT: N_("hat ein Papier gesendet (%(kind)s, %(recipients)s Empfänger)"),
@@ -41,6 +42,12 @@ SENTENCES = {
     Happening.DOCUMENT_BLOCKED: N_("hat ein Papier gesperrt (%(reason)s)"),
     Happening.DOCUMENT_ABANDONED: N_("hat eine abgebrochene Sendung verworfen (%(reason)s)"),
     Happening.DOCUMENT_WITHDRAWN: N_("hat ein Papier zurückgezogen (%(reason)s)"),
+    Happening.DOCUMENT_APPROVED: N_("hat ein Papier als zweite Person freigegeben"),
+    Happening.DOCUMENT_DECLINED: N_("hat ein Papier als zweite Person abgelehnt (%(reason)s)"),
+    Happening.DOCUMENT_DELETION_NOTICED: N_(
+        "hat angekündigt, dass ein Papier gelöscht wird (%(delete_on)s, %(reason)s)"
+    ),
+    Happening.DOCUMENT_ERASED: N_("hat den Inhalt eines Papiers gelöscht (%(reason)s)"),
     Happening.DOCUMENT_VIEWED: N_("hat ein Papier geöffnet"),
     Happening.DOCUMENT_EVENTS_LISTED: N_("hat den Verlauf eines Papiers angesehen"),
     Happening.DOCUMENT_PREVIEWED: N_("hat Seite %(page)s eines Papiers angesehen"),

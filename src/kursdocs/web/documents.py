@@ -14,16 +14,22 @@ from starlette.responses import Response
 
 from kursdocs.catalogue import ChoiceFormat, DateFormat, Kind, Need, Route
 from kursdocs.core import accounts, agencies
-from kursdocs.core.access import Permission
+from kursdocs.core.access import ActorKind, Permission
 from kursdocs.core.agencies import Agency
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import lifecycle, reading
-from kursdocs.core.documents.reading import DeliveryView, DocumentView, InboxState, TimelineEvent
-from kursdocs.core.documents.sending import sendable
+from kursdocs.core.documents.reading import (
+    DeliveryView,
+    DocumentView,
+    InboxState,
+    SentState,
+    TimelineEvent,
+)
+from kursdocs.core.documents.reasons import DECLINE_REASONS, decline_reason
 from kursdocs.core.documents.tables import DeliveryState, DocumentState
 from kursdocs.core.errors import Conflict, Invalid, KursdocsError, NotFound, Unavailable
 from kursdocs.operations import handout, intake
-from kursdocs.web import errors, uploads
+from kursdocs.web import errors, retention, uploads
 from kursdocs.web.endpoint import Call, redirect
 from kursdocs.web.errors import BadRequest
 from kursdocs.web.pages import N_, file_name, show_date
@@ -40,6 +46,13 @@ _DONE_IN_INBOX = {
     "returned": N_("Zurückgegeben. Die absendende Stelle sieht den Grund."),
 }
 _WITHDRAWN = N_("Zurückgezogen. Die Empfänger können das Papier nicht mehr öffnen.")
+_APPROVED = N_("Freigegeben. Das Papier ist zugestellt.")
+_APPROVED_UNSCANNED = N_(
+    "Freigegeben. Das Papier wird zugestellt, sobald es auf Schadsoftware geprüft ist."
+)
+_DECLINED = N_(
+    "Abgelehnt. Das Papier wird niemandem zugestellt; wer es gesendet hat, sieht den Grund."
+)
 
 
 class _Query(BaseModel):
@@ -62,8 +75,12 @@ class InboxQuery(InboxList):
 
 
 class SentQuery(_Query):
-    """Where the list of sent documents goes on."""
+    """Which of the sent documents, and where the list goes on."""
 
+    state: SentState = Field(
+        default=SentState.ALL,
+        description="`waiting`: a second person must approve them; `returned`: came back.",
+    )
     after: UUID | None = Field(
         default=None, description="The `next` of the page before; empty for the first page."
     )
@@ -117,12 +134,14 @@ def _inbox(
         call.session, call.actor, state, after=after, limit=PAGE_SIZE + 1, name=name
     )
     shown = rows[:PAGE_SIZE]
+    agencies.note_look(call.session, call.actor.acting.id, now=call.now)
     call.record(Happening.INBOX_LISTED, state=state.value, count=len(shown))
     goes_on = len(rows) > PAGE_SIZE and not name
     return call.render(
         "inbox/index.html",
         flash=flash,
         state=state.value,
+        approvals_count=_approvals(call),
         counts={k.value: v for k, v in reading.inbox_counts(call.session, call.actor).items()},
         count_max=COUNT_MAX,
         deliveries=shown,
@@ -132,13 +151,33 @@ def _inbox(
     )
 
 
+def _approvals(call: Call) -> int:
+    """How many papers wait for this person to approve them, being the second one."""
+    if not call.actor.may(Permission.DOCUMENT_APPROVE):
+        return 0
+    return reading.approvals_waiting(
+        call.session, call.actor.acting.id, not_sent_by=call.actor.user_id
+    )
+
+
 def sent(call: Call) -> Response:
     """What the acting agency sent."""
-    rows = reading.sent(call.session, call.actor, after=call.query().after, limit=PAGE_SIZE + 1)
+    query: SentQuery = call.query()
+    rows = reading.sent(
+        call.session, call.actor, state=query.state, after=query.after, limit=PAGE_SIZE + 1
+    )
     shown = rows[:PAGE_SIZE]
     call.record(Happening.SENT_LISTED, count=len(shown))
-    next_href = f"/sent?after={shown[-1].id}" if len(rows) > PAGE_SIZE else ""
-    return call.render("documents/sent.html", documents=shown, next_href=next_href)
+    goes_on = len(rows) > PAGE_SIZE
+    return call.render(
+        "documents/sent.html",
+        state=query.state.value,
+        waiting_count=reading.approvals_waiting(call.session, call.actor.acting.id),
+        count_max=COUNT_MAX,
+        user_id=call.actor.user_id,
+        documents=shown,
+        next_href=f"/sent?state={query.state}&after={shown[-1].id}" if goes_on else "",
+    )
 
 
 # ── Sending ──────────────────────────────────────────────────────────────────────────────────
@@ -157,14 +196,14 @@ def new(call: Call) -> Response:
     catalogue = call.services.catalogue
     code = call.query().kind
     if not code:
-        kinds = sendable(catalogue, call.actor)
+        kinds = catalogue.sendable_by(call.actor.acting.kind)
         return call.render(
             "documents/choose_kind.html",
             groups=catalogue.by_group(kinds),
             excluded=catalogue.excluded,
         )
     kind = catalogue.kind(code)
-    if kind is None or kind not in sendable(catalogue, call.actor):
+    if kind is None or kind not in catalogue.sendable_by(call.actor.acting.kind):
         raise NotFound
     return _form(call, kind, Typed(), told=None)
 
@@ -227,8 +266,9 @@ async def create(call: Call) -> Response:
 
 def _form_again(call: Call, typed: Typed, error: KursdocsError) -> Response:
     """The form with its mistakes; raises the error again where no form can be shown."""
-    kind = call.services.catalogue.kind(typed.form.kind or typed.received.one("kind"))
-    if kind is None or kind not in sendable(call.services.catalogue, call.actor):
+    catalogue = call.services.catalogue
+    kind = catalogue.kind(typed.form.kind or typed.received.one("kind"))
+    if kind is None or kind not in catalogue.sendable_by(call.actor.acting.kind):
         raise error
     if not typed.form.kind:
         typed.form = uploads.read_form(typed.received)
@@ -246,11 +286,14 @@ def _form_again(call: Call, typed: Typed, error: KursdocsError) -> Response:
 
 def receipt(call: Call) -> Response:
     """Proof of storing, for the sender."""
-    document = reading.view(call.session, call.actor, call.id_in_path("document_id"))
-    if not document.is_own:
-        raise NotFound
+    document = reading.view_own(call.session, call.actor, call.id_in_path("document_id"))
     call.record(Happening.RECEIPT_VIEWED, document_id=document.id)
-    return call.render("documents/receipt.html", document=document, deliveries=document.deliveries)
+    return call.render(
+        "documents/receipt.html",
+        document=document,
+        leaving=retention.reason(call, document.delete_reason),
+        deliveries=document.deliveries,
+    )
 
 
 # ── One document ─────────────────────────────────────────────────────────────────────────────
@@ -260,10 +303,23 @@ def show(call: Call) -> Response:
     """One document, for its sender or one of its recipients."""
     document = reading.view(call.session, call.actor, call.id_in_path("document_id"))
     call.record(Happening.DOCUMENT_VIEWED, document_id=document.id)
-    # Anybody can write a link: what it says was done must be so.
+    return _show(call, document, flash=_flash(document, call.query().done))
+
+
+def _flash(document: DocumentView, done: str) -> str:
+    """Anybody can write a link: what it says was done must be so."""
     is_withdrawn = document.state is DocumentState.WITHDRAWN
-    is_done = call.query().done == "withdrawn" and is_withdrawn
-    return _show(call, document, flash=_WITHDRAWN if is_done else "")
+    is_declined = is_withdrawn and decline_reason(document.end_reason) is not None
+    is_approved = document.is_own and document.approved_at is not None
+    said = {
+        "withdrawn": (is_withdrawn, _WITHDRAWN),
+        "declined": (is_declined, _DECLINED),
+        "approved": (is_approved and document.state is DocumentState.LIVE, _APPROVED),
+    }
+    is_so, sentence = said.get(done, (False, ""))
+    if done == "approved" and is_approved and document.state is DocumentState.HELD:
+        return _APPROVED_UNSCANNED
+    return sentence if is_so else ""
 
 
 def _show(
@@ -279,6 +335,8 @@ def _show(
         flash=flash,
         document=_document(call, document, names),
         sender_name=document.sender_name,
+        leaving=retention.reason(call, document.delete_reason),
+        approval=_approval(call, document, names),
         deliveries=shown,
         own=shown[0] if own is not None else None,
         can_read=document.state in _READABLE,
@@ -288,9 +346,29 @@ def _show(
         and call.actor.may(Permission.DOCUMENT_WITHDRAW),
         return_reasons=call.services.catalogue.return_reasons,
         withdrawal_reasons=call.services.catalogue.withdrawal_reasons,
+        decline_reasons=DECLINE_REASONS,
         errors=told.fields if told else {},
         conflict=_conflict(told) if told and not told.fields else None,
     )
+
+
+def _approval(call: Call, document: DocumentView, names: dict[UUID, str]) -> SimpleNamespace | None:
+    """What the sender's people see of the second person; nothing to anybody else."""
+    if not (document.is_own and document.approval_needed):
+        return None
+    is_second = document.sent_by_user_id != call.actor.user_id
+    may = call.actor.may(Permission.DOCUMENT_APPROVE) and call.actor.kind is ActorKind.PERSON
+    return SimpleNamespace(
+        is_waiting=document.is_awaiting_approval,
+        can_decide=document.is_awaiting_approval and is_second and may,
+        sent_by=_name(names, document.sent_by_user_id, document.sent_by_service_account_id),
+        approved_at=document.approved_at,
+        approved_by=_name(names, document.approved_by_user_id),
+    )
+
+
+def _name(names: dict[UUID, str], *ids: UUID | None) -> str:
+    return next((names[known] for known in ids if known is not None and known in names), "")
 
 
 def _conflict(told: errors.Told) -> SimpleNamespace:
@@ -307,7 +385,9 @@ def _conflict(told: errors.Told) -> SimpleNamespace:
 def _colleagues(call: Call, document: DocumentView) -> dict[UUID, str]:
     """Names of the acting agency's own people and programs; those of others stay with them."""
     if document.is_own:
-        return accounts.names_of(call.session, [document.sent_by_user_id])
+        return accounts.names_of(
+            call.session, [document.sent_by_user_id, document.approved_by_user_id]
+        ) | accounts.services_of(call.session, [document.sent_by_service_account_id])
     people = accounts.names_of(call.session, [d.taken_over_by_user_id for d in document.deliveries])
     programs = accounts.services_of(
         call.session, [d.taken_over_by_service_account_id for d in document.deliveries]
@@ -357,11 +437,13 @@ def _delivery(
 
 _EVENTS = {
     "sent": N_("Gesendet"),
+    "approved": N_("Freigegeben"),
     "delivered": N_("Zugestellt"),
     "opened": N_("Geöffnet"),
     "taken_over": N_("Übernommen"),
     "returned": N_("Zurückgegeben"),
     "withdrawn": N_("Zurückgezogen"),
+    "erased": N_("Inhalt gelöscht"),
 }
 
 
@@ -414,13 +496,18 @@ def page_image(call: Call) -> Response:
 def withdraw(call: Call) -> Response:
     """Take a document back."""
     document_id = call.id_in_path("document_id")
-    document = reading.view(call.session, call.actor, document_id)
-    if not document.is_own:
-        raise NotFound
+    document = reading.view_own(call.session, call.actor, document_id)
     reason = call.form.get("reason", "")
     if call.services.catalogue.withdrawal_reason(reason) is None:
         return _without_reason(call, document)
-    lifecycle.withdraw(call.session, call.actor, document_id, reason=reason, now=call.now)
+    lifecycle.withdraw(
+        call.session,
+        call.actor,
+        document_id,
+        reason=reason,
+        catalogue=call.services.catalogue,
+        now=call.now,
+    )
     return redirect(f"/documents/{document_id}?done=withdrawn")
 
 
@@ -428,7 +515,9 @@ def take_over(call: Call) -> Response:
     """Make a delivery the agency's own."""
     delivery_id = call.id_in_path("delivery_id")
     try:
-        lifecycle.take_over(call.session, call.actor, delivery_id, now=call.now)
+        lifecycle.take_over(
+            call.session, call.actor, delivery_id, catalogue=call.services.catalogue, now=call.now
+        )
     except Conflict as error:
         return _too_late(call, delivery_id, error)
     return redirect("/inbox?done=taken_over")
@@ -442,7 +531,14 @@ def return_(call: Call) -> Response:
         document_id = reading.document_delivered(call.session, call.actor, delivery_id)
         return _without_reason(call, reading.view(call.session, call.actor, document_id))
     try:
-        lifecycle.return_(call.session, call.actor, delivery_id, reason=reason, now=call.now)
+        lifecycle.return_(
+            call.session,
+            call.actor,
+            delivery_id,
+            reason=reason,
+            catalogue=call.services.catalogue,
+            now=call.now,
+        )
     except Conflict as error:
         return _too_late(call, delivery_id, error)
     return redirect("/inbox?done=returned")
@@ -451,13 +547,15 @@ def return_(call: Call) -> Response:
 def _too_late(call: Call, delivery_id: UUID, error: Conflict) -> Response:
     """The document again, saying that somebody was quicker, when, and who of the own agency."""
     document_id = reading.document_delivered(call.session, call.actor, delivery_id)
-    document = reading.view(call.session, call.actor, document_id)
-    call.record(Happening.REQUEST_REFUSED, route=call.row.name, code=error.code)
-    return _show(call, document, told=errors.tell(call.kit.pages, call.language, error))
+    return show_refused(call, reading.view(call.session, call.actor, document_id), error)
 
 
 def _without_reason(call: Call, document: DocumentView) -> Response:
     """The document again, saying that one of the reasons must be chosen."""
-    error = Invalid("reason_unknown", field="reason")
+    return show_refused(call, document, Invalid("reason_unknown", field="reason"))
+
+
+def show_refused(call: Call, document: DocumentView, error: KursdocsError) -> Response:
+    """The document again, saying why what was asked for it was not done."""
     call.record(Happening.REQUEST_REFUSED, route=call.row.name, code=error.code)
     return _show(call, document, told=errors.tell(call.kit.pages, call.language, error))

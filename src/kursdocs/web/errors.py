@@ -12,6 +12,7 @@ from types import MappingProxyType
 from kursdocs.core.errors import (
     Conflict,
     Forbidden,
+    Gone,
     Invalid,
     InvalidForm,
     KursdocsError,
@@ -69,6 +70,7 @@ _STATUS: tuple[tuple[type[KursdocsError], int], ...] = (
     (NotFound, 404),
     (Forbidden, 403),
     (Conflict, 409),
+    (Gone, 410),
     (TooLarge, 413),
     (Invalid, 422),
     (InvalidForm, 422),
@@ -99,6 +101,7 @@ HEADINGS: Mapping[int, str] = MappingProxyType(
         405: N_("So lässt sich diese Adresse nicht aufrufen"),
         408: N_("Die Übertragung war zu langsam"),
         409: N_("Das geht jetzt nicht mehr"),
+        410: N_("Der Inhalt ist nicht mehr abrufbar"),
         413: N_("Die Datei ist zu groß"),
         415: N_("Diese Art von Anfrage geht hier nicht"),
         422: N_("Bitte prüfen Sie Ihre Angaben"),
@@ -167,10 +170,6 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "field_choice": N_("Bitte wählen Sie eine der Möglichkeiten aus."),
         "kind_unknown": N_("Diese Art von Papier gibt es hier nicht."),
         "kind_not_yours": N_("Ihre Stelle darf diese Art von Papier nicht senden."),
-        "four_eyes_missing": N_(
-            "Diese Meldung muss eine zweite Person Ihrer Stelle freigeben. Das geht hier noch"
-            " nicht; bitte senden Sie sie auf dem bisherigen Weg."
-        ),
         "kind_excluded": N_(
             "Dieses Papier darf hier nicht gesendet werden. Den Grund nennt die Seite"
             " „Papierarten“."
@@ -240,6 +239,19 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "already_taken_over": N_("Das Papier hat schon jemand aus Ihrer Stelle übernommen."),
         "already_returned": N_("Das Papier wurde schon zurückgegeben."),
         "not_withdrawable": N_("Dieses Papier lässt sich nicht mehr zurückziehen."),
+        "approval_by_sender": N_(
+            "Sie haben dieses Papier selbst gesendet. Freigeben oder ablehnen muss es eine zweite"
+            " Person Ihrer Stelle."
+        ),
+        "approval_by_program": N_(
+            "Freigeben oder ablehnen kann nur eine Person, die sich selbst anmeldet."
+        ),
+        "already_approved": N_("Das Papier ist schon freigegeben."),
+        "not_awaiting_approval": N_("Dieses Papier wartet nicht auf eine Freigabe."),
+        "content_erased": N_(
+            "Der Inhalt dieses Papiers ist gelöscht, weil die Frist dafür um war. Dass es gesendet"
+            " wurde und wer es übernommen hat, ist noch nachzusehen."
+        ),
         "slug_invalid": N_(
             "Der Kurzname besteht aus Kleinbuchstaben (a bis z), Ziffern und Bindestrichen"
             " dazwischen; höchstens 60 Zeichen."

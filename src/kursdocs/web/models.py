@@ -51,7 +51,10 @@ class DeliveryOut(Model):
 
 
 class DocumentOut(Model):
-    """A document as the acting agency may see it: all deliveries for its sender, else the own."""
+    """A document as the acting agency may see it: all deliveries for its sender, else the own.
+
+    From ``delete_on`` on, its content is gone; an erased one no longer names the person.
+    """
 
     id: UUID
     kind: str
@@ -71,11 +74,17 @@ class DocumentOut(Model):
     page_count: int
     stored_at: Moment | None
     withdrawn_at: Moment | None
+    end_reason: str
+    approval_needed: bool
+    approved_at: Moment | None
+    delete_on: date | None
+    delete_reason: str
+    erased_at: Moment | None
     deliveries: Sequence[DeliveryOut]
 
 
 class InboxDocumentOut(Model):
-    """What a list says about a document. A withdrawn one no longer names the person."""
+    """What a list says about a document. A withdrawn or erased one no longer names the person."""
 
     id: UUID
     kind: str
@@ -98,6 +107,8 @@ class InboxItemOut(Model):
     opened_at: Moment | None
     taken_over_at: Moment | None
     returned_at: Moment | None
+    delete_on: date | None
+    erased_at: Moment | None
 
 
 class InboxOut(Model):
@@ -116,6 +127,8 @@ class SentItemOut(Model):
     family_name: str
     given_names: str
     stored_at: Moment | None
+    delete_on: date | None
+    is_awaiting_approval: bool
     deliveries: Sequence[DeliveryOut]
 
 
@@ -241,7 +254,7 @@ class ReasonOut(Model):
 
 
 class CatalogueOut(Model):
-    """The rules as data."""
+    """The rules as data; nobody can choose one of the ``automatic_reasons``."""
 
     version: str
     groups: Sequence[GroupOut]
@@ -249,6 +262,8 @@ class CatalogueOut(Model):
     excluded: Sequence[ExcludedOut]
     return_reasons: Sequence[ReasonOut]
     withdrawal_reasons: Sequence[ReasonOut]
+    decline_reasons: Sequence[ReasonOut]
+    automatic_reasons: Sequence[ReasonOut]
 
 
 class FieldProblem(Model):

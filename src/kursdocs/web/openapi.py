@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from kursdocs import __version__
 from kursdocs.catalogue import Catalogue
+from kursdocs.core.audit import Happening
 from kursdocs.core.documents.sending import COMMON_FIELDS
 from kursdocs.web import models
 from kursdocs.web.endpoint import Body, Call, Gate, Row
@@ -141,6 +142,8 @@ def _refusals(row: Row) -> Iterable[tuple[int, str]]:
         yield 403, "The role does not allow it"
     if "{" in row.path:
         yield 404, "Not found: unknown and foreign are the same"
+    if row.happening is Happening.DOCUMENT_DOWNLOADED:
+        yield 410, "The content was erased when its time was over"
     if row.method == "POST":
         yield 408, "The body came too slowly"
         yield 409, "The state does not allow it (any more)"

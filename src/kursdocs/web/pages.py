@@ -30,6 +30,7 @@ from markupsafe import Markup
 
 from kursdocs import __version__
 from kursdocs.catalogue import AgencyKind, Catalogue, Text
+from kursdocs.core.documents.reasons import BY_ITSELF, DECLINE_REASONS
 from kursdocs.core.access import Permission, Role
 
 LANGUAGES = ("de", "en")
@@ -331,8 +332,10 @@ def _filters(
         "kind_name": kind_name,
         "agency_kind": agency_kind,
         "role": lambda role: translations.gettext(ROLE_NAMES[role]),
-        "return_reason": lambda code: worded(code, catalogue.return_reasons),
-        "withdrawal_reason": lambda code: worded(code, catalogue.withdrawal_reasons),
+        "return_reason": lambda code: worded(code, (*catalogue.return_reasons, *BY_ITSELF)),
+        "withdrawal_reason": lambda code: worded(
+            code, (*catalogue.withdrawal_reasons, *DECLINE_REASONS, *BY_ITSELF)
+        ),
     }
 
 

@@ -14,6 +14,7 @@ from tests.factories import (
     OFFICE,
     PROVIDER,
     TESTS,
+    make_catalogue,
     make_document,
     make_person_actor,
     make_sending,
@@ -26,8 +27,7 @@ from kursdocs.core import accounts, audit
 from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
 from kursdocs.core.audit import Happening
-from kursdocs.core.documents import lifecycle, reading
-from kursdocs.core.documents.deadlines import due_on
+from kursdocs.core.documents import holding, lifecycle, reading
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
 from kursdocs.core.documents.reading import InboxState
 from kursdocs.core.documents.tables import (
@@ -41,6 +41,7 @@ from kursdocs.core.documents.tables import (
 from kursdocs.core.errors import Conflict, KursdocsError, NotFound
 from kursdocs.core.ports import Identity
 from kursdocs.core.tables import new_id
+from kursdocs.core.workdays import Workdays, local_date
 
 Town = dict[str, Agency]
 STORED = NOW + timedelta(minutes=1)
@@ -86,6 +87,7 @@ def finish(database: Database, actor: Actor, document_id: UUID, *, scanned: bool
             document_id=document_id,
             stored_sha256="c" * 64,
             scanned=scanned,
+            catalogue=make_catalogue(),
             now=STORED,
         )
 
@@ -237,12 +239,12 @@ def test_a_held_document_is_delivered_when_it_is_released(
 
     days_later = NOW + timedelta(days=4)
     with database.transaction() as session:
-        lifecycle.release_held(session, TESTS, held, working_days=5, now=days_later)
+        holding.pass_scan(session, TESTS, held, catalogue=make_catalogue(), now=days_later)
 
     assert row(database, held).state is DocumentState.LIVE
     released = delivery_to(database, held, town[OFFICE])
     assert released.delivered_at == days_later
-    assert released.due_on == due_on(days_later, 5)
+    assert released.due_on == Workdays().after(local_date(days_later), 5)
     assert happenings(database, held) == [Happening.DOCUMENT_HELD, Happening.DOCUMENT_RELEASED]
 
 
@@ -250,7 +252,9 @@ def test_a_held_document_that_is_infected_is_never_delivered(
     database: Database, town: Town, held: UUID
 ) -> None:
     with database.transaction() as session:
-        lifecycle.block_held(session, TESTS, held, reason="infected", now=LATER)
+        holding.block(
+            session, TESTS, held, reason="infected", catalogue=make_catalogue(), now=LATER
+        )
 
     assert row(database, held).state is DocumentState.BLOCKED
     assert row(database, held).end_reason == "infected"
@@ -260,9 +264,16 @@ def test_a_held_document_that_is_infected_is_never_delivered(
 def test_only_held_documents_are_released_or_blocked(database: Database, sent: UUID) -> None:
     for document_id in (sent, new_id()):
         with pytest.raises(Conflict, match="not_held"), database.transaction() as session:
-            lifecycle.release_held(session, TESTS, document_id, working_days=5, now=LATER)
+            holding.pass_scan(session, TESTS, document_id, catalogue=make_catalogue(), now=LATER)
         with pytest.raises(Conflict, match="not_held"), database.transaction() as session:
-            lifecycle.block_held(session, TESTS, document_id, reason="infected", now=LATER)
+            holding.block(
+                session,
+                TESTS,
+                document_id,
+                reason="infected",
+                catalogue=make_catalogue(),
+                now=LATER,
+            )
 
 
 def test_a_held_document_can_be_withdrawn_but_not_taken_over(
@@ -271,9 +282,18 @@ def test_a_held_document_can_be_withdrawn_but_not_taken_over(
     delivery = delivery_to(database, held, town[OFFICE])
 
     with pytest.raises(NotFound), database.transaction() as session:
-        lifecycle.take_over(session, people[OFFICE], delivery.id, now=LATER)
+        lifecycle.take_over(
+            session, people[OFFICE], delivery.id, catalogue=make_catalogue(), now=LATER
+        )
     with database.transaction() as session:
-        lifecycle.withdraw(session, people[PROVIDER], held, reason="wrong_person", now=LATER)
+        lifecycle.withdraw(
+            session,
+            people[PROVIDER],
+            held,
+            reason="wrong_person",
+            catalogue=make_catalogue(),
+            now=LATER,
+        )
 
     assert row(database, held).state is DocumentState.WITHDRAWN
     with database.transaction() as session:
@@ -286,8 +306,8 @@ def test_held_documents_are_listed_page_by_page(
     with database.transaction() as session:
         second = make_document(session, people[PROVIDER], JOBCENTER, scanned=False)
 
-        first_page = lifecycle.held(session, after=None, limit=1)
-        rest = lifecycle.held(session, after=first_page[0].id, limit=5)
+        first_page = holding.awaiting_scan(session, after=None, limit=1)
+        rest = holding.awaiting_scan(session, after=first_page[0].id, limit=5)
 
     assert [document.id for document in (*first_page, *rest)] == [held, second]
 
@@ -301,7 +321,12 @@ def test_taking_over_is_noted_once_with_who_and_when(
     delivery = delivery_to(database, sent, town[OFFICE])
 
     with database.transaction() as session:
-        assert lifecycle.take_over(session, people[OFFICE], delivery.id, now=LATER) == sent
+        assert (
+            lifecycle.take_over(
+                session, people[OFFICE], delivery.id, catalogue=make_catalogue(), now=LATER
+            )
+            == sent
+        )
 
     taken = delivery_to(database, sent, town[OFFICE])
     assert (taken.state, taken.taken_over_at) == (DeliveryState.TAKEN_OVER, LATER)
@@ -321,7 +346,9 @@ def test_a_second_take_over_is_told_who_was_first_and_when(
             [],
             now=NOW,
         )
-        lifecycle.take_over(session, people[OFFICE], delivery.id, now=LATER)
+        lifecycle.take_over(
+            session, people[OFFICE], delivery.id, catalogue=make_catalogue(), now=LATER
+        )
 
     for settle in (again, give_back):
         refused = refusal(lambda settle=settle: settle(database, people[OFFICE], delivery.id))  # type: ignore[misc]  # bound at once
@@ -334,12 +361,16 @@ TOWN_ISSUER = "https://sign-in.example"
 
 def again(database: Database, actor: Actor, delivery_id: UUID) -> object:
     with database.transaction() as session:
-        return lifecycle.take_over(session, actor, delivery_id, now=LATER)
+        return lifecycle.take_over(
+            session, actor, delivery_id, catalogue=make_catalogue(), now=LATER
+        )
 
 
 def give_back(database: Database, actor: Actor, delivery_id: UUID) -> object:
     with database.transaction() as session:
-        return lifecycle.return_(session, actor, delivery_id, reason="not_ours", now=LATER)
+        return lifecycle.return_(
+            session, actor, delivery_id, reason="not_ours", catalogue=make_catalogue(), now=LATER
+        )
 
 
 def test_a_program_that_took_over_is_named_by_its_client_id(
@@ -351,7 +382,7 @@ def test_a_program_that_took_over_is_named_by_its_client_id(
         program = accounts.actor_of_bearer(
             session, Identity(TOWN_ISSUER, OFFICE, client_id=OFFICE), [], agency="", now=NOW
         )
-        lifecycle.take_over(session, program, delivery.id, now=LATER)
+        lifecycle.take_over(session, program, delivery.id, catalogue=make_catalogue(), now=LATER)
 
     refused = refusal(lambda: again(database, people[OFFICE], delivery.id))
 
@@ -415,7 +446,9 @@ def test_of_many_who_take_over_at_once_exactly_one_succeeds(
 
 def give_back_untouched(database: Database, delivery_id: UUID) -> bool:
     with database.transaction() as session:
-        return lifecycle.return_untouched(session, TESTS, delivery_id, now=LATER)
+        return lifecycle.return_untouched(
+            session, TESTS, delivery_id, catalogue=make_catalogue(), now=LATER
+        )
 
 
 def test_what_nobody_takes_over_goes_back_to_its_sender_once(
@@ -477,7 +510,14 @@ def test_when_somebody_takes_over_as_it_goes_back_exactly_one_happens(
 
 def pull_back(database: Database, actor: Actor, document_id: UUID) -> object:
     with database.transaction() as session:
-        lifecycle.withdraw(session, actor, document_id, reason="wrong_recipient", now=LATER)
+        lifecycle.withdraw(
+            session,
+            actor,
+            document_id,
+            reason="wrong_recipient",
+            catalogue=make_catalogue(),
+            now=LATER,
+        )
     return None
 
 
@@ -665,6 +705,7 @@ def test_a_slow_intake_that_finishes_just_now_is_not_given_up(
             document_id=document_id,
             stored_sha256="c" * 64,
             scanned=True,
+            catalogue=make_catalogue(),
             now=last,
         )
         repeat = threads.submit(

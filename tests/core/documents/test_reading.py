@@ -14,6 +14,7 @@ from tests.factories import (
     OFFICE,
     PROVIDER,
     make_agency,
+    make_catalogue,
     make_document,
     make_municipality,
     make_person_actor,
@@ -28,7 +29,7 @@ from kursdocs.core.agencies import Agency
 from kursdocs.core.documents import lifecycle, reading
 from kursdocs.core.documents.reading import DocumentView, InboxState
 from kursdocs.core.documents.tables import Delivery, Document, DocumentState
-from kursdocs.core.errors import NotFound
+from kursdocs.core.errors import Gone, NotFound
 from kursdocs.core.tables import new_id
 
 Town = dict[str, Agency]
@@ -137,15 +138,15 @@ def test_the_same_agency_kind_in_another_town_sees_nothing(
 
 
 @pytest.mark.parametrize(
-    ("state", "sender_sees", "sender_reads", "recipient_sees"),
+    ("state", "sender_sees", "sender_reads", "recipient_sees", "recipient_reads"),
     [
-        ("pending", False, False, False),
-        ("held", True, True, False),
-        ("live", True, True, True),
-        ("withdrawn", True, True, False),
-        ("blocked", True, False, False),
-        ("erased", True, False, False),
-        ("abandoned", False, False, False),
+        ("pending", False, False, False, False),
+        ("held", True, True, False, False),
+        ("live", True, True, True, True),
+        ("withdrawn", True, True, False, False),
+        ("blocked", True, False, False, False),
+        ("erased", True, False, True, False),
+        ("abandoned", False, False, False, False),
     ],
 )
 def test_each_state_shows_itself_to_whom_it_should(
@@ -155,6 +156,7 @@ def test_each_state_shows_itself_to_whom_it_should(
     sender_sees: bool,
     sender_reads: bool,
     recipient_sees: bool,
+    recipient_reads: bool,
 ) -> None:
     document_id = send(database, people[PROVIDER], OFFICE)
     with database.transaction() as session:
@@ -163,9 +165,9 @@ def test_each_state_shows_itself_to_whom_it_should(
         document.withdrawn_at = NOW if state == "withdrawn" else None
 
     assert sees(database, people[PROVIDER], document_id) == (sender_sees, sender_reads)
-    assert sees(database, people[OFFICE], document_id) == (recipient_sees, recipient_sees)
+    assert sees(database, people[OFFICE], document_id) == (recipient_sees, recipient_reads)
     listed = [row.document_id for row in inbox(database, people[OFFICE])]
-    assert listed == ([document_id] if recipient_sees else [])
+    assert listed == ([document_id] if recipient_reads else [])
 
 
 def sees(database: Database, actor: Actor, document_id: UUID) -> tuple[bool, bool]:
@@ -175,7 +177,7 @@ def sees(database: Database, actor: Actor, document_id: UUID) -> tuple[bool, boo
         for look in (reading.view, reading.readable):
             try:
                 look(session, actor, document_id)
-            except NotFound:
+            except (NotFound, Gone):
                 answers.append(False)
             else:
                 answers.append(True)
@@ -251,10 +253,19 @@ def test_counts_follow_every_state(database: Database, people: People, town: Tow
     to_office = [deliveries(database, one)[town[OFFICE].id] for one in ids]
     office = people[OFFICE]
     with database.transaction() as session:
-        lifecycle.take_over(session, office, to_office[0], now=NOW)
-        lifecycle.take_over(session, office, to_office[1], now=NOW)
-        lifecycle.return_(session, office, to_office[2], reason="not_ours", now=NOW)
-        lifecycle.withdraw(session, people[PROVIDER], ids[0], reason="superseded", now=NOW)
+        lifecycle.take_over(session, office, to_office[0], catalogue=make_catalogue(), now=NOW)
+        lifecycle.take_over(session, office, to_office[1], catalogue=make_catalogue(), now=NOW)
+        lifecycle.return_(
+            session, office, to_office[2], reason="not_ours", catalogue=make_catalogue(), now=NOW
+        )
+        lifecycle.withdraw(
+            session,
+            people[PROVIDER],
+            ids[0],
+            reason="superseded",
+            catalogue=make_catalogue(),
+            now=NOW,
+        )
 
         counts = reading.inbox_counts(session, office)
         others = reading.inbox_counts(session, people[JOBCENTER])
@@ -265,6 +276,7 @@ def test_counts_follow_every_state(database: Database, people: People, town: Tow
         InboxState.TAKEN_OVER: 1,
         InboxState.RETURNED: 1,
         InboxState.WITHDRAWN: 1,
+        InboxState.ERASED: 0,
     }
     assert others[InboxState.NEW] == 5
     assert waiting == 3
@@ -354,9 +366,21 @@ def test_a_timeline_tells_the_way_in_order(database: Database, people: People, t
     hours = [NOW + timedelta(hours=number) for number in range(4)]
     with database.transaction() as session:
         reading.mark_opened(session, people[OFFICE], document_id, now=hours[1])
-        lifecycle.return_(session, people[OFFICE], delivery_id, reason="illegible", now=hours[2])
+        lifecycle.return_(
+            session,
+            people[OFFICE],
+            delivery_id,
+            reason="illegible",
+            catalogue=make_catalogue(),
+            now=hours[2],
+        )
         lifecycle.withdraw(
-            session, people[PROVIDER], document_id, reason="superseded", now=hours[3]
+            session,
+            people[PROVIDER],
+            document_id,
+            reason="superseded",
+            catalogue=make_catalogue(),
+            now=hours[3],
         )
 
     shown = view(database, people[PROVIDER], document_id)
@@ -382,7 +406,7 @@ def test_the_coordinator_sees_counts_of_the_own_town_and_nothing_else(
     send(database, people[PROVIDER], OFFICE, scanned=False)
     taken = deliveries(database, first)[town[OFFICE].id]
     with database.transaction() as session:
-        lifecycle.take_over(session, people[OFFICE], taken, now=NOW)
+        lifecycle.take_over(session, people[OFFICE], taken, catalogue=make_catalogue(), now=NOW)
         make_municipality(session, "beispielstadt")
         make_agency(session, "fremd", AgencyKind.JOBCENTER, municipality="beispielstadt")
         coordinator = make_person_actor(

@@ -373,10 +373,3 @@ def test_the_content_hash_follows_every_word_and_byte(send: Send) -> None:
     assert len(set(hashes)) == len(hashes)
     assert send().content_hash("a" * 64) == hashes[0]
     assert send(recipients=(JOBCENTER, OFFICE)).content_hash("a" * 64) == hashes[6]
-
-
-def test_a_report_that_a_second_person_must_release_cannot_be_sent_by_one(
-    mistakes: Mistakes,
-) -> None:
-    for kind in ("nonattendance_report_ik", "dropout_report_ik"):
-        assert mistakes(OFFICE, kind=kind) == [("kind", "four_eyes_missing")]

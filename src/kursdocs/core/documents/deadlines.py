@@ -1,27 +1,21 @@
-"""Working days: by when a recipient should have taken a document over."""
+"""By when a recipient should have taken a document over: in its own working days."""
 
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
+from uuid import UUID
 
-import holidays
+from sqlmodel import Session
 
-_LOCAL = ZoneInfo("Europe/Berlin")
-
-
-def due_on(delivered_at: datetime, working_days: int) -> date:
-    """The last day of a deadline that starts with a delivery, on the offices' own calendar."""
-    return add_working_days(delivered_at.astimezone(_LOCAL).date(), working_days)
+from kursdocs.core import agencies
+from kursdocs.core.workdays import local_date
 
 
-def add_working_days(start: date, days: int) -> date:
-    """The day that lies ``days`` working days after ``start``; ``start`` itself is not counted.
+def due_dates(
+    session: Session, recipients: Collection[UUID], working_days: int, *, now: datetime
+) -> Mapping[UUID, date]:
+    """The last day of a deadline that starts now, for each recipient.
 
-    Working days are Monday to Friday without the holidays that all of Germany keeps.
+    The holidays of its Land and its own pauses are not counted, nor is the day of delivery.
     """
-    free = holidays.country_holidays("DE")
-    day = start
-    while days > 0:
-        day += timedelta(days=1)
-        if day.weekday() < 5 and day not in free:
-            days -= 1
-    return day
+    today, workdays = local_date(now), agencies.workdays_of(session, recipients)
+    return {recipient: workdays[recipient].after(today, working_days) for recipient in recipients}

@@ -1,7 +1,9 @@
-"""The states of a document, and the only functions that change them.
+"""The states of a document, and the functions that change them.
 
-``pending → held → live → withdrawn | blocked``, or ``abandoned`` when an intake died. Each function
-locks the row, refuses any other starting state, and leaves its trace in the audit log.
+``pending → held → live → withdrawn | blocked → erased``, or ``abandoned`` when an intake died. Each
+function locks the row, refuses any other starting state, finds out anew when the content goes
+(``retention``), and leaves its trace in the audit log. What happens to a held document stands in
+``holding``, the end of all content in ``erasing``.
 """
 
 from collections.abc import Sequence
@@ -9,14 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select
 
+from kursdocs.catalogue import Catalogue
 from kursdocs.core import accounts, audit
 from kursdocs.core.access import Actor, ActorKind
 from kursdocs.core.audit import Happening
-from kursdocs.core.documents import names
-from kursdocs.core.documents.deadlines import due_on
+from kursdocs.core.documents import names, retention
+from kursdocs.core.documents.deadlines import due_dates
+from kursdocs.core.documents.reasons import UNTOUCHED
 from kursdocs.core.documents.sending import Sending
 from kursdocs.core.documents.tables import (
     Delivery,
@@ -32,8 +37,6 @@ from kursdocs.core.errors import Conflict, NotFound
 INTAKE_LIMIT = timedelta(minutes=4)
 # How long a tombstone is kept, because a slow upload may still be writing.
 TOMBSTONE_AGE = timedelta(hours=24)
-# The return reason that no person chooses: nobody took the delivery over.
-UNTOUCHED = "untouched"
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def repeated(
     if known is None:
         return None
     # Locked, because the attempt may be finishing, or be given up, at this very moment.
-    document = _locked(session, known.document_id)
+    document = locked(session, known.document_id)
     if document is None or document.state is DocumentState.ABANDONED:
         return None
     if document.state is DocumentState.PENDING and document.created_at < now - INTAKE_LIMIT:
@@ -139,22 +142,28 @@ def finish(
     document_id: UUID,
     stored_sha256: str,
     scanned: bool,
+    catalogue: Catalogue,
     now: datetime,
 ) -> None:
-    """Make a pending document live (or held, while the scanner has not spoken) and address it.
+    """Make a pending document live, or held: unscanned, or to be approved; and address it.
 
     Raises ``Conflict`` (``intake_died``) when the sweeper has given the intake up meanwhile, or
     might do so now: its key may be gone already.
     """
-    document = _locked(session, document_id)
+    document = locked(session, document_id)
     if document is None or document.state is not DocumentState.PENDING:
         raise Conflict("intake_died")
     if document.created_at < now - INTAKE_LIMIT:
         raise Conflict("intake_died")
-    document.state = DocumentState.LIVE if scanned else DocumentState.HELD
+    goes_out = scanned and not sending.kind.four_eyes
+    document.state = DocumentState.LIVE if goes_out else DocumentState.HELD
     document.stored_sha256 = stored_sha256
     document.stored_at = now
+    document.scanned_at = now if scanned else None
+    document.approval_needed = sending.kind.four_eyes
     session.add(document)
+    recipients = [addressed.agency_id for addressed in sending.addressed]
+    due_on = due_dates(session, recipients, sending.kind.due_working_days, now=now)
     for addressed in sending.addressed:
         delivery = Delivery(
             document_id=document_id,
@@ -162,16 +171,17 @@ def finish(
             recipient_agency_id=addressed.agency_id,
             ground=addressed.route.ground,
             need=addressed.need.value,
-            due_on=due_on(now, sending.kind.due_working_days),
-            delivered_at=now if scanned else None,
+            due_on=due_on[addressed.agency_id],
+            delivered_at=now if goes_out else None,
         )
         session.add(delivery)
         session.flush()
         _index(session, document, delivery)
+    retention.refresh(session, document, catalogue)
     audit.record(
         session,
         actor,
-        Happening.DOCUMENT_SENT if scanned else Happening.DOCUMENT_HELD,
+        Happening.DOCUMENT_SENT if goes_out else Happening.DOCUMENT_HELD,
         now=now,
         document_id=document_id,
         kind=document.kind,
@@ -180,7 +190,8 @@ def finish(
     )
 
 
-def _locked(session: Session, document_id: UUID) -> Document | None:
+def locked(session: Session, document_id: UUID) -> Document | None:
+    """The document's row as it is now, locked until the transaction ends; ``None`` without one."""
     query = select(Document).where(Document.id == document_id).with_for_update()
     # Waiting for the lock may have outdated what this session read before.
     return session.exec(query.execution_options(populate_existing=True)).first()
@@ -197,43 +208,6 @@ def _index(session: Session, document: Document, delivery: Delivery) -> None:
         )
 
 
-def release_held(
-    session: Session, actor: Actor, document_id: UUID, *, working_days: int, now: datetime
-) -> None:
-    """Deliver what was held, after the scanner found it clean.
-
-    The recipients have ``working_days`` from now on, not from when it was stored.
-    """
-    document = _held(session, document_id)
-    document.state = DocumentState.LIVE
-    session.add(document)
-    for delivery in deliveries_of(session, document_id):
-        delivery.delivered_at = now
-        delivery.due_on = due_on(now, working_days)
-        session.add(delivery)
-    audit.record(session, actor, Happening.DOCUMENT_RELEASED, now=now, document_id=document_id)
-
-
-def block_held(
-    session: Session, actor: Actor, document_id: UUID, *, reason: str, now: datetime
-) -> None:
-    """Never deliver what was held: the scanner found something."""
-    document = _held(session, document_id)
-    document.state = DocumentState.BLOCKED
-    document.end_reason = reason
-    session.add(document)
-    audit.record(
-        session, actor, Happening.DOCUMENT_BLOCKED, now=now, document_id=document_id, reason=reason
-    )
-
-
-def _held(session: Session, document_id: UUID) -> Document:
-    document = _locked(session, document_id)
-    if document is None or document.state is not DocumentState.HELD:
-        raise Conflict("not_held")
-    return document
-
-
 def abandon(
     session: Session, actor: Actor, document_id: UUID, *, reason: str, now: datetime
 ) -> bool:
@@ -241,15 +215,12 @@ def abandon(
 
     Returns whether there was something to give up (``False``: it finished, or is given up already).
     """
-    document = _locked(session, document_id)
+    document = locked(session, document_id)
     if document is None or document.state is not DocumentState.PENDING:
         return False
     document.state = DocumentState.ABANDONED
     document.end_reason = reason
-    document.family_name = document.given_names = document.original_at = ""
-    document.birth_date = None
-    document.fields = {}
-    document.sha256 = document.received_sha256 = ""
+    forget_person(document)
     session.add(document)
     session.exec(delete(IdempotencyKey).where(col(IdempotencyKey.document_id) == document_id))
     audit.record(
@@ -263,25 +234,34 @@ def abandon(
     return True
 
 
+def forget_person(document: Document) -> None:
+    """Blank whatever tells of the person, and the hashes of the content."""
+    document.family_name = document.given_names = document.original_at = ""
+    document.birth_date = None
+    document.fields = {}
+    document.sha256 = document.received_sha256 = ""
+
+
 def withdraw(
-    session: Session, actor: Actor, document_id: UUID, *, reason: str, now: datetime
+    session: Session,
+    actor: Actor,
+    document_id: UUID,
+    *,
+    reason: str,
+    catalogue: Catalogue,
+    now: datetime,
 ) -> None:
     """Take a misaddressed document back: gone for every recipient, with a trace.
 
     Raises ``NotFound`` for anything but the actor's agency's own document, ``Conflict``
     (``not_withdrawable``) when it is no longer on its way.
     """
-    document = _locked(session, document_id)
+    document = locked(session, document_id)
     if document is None or document.sender_agency_id != actor.acting.id:
         raise NotFound
     if document.state not in (DocumentState.LIVE, DocumentState.HELD):
         raise Conflict("not_withdrawable", state=document.state.value)
-    document.state = DocumentState.WITHDRAWN
-    document.withdrawn_at = now
-    document.end_reason = reason
-    session.add(document)
-    ids = [delivery.id for delivery in deliveries_of(session, document_id)]
-    session.exec(delete(SearchToken).where(col(SearchToken.delivery_id).in_(ids)))
+    end_withdrawn(session, document, reason=reason, catalogue=catalogue, now=now)
     audit.record(
         session,
         actor,
@@ -292,7 +272,26 @@ def withdraw(
     )
 
 
-def take_over(session: Session, actor: Actor, delivery_id: UUID, *, now: datetime) -> UUID:
+def end_withdrawn(
+    session: Session, document: Document, *, reason: str, catalogue: Catalogue, now: datetime
+) -> None:
+    """Make a (locked) document withdrawn, so that nobody finds it by its person any more."""
+    document.state = DocumentState.WITHDRAWN
+    document.withdrawn_at = now
+    document.end_reason = reason
+    forget_words(session, document.id)
+    retention.refresh(session, document, catalogue)
+
+
+def forget_words(session: Session, document_id: UUID) -> None:
+    """Remove what finds the document's deliveries."""
+    ids = [delivery.id for delivery in deliveries_of(session, document_id)]
+    session.exec(delete(SearchToken).where(col(SearchToken.delivery_id).in_(ids)))
+
+
+def take_over(
+    session: Session, actor: Actor, delivery_id: UUID, *, catalogue: Catalogue, now: datetime
+) -> UUID:
     """Make the delivery the agency's own, once for all in it; returns the document's id.
 
     Raises ``NotFound`` when it is not addressed to the acting agency, ``Conflict``
@@ -304,6 +303,7 @@ def take_over(session: Session, actor: Actor, delivery_id: UUID, *, now: datetim
     delivery.taken_over_by_user_id = actor.user_id
     delivery.taken_over_by_service_account_id = actor.service_account_id
     session.add(delivery)
+    retention.refresh(session, session.get_one(Document, delivery.document_id), catalogue)
     audit.record(
         session,
         actor,
@@ -316,48 +316,70 @@ def take_over(session: Session, actor: Actor, delivery_id: UUID, *, now: datetim
 
 
 def return_(
-    session: Session, actor: Actor, delivery_id: UUID, *, reason: str, now: datetime
+    session: Session,
+    actor: Actor,
+    delivery_id: UUID,
+    *,
+    reason: str,
+    catalogue: Catalogue,
+    now: datetime,
 ) -> UUID:
     """Send the delivery back with a reason of the catalogue's list; returns the document's id.
 
     Raises as :func:`take_over` does.
     """
     delivery = _untouched(session, actor, delivery_id)
-    _give_back(session, actor, delivery, reason=reason, now=now)
+    _give_back(session, actor, delivery, reason=reason, catalogue=catalogue, now=now)
     return delivery.document_id
 
 
-def return_untouched(session: Session, actor: Actor, delivery_id: UUID, *, now: datetime) -> bool:
+def return_untouched(
+    session: Session,
+    actor: Actor,
+    delivery_id: UUID,
+    *,
+    catalogue: Catalogue,
+    now: datetime,
+) -> bool:
     """Give back to its sender what nobody took over (rule 4: untouched never means lost).
 
     Returns whether it was given back; ``False`` when somebody settled it meanwhile, or the
     document is not on its way any more.
     """
-    query = (
-        select(Delivery)
-        .join(Document, col(Document.id) == Delivery.document_id)
-        .where(
-            Delivery.id == delivery_id,
-            Delivery.state == DeliveryState.NEW,
-            Document.state == DocumentState.LIVE,
-        )
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    delivery = session.exec(query).first()
-    if delivery is None:
+    delivery = _on_its_way(session, delivery_id)
+    if delivery is None or delivery.state is not DeliveryState.NEW:
         return False
-    _give_back(session, actor, delivery, reason=UNTOUCHED, now=now)
+    _give_back(session, actor, delivery, reason=UNTOUCHED, catalogue=catalogue, now=now)
     return True
 
 
+def _on_its_way(session: Session, delivery_id: UUID) -> Delivery | None:
+    """The locked delivery of a live document.
+
+    Everything that locks both takes the document first, so that nobody waits in a circle.
+    """
+    known = session.exec(select(Delivery.document_id).where(Delivery.id == delivery_id)).first()
+    document = locked(session, known) if known is not None else None
+    if document is None or document.state is not DocumentState.LIVE:
+        return None
+    query = select(Delivery).where(Delivery.id == delivery_id).with_for_update()
+    return session.exec(query.execution_options(populate_existing=True)).one()
+
+
 def _give_back(
-    session: Session, actor: Actor, delivery: Delivery, *, reason: str, now: datetime
+    session: Session,
+    actor: Actor,
+    delivery: Delivery,
+    *,
+    reason: str,
+    catalogue: Catalogue,
+    now: datetime,
 ) -> None:
     delivery.state = DeliveryState.RETURNED
     delivery.returned_at = now
     delivery.return_reason = reason
     session.add(delivery)
+    retention.refresh(session, session.get_one(Document, delivery.document_id), catalogue)
     audit.record(
         session,
         actor,
@@ -370,32 +392,22 @@ def _give_back(
 
 
 def _untouched(session: Session, actor: Actor, delivery_id: UUID) -> Delivery:
-    query = (
-        select(Delivery)
-        .join(Document, col(Document.id) == Delivery.document_id)
-        .where(
-            Delivery.id == delivery_id,
-            Delivery.recipient_agency_id == actor.acting.id,
-            Document.state == DocumentState.LIVE,
-        )
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    delivery = session.exec(query).first()
-    if delivery is None:
+    delivery = _on_its_way(session, delivery_id)
+    if delivery is None or delivery.recipient_agency_id != actor.acting.id:
         raise NotFound
     if delivery.state is DeliveryState.TAKEN_OVER and delivery.taken_over_at is not None:
         raise Conflict(
             "already_taken_over",
-            at=_utc(delivery.taken_over_at),
+            at=utc(delivery.taken_over_at),
             by=_colleague(session, delivery),
         )
     if delivery.state is DeliveryState.RETURNED and delivery.returned_at is not None:
-        raise Conflict("already_returned", at=_utc(delivery.returned_at))
+        raise Conflict("already_returned", at=utc(delivery.returned_at))
     return delivery
 
 
-def _utc(moment: datetime) -> str:
+def utc(moment: datetime) -> str:
+    """A moment as details of an error carry it."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -424,30 +436,26 @@ def dead_intakes(session: Session, *, now: datetime, limit: int) -> Sequence[Doc
 
 
 def tombstones(session: Session, *, now: datetime, limit: int) -> Sequence[Document]:
-    """Abandoned documents whose object is to be deleted once more, because it is safe now."""
+    """Abandoned and erased documents of which something may still lie in a store.
+
+    An abandoned one waits until nothing can be writing any more.
+    """
+    is_old = col(Document.created_at) < now - TOMBSTONE_AGE
+    is_over = sa.or_(
+        sa.and_(col(Document.state) == DocumentState.ABANDONED, is_old),
+        col(Document.state) == DocumentState.ERASED,
+    )
     query = (
         select(Document)
-        .where(
-            Document.state == DocumentState.ABANDONED,
-            col(Document.swept_at).is_(None),
-            Document.created_at < now - TOMBSTONE_AGE,
-        )
+        .where(is_over, col(Document.swept_at).is_(None))
         .order_by(col(Document.created_at))
         .limit(limit)
     )
     return session.exec(query).all()
 
 
-def held(session: Session, *, after: UUID | None, limit: int) -> Sequence[Document]:
-    """Documents that wait for the scanner, by id."""
-    query = select(Document).where(Document.state == DocumentState.HELD)
-    if after is not None:
-        query = query.where(Document.id > after)
-    return session.exec(query.order_by(col(Document.id)).limit(limit)).all()
-
-
 def bury(session: Session, document_id: UUID, *, now: datetime) -> None:
-    """Note that nothing of an abandoned document can be left in the store."""
+    """Note that nothing of an abandoned or erased document can be left in a store."""
     document = session.get_one(Document, document_id)
     document.swept_at = now
     session.add(document)

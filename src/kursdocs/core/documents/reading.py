@@ -18,6 +18,8 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 from kursdocs.catalogue import AgencyKind
 from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
+from kursdocs.core.audit import AuditEvent, Happening
+from kursdocs.core.documents import holding
 from kursdocs.core.documents.names import tokens
 from kursdocs.core.documents.tables import (
     Delivery,
@@ -27,18 +29,33 @@ from kursdocs.core.documents.tables import (
     ReleaseForm,
     SearchToken,
 )
-from kursdocs.core.errors import NotFound
+from kursdocs.core.errors import Gone, NotFound
 
 COUNT_CAP = 1000
 
 
 class InboxState(StrEnum):
-    """The tabs of an inbox. ``withdrawn`` lists traces, without the person."""
+    """The tabs of an inbox. ``withdrawn`` and ``erased`` list traces, without the person."""
 
     NEW = "new"
     TAKEN_OVER = "taken_over"
     RETURNED = "returned"
     WITHDRAWN = "withdrawn"
+    ERASED = "erased"
+
+
+class SentState(StrEnum):
+    """Which of its documents a sender lists: all, to be approved, or come back."""
+
+    ALL = "all"
+    WAITING = "waiting"
+    RETURNED = "returned"
+
+
+_TRACES = {
+    DocumentState.WITHDRAWN: InboxState.WITHDRAWN,
+    DocumentState.ERASED: InboxState.ERASED,
+}
 
 
 @dataclass(frozen=True)
@@ -61,6 +78,8 @@ class InboxRow:
     returned_at: datetime | None
     withdrawn_at: datetime | None
     withdrawal_reason: str
+    delete_on: date | None
+    erased_at: datetime | None
     byte_size: int
     page_count: int
 
@@ -111,7 +130,21 @@ class DocumentView:
     withdrawn_at: datetime | None
     end_reason: str
     sent_by_user_id: UUID | None
+    sent_by_service_account_id: UUID | None
+    scanned_at: datetime | None
+    approval_needed: bool
+    approved_at: datetime | None
+    approved_by_user_id: UUID | None
+    delete_on: date | None
+    delete_reason: str
+    erased_at: datetime | None
     deliveries: Sequence[DeliveryView]
+
+    @property
+    def is_awaiting_approval(self) -> bool:
+        """Whether a second person of the sender must still decide."""
+        is_held = self.state is DocumentState.HELD
+        return is_held and self.approval_needed and self.approved_at is None
 
     @property
     def own_delivery(self) -> DeliveryView | None:
@@ -130,6 +163,10 @@ class SentRow:
     given_names: str
     stored_at: datetime | None
     created_at: datetime
+    delete_on: date | None
+    is_awaiting_approval: bool
+    sent_by_user_id: UUID | None
+    end_reason: str
     deliveries: Sequence[DeliveryView]
 
 
@@ -161,6 +198,8 @@ _INBOX_COLUMNS: tuple[Any, ...] = (
     col(Delivery.returned_at),
     col(Document.withdrawn_at),
     col(Document.end_reason).label("withdrawal_reason"),
+    col(Document.delete_on),
+    col(Document.erased_at),
     col(Document.byte_size),
     col(Document.page_count),
 )
@@ -208,17 +247,18 @@ def _in_inbox(actor: Actor, state: InboxState) -> tuple[sa.ColumnElement[bool], 
         col(Delivery.recipient_agency_id) == actor.acting.id,
         col(Delivery.delivered_at).is_not(None),
     )
-    if state is InboxState.WITHDRAWN:
-        return (*mine, col(Document.state) == DocumentState.WITHDRAWN)
+    for ended, trace in _TRACES.items():
+        if state is trace:
+            return (*mine, col(Document.state) == ended)
     settled = DeliveryState(state.value)
     return (*mine, col(Document.state) == DocumentState.LIVE, col(Delivery.state) == settled)
 
 
 def _inbox_row(row: sa.Row[Any]) -> InboxRow:
     values = dict(row._mapping)
-    withdrawn = values.pop("document_state") is DocumentState.WITHDRAWN
-    values["state"] = InboxState.WITHDRAWN if withdrawn else InboxState(values["state"].value)
-    if withdrawn:
+    trace = _TRACES.get(values.pop("document_state"))
+    values["state"] = trace or InboxState(values["state"].value)
+    if trace:
         values.update(family_name="", given_names="", birth_date=None)
     return InboxRow(**values)
 
@@ -239,7 +279,12 @@ def inbox_counts(session: Session, actor: Actor) -> dict[InboxState, int]:
 
 
 def sent(
-    session: Session, actor: Actor, *, after: UUID | None = None, limit: int = 50
+    session: Session,
+    actor: Actor,
+    *,
+    state: SentState = SentState.ALL,
+    after: UUID | None = None,
+    limit: int = 50,
 ) -> list[SentRow]:
     """What the acting agency sent, newest first, from the key ``after`` on."""
     query = (
@@ -251,6 +296,10 @@ def sent(
         .order_by(col(Document.id).desc())
         .limit(limit)
     )
+    if state is SentState.WAITING:
+        query = query.where(*_awaiting_approval())
+    elif state is SentState.RETURNED:
+        query = query.where(*_come_back())
     if after is not None:
         query = query.where(col(Document.id) < after)
     documents = session.exec(query).all()
@@ -264,10 +313,42 @@ def sent(
             given_names=document.given_names,
             stored_at=document.stored_at,
             created_at=document.created_at,
+            delete_on=document.delete_on,
+            is_awaiting_approval=holding.is_awaiting_approval(document),
+            sent_by_user_id=document.sent_by_user_id,
+            end_reason=document.end_reason,
             deliveries=views.get(document.id, []),
         )
         for document in documents
     ]
+
+
+def _come_back() -> tuple[sa.ColumnElement[bool], ...]:
+    returned = select(Delivery.id).where(
+        Delivery.document_id == Document.id, Delivery.state == DeliveryState.RETURNED
+    )
+    return (col(Document.state) == DocumentState.LIVE, returned.exists())
+
+
+def _awaiting_approval() -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        col(Document.state) == DocumentState.HELD,
+        col(Document.approval_needed).is_(True),
+        col(Document.approved_at).is_(None),
+    )
+
+
+def approvals_waiting(session: Session, agency_id: UUID, *, not_sent_by: UUID | None = None) -> int:
+    """How many documents of the agency a second person must decide on.
+
+    ``not_sent_by`` leaves out what that person sent, who cannot be the second one.
+    """
+    query = select(Document.id).where(Document.sender_agency_id == agency_id, *_awaiting_approval())
+    if not_sent_by is not None:
+        # Compared so, because what a program sent was sent by no person.
+        query = query.where(col(Document.sent_by_user_id).is_distinct_from(not_sent_by))
+    capped = query.limit(COUNT_CAP).subquery()
+    return session.scalar(sa.select(sa.func.count()).select_from(capped)) or 0
 
 
 def _deliveries(
@@ -311,13 +392,15 @@ _SENDER_SEES = (
     DocumentState.BLOCKED,
     DocumentState.ERASED,
 )
+_RECIPIENTS_SEE = (DocumentState.LIVE, DocumentState.ERASED)
 
 
 def in_reach(session: Session, actor: Actor, document_id: UUID) -> tuple[Document, bool]:
     """The document's row and whether the acting agency sent it; raises ``NotFound``.
 
     This is the object gate: the sender reaches its own, a recipient what is delivered to it and
-    neither withdrawn nor held. Nothing else can be told from an id that never existed.
+    neither withdrawn nor held; of what is erased both reach the record. Nothing else can be told
+    from an id that never existed.
     """
     agency_id = actor.acting.id
     delivered = (
@@ -333,10 +416,10 @@ def in_reach(session: Session, actor: Actor, document_id: UUID) -> tuple[Documen
                 col(Document.sender_agency_id) == agency_id,
                 col(Document.state).in_(_SENDER_SEES),
             ),
-            sa.and_(col(Document.state) == DocumentState.LIVE, delivered),
+            sa.and_(col(Document.state).in_(_RECIPIENTS_SEE), delivered),
         ),
     )
-    document = session.exec(query).first()
+    document = session.exec(query.execution_options(populate_existing=True)).first()
     if document is None:
         raise NotFound
     return document, document.sender_agency_id == agency_id
@@ -349,13 +432,33 @@ def view(session: Session, actor: Actor, document_id: UUID) -> DocumentView:
     deliveries = _deliveries(session, [document_id], recipient=recipient).get(document_id, [])
     sender = session.get_one(Agency, document.sender_agency_id)
     shown = set(DocumentView.__dataclass_fields__) & set(Document.model_fields)
+    values = {name: getattr(document, name) for name in shown}
+    if document.state is DocumentState.ERASED:
+        values["withdrawn_at"] = _withdrawn_at(session, document_id)
     return DocumentView(
-        **{name: getattr(document, name) for name in shown},
+        **values,
         sender=sender.slug,
         sender_name=sender.name,
         is_own=is_own,
         deliveries=deliveries,
     )
+
+
+def view_own(session: Session, actor: Actor, document_id: UUID) -> DocumentView:
+    """The same, for what the acting agency sent; ``NotFound`` for anything else."""
+    document = view(session, actor, document_id)
+    if not document.is_own:
+        raise NotFound
+    return document
+
+
+def _withdrawn_at(session: Session, document_id: UUID) -> datetime | None:
+    """When an erased document had been withdrawn: its row no longer says it, the log does."""
+    ways = (Happening.DOCUMENT_WITHDRAWN, Happening.DOCUMENT_DECLINED)
+    query = select(AuditEvent.at).where(
+        AuditEvent.document_id == document_id, col(AuditEvent.happening).in_(ways)
+    )
+    return session.exec(query).first()
 
 
 def document_delivered(session: Session, actor: Actor, delivery_id: UUID) -> UUID:
@@ -372,8 +475,10 @@ def document_delivered(session: Session, actor: Actor, delivery_id: UUID) -> UUI
 
 
 def readable(session: Session, actor: Actor, document_id: UUID) -> Document:
-    """The row of a document whose bytes the actor may read; raises ``NotFound``."""
+    """The row of a document whose bytes the actor may read; raises ``NotFound`` or ``Gone``."""
     document, _ = in_reach(session, actor, document_id)
+    if document.state is DocumentState.ERASED:
+        raise Gone("content_erased")
     if document.state not in (DocumentState.LIVE, DocumentState.HELD, DocumentState.WITHDRAWN):
         raise NotFound
     return document
@@ -396,11 +501,13 @@ def timeline(document: DocumentView, delivery: DeliveryView) -> list[TimelineEve
     """What happened to one delivery, oldest first, like a parcel's way."""
     steps = (
         ("sent", document.stored_at, document.sender_name, ""),
+        ("approved", document.approved_at, document.sender_name, ""),
         ("delivered", delivery.delivered_at, delivery.recipient_name, ""),
         ("opened", delivery.opened_at, delivery.recipient_name, ""),
         ("taken_over", delivery.taken_over_at, delivery.recipient_name, ""),
         ("returned", delivery.returned_at, delivery.recipient_name, delivery.return_reason),
         ("withdrawn", document.withdrawn_at, document.sender_name, document.end_reason),
+        ("erased", document.erased_at, "", ""),
     )
     events = [TimelineEvent(code, at, name, reason) for code, at, name, reason in steps if at]
     return sorted(events, key=lambda event: event.at)

@@ -157,16 +157,6 @@ def _given_on(typed: str | None, today: date) -> date:
     return date.fromisoformat(typed) if typed else today
 
 
-def sendable(catalogue: Catalogue, actor: Actor) -> tuple[Kind, ...]:
-    """The kinds that the acting agency can send here, in catalogue order.
-
-    A report with consequences needs a second person of the agency who releases it; as long as
-    that cannot be done here, such a kind cannot be sent here either.
-    """
-    kinds = catalogue.sendable_by(actor.acting.kind)
-    return tuple(kind for kind in kinds if not kind.four_eyes)
-
-
 def _kind(
     actor: Actor, catalogue: Catalogue, form: SendingForm, mistakes: list[Invalid]
 ) -> Kind | None:
@@ -181,9 +171,6 @@ def _kind(
         mistakes.append(Invalid("kind_unknown", field="kind"))
     elif kind not in catalogue.sendable_by(actor.acting.kind):
         mistakes.append(Invalid("kind_not_yours", field="kind", kind=form.kind))
-        return None
-    elif kind not in sendable(catalogue, actor):
-        mistakes.append(Invalid("four_eyes_missing", field="kind", kind=form.kind))
         return None
     return kind
 

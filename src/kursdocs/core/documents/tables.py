@@ -109,7 +109,7 @@ class Document(SQLModel, table=True):
     approved_at: datetime | None = None
     # A plain value like those of the log: who approved stays known when the account is deleted.
     approved_by_user_id: UUID | None = None
-    # The last day on which the content is kept, why, and when its end was announced.
+    # The first day without the content, why, and when its end was announced.
     delete_on: date | None = None
     delete_reason: str = Field(default="", max_length=40, sa_column_kwargs={"server_default": ""})
     deletion_noticed_at: datetime | None = None
