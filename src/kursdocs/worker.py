@@ -9,7 +9,7 @@ import structlog
 
 from kursdocs.core import heartbeats
 from kursdocs.core.errors import Unavailable
-from kursdocs.operations import mailing, sweeping
+from kursdocs.operations import mailing, retention, sweeping
 from kursdocs.services import Services
 
 _log = structlog.get_logger()
