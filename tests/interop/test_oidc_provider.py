@@ -7,14 +7,17 @@ as a browser would.
 import asyncio
 import fcntl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 import pytest
+from pydantic import SecretStr
 from tests.servers import free_port, start_process, stop_process, wait_until_ready
+from tests.web.house import open_house
 
 from kursdocs.adapters.identity import OidcProvider
 from kursdocs.core.ports import Identity, SignInRefused, SignInStart
@@ -22,17 +25,23 @@ from kursdocs.core.ports import Identity, SignInRefused, SignInStart
 HERE = Path(__file__).parent / "oidc-provider"
 REDIRECT_URI = "http://127.0.0.1:8000/sign-in/callback"
 SIGNED_OUT = "http://127.0.0.1:8000/signed-out"
+BACK_CHANNEL = "http://127.0.0.1:8000/sign-out/back-channel"
 STEPS_MAX = 20
 
 
 @pytest.fixture(scope="module")
 def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The provider, listening."""
-    _install()
-    port = free_port()
     log = tmp_path_factory.mktemp("oidc-provider") / "log"
-    script = HERE / "provider.mjs"
-    process = start_process(["node", script, str(port), REDIRECT_URI, SIGNED_OUT], log=log)
+    with provider_at(free_port(), log, REDIRECT_URI, SIGNED_OUT, BACK_CHANNEL) as url:
+        yield url
+
+
+@contextmanager
+def provider_at(port: int, log: Path, *addresses: str) -> Iterator[str]:
+    """The provider on this port, for an application with these addresses."""
+    _install()
+    process = start_process(["node", HERE / "provider.mjs", str(port), *addresses], log=log)
     try:
         wait_until_ready(process, lambda: "ready" in log.read_text().split(), log=log)
         yield f"http://127.0.0.1:{port}"
@@ -86,6 +95,52 @@ async def browse(url: str) -> dict[str, str]:
             filled = {name: typed.get(name, value) for name, value in form.values.items()}
             answer = await browser.post(answer.url.join(form.action), data=filled)
     raise AssertionError("the provider never led back")
+
+
+def walk(browser: httpx2.Client, url: str, typed: Mapping[str, str], end: str) -> httpx2.Response:
+    """Follow redirects and fill in pages, as a browser does; the answer at ``end``."""
+    answer = browser.get(url)
+    for _ in range(STEPS_MAX):
+        if str(answer.url).startswith(end):
+            return answer
+        if answer.is_redirect:
+            answer = browser.get(answer.url.join(answer.headers["location"]))
+            continue
+        assert answer.status_code == 200, answer.text
+        form = Form(answer.text)
+        filled = {name: typed.get(name, value) for name, value in form.values.items()}
+        answer = browser.post(answer.url.join(form.action), data={**filled, **_confirmed(form)})
+    raise AssertionError(f"never came to {end}")
+
+
+def _confirmed(form: Form) -> dict[str, str]:
+    """The button "yes, sign me out" is a value of the form as well."""
+    return {"logout": "yes"} if "xsrf" in form.values else {}
+
+
+def test_signing_out_at_the_certified_provider_ends_the_session_here(tmp_path: Path) -> None:
+    port, typed = free_port(), {"login": "amina.muster", "password": "any"}
+    with open_house(
+        tmp_path / "var",
+        oidc_issuer=f"http://127.0.0.1:{port}",
+        oidc_client_secret=SecretStr("secret-of-the-test"),
+    ) as house:
+        ways = ("/sign-in/callback", "/signed-out", "/sign-out/back-channel")
+        addresses = [house.url + way for way in ways]
+        with (
+            provider_at(port, tmp_path / "log", *addresses) as issuer,
+            httpx2.Client(trust_env=False) as here,
+            httpx2.Client(trust_env=False) as there,
+        ):
+            for browser in (here, there):
+                walk(browser, house.url + "/sign-in/start", typed, house.url + "/sign-in/callback")
+                assert browser.get(house.url + "/catalogue").status_code == 200
+
+            walk(here, issuer + "/session/end", typed, issuer + "/session/end/success")
+
+            assert here.get(house.url + "/catalogue").status_code == 303
+            assert there.get(house.url + "/catalogue").status_code == 200
+        assert house.log_since(0).count("sign_in.ended_by_provider") == 1
 
 
 def test_a_person_signs_in_at_the_certified_provider(issuer: str) -> None:

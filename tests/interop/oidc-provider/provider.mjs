@@ -1,9 +1,10 @@
 // The certified OpenID provider "oidc-provider", set up as a municipality might set up its own.
-// Usage: node provider.mjs <port> <redirect URI> <sign-out URI>; prints "ready" when it listens.
+// Usage: node provider.mjs <port> <redirect URI> <sign-out URI> <back-channel URI>; prints "ready"
+// when it listens.
 // Its built-in development pages take any name and password; it listens on the loopback only.
 import Provider from 'oidc-provider';
 
-const [port, redirectUri, signedOutUri] = process.argv.slice(2);
+const [port, redirectUri, signedOutUri, backChannelUri] = process.argv.slice(2);
 const issuer = `http://127.0.0.1:${port}`;
 const audience = 'urn:kursdocs:api';
 
@@ -14,6 +15,8 @@ const provider = new Provider(issuer, {
       client_secret: 'secret-of-the-test',
       redirect_uris: [redirectUri],
       post_logout_redirect_uris: [signedOutUri],
+      backchannel_logout_uri: backChannelUri,
+      backchannel_logout_session_required: true,
       grant_types: ['authorization_code'],
       response_types: ['code'],
     },
@@ -35,9 +38,12 @@ const provider = new Provider(issuer, {
     accountId: id,
     claims: () => ({ sub: id, name: 'Amina Muster', groups: ['vhs-musterstadt:clerk'] }),
   }),
+  // Its guard against calls to the loopback hangs on the dispatcher; here the loopback is all there is.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   features: {
     clientCredentials: { enabled: true },
     rpInitiatedLogout: { enabled: true },
+    backchannelLogout: { enabled: true },
     resourceIndicators: {
       enabled: true,
       defaultResource: (ctx) =>
