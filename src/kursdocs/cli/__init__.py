@@ -7,7 +7,7 @@ module and add one line to the table below; ``telling`` has what all groups need
 import typer
 
 from kursdocs.catalogue import CatalogueError
-from kursdocs.cli import installation, logs, pushing, rules, running, town
+from kursdocs.cli import installation, logs, pushing, reminders, rules, running, town
 from kursdocs.cli.telling import fail
 from kursdocs.core.errors import Invalid, InvalidForm, KursdocsError
 from kursdocs.core.ports import ForeignInstance
@@ -25,6 +25,7 @@ app = typer.Typer(
 # In the order of the help. A group without a name adds its commands to the first level.
 app.add_typer(running.app)
 app.add_typer(installation.app)
+app.add_typer(reminders.app)
 app.add_typer(pushing.app)
 app.add_typer(rules.app, name="catalogue")
 app.add_typer(town.municipality_app, name="municipality")
