@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from uuid import UUID
 
+from tests.web.samples_town import town_pages
+
 from kursdocs import catalogue as rules
 from kursdocs.catalogue import AgencyKind, Catalogue
 from kursdocs.core.access import ROLE_PERMISSIONS, Role
@@ -497,17 +499,6 @@ def _other_pages(catalogue: Catalogue) -> list[Sample]:
         log_entry("Dokument heruntergeladen", document_id=identifier(1), href="/documents/1"),
         log_entry("Dokument angesehen", document_id=identifier(2), agency_name=""),
     ]
-    agencies = [
-        SimpleNamespace(
-            name="Jobcenter Musterstadt",
-            kind=AgencyKind.JOBCENTER,
-            sent_count=1234,
-            received_count=88,
-            waiting_count=3,
-            oldest_waiting_days=days,
-        )
-        for days in (None, 0, 1, 12)
-    ]
     retry = SimpleNamespace(
         action="/documents",
         fields=[("family_name", HOSTILE)],
@@ -566,8 +557,7 @@ def _other_pages(catalogue: Catalogue) -> list[Sample]:
         *_kind_pages(catalogue),
         Sample("log", "audit/index.html", log_page, log | {"entries": entries}),
         Sample("log-empty", "audit/index.html", log_page, log | {"entries": []}),
-        Sample("agencies", "agencies/index.html", coordinating, {"agencies": agencies}),
-        Sample("agencies-empty", "agencies/index.html", coordinating, {"agencies": []}),
+        *(Sample(name, at, coordinating, given) for name, at, given in town_pages(HOSTILE, NOW)),
         Sample("error", "error.html", VISITOR, error),
         Sample("error-retry", "error.html", CLERK, error | {"retry": retry, "advice": ""}),
         Sample("error-expired", "error.html", VISITOR, error | {"retry": expired, "advice": ""}),

@@ -51,9 +51,7 @@ def test_whoever_acts_for_another_agency_is_asked_to_switch(house: House) -> Non
 
 
 @pytest.mark.parametrize("path", [f"/lists/{VHS}/waiting", "/lists/nirgends/waiting"])
-def test_the_list_of_a_foreign_agency_is_as_unknown_as_one_of_none(
-    path: str, house: House
-) -> None:
+def test_the_list_of_a_foreign_agency_is_as_unknown_as_one_of_none(path: str, house: House) -> None:
     assert house.person("jonas.muster").get(path).status_code == 404
 
 

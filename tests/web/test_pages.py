@@ -159,8 +159,8 @@ def test_no_template_can_switch_escaping_off() -> None:
     ("role", "expected"),
     [
         (Role.CLERK, ["/inbox", "/documents/new", "/sent", "/catalogue"]),
-        (Role.HEAD, ["/inbox", "/documents/new", "/sent", "/log", "/catalogue"]),
-        (Role.COORDINATOR, ["/agencies", "/catalogue"]),
+        (Role.HEAD, ["/inbox", "/documents/new", "/sent", "/log", "/catalogue", "/settings"]),
+        (Role.COORDINATOR, ["/agencies", "/municipality", "/catalogue"]),
         (Role.AUDITOR, ["/log", "/catalogue"]),
     ],
 )

@@ -4,10 +4,13 @@ What is expected is written by hand in ``MATRIX``, one line for each row and own
 is missing there fails, and so does a line for a row that is gone.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
+from secrets import token_hex
 from typing import Any
 from uuid import UUID
 
@@ -29,9 +32,13 @@ from tests.web.house import (
     the_file,
 )
 
-from kursdocs.core.access import ROLE_PERMISSIONS, Permission
+from kursdocs.catalogue import AgencyKind
+from kursdocs.core import agencies
+from kursdocs.core.access import ROLE_PERMISSIONS, Actor, Permission
 from kursdocs.core.accounts import Membership, User
+from kursdocs.core.agencies import Agency, AgencyPause
 from kursdocs.core.audit import Happening
+from kursdocs.core.errors import Invalid
 from kursdocs.web.endpoint import Gate, Row
 from kursdocs.web.routes import ROUTES
 
@@ -55,6 +62,7 @@ class Of(StrEnum):
     NOTHING = "-"
     OWN = "own"
     ADDRESSED = "addressed"
+    TOWN = "town"  # another agency of the caller's municipality
     FOREIGN = "foreign"
     UNKNOWN = "unknown"
 
@@ -120,6 +128,38 @@ deliveries.return         foreign      404  404      404      404   403 403  403
 deliveries.return         unknown      404  404      404      404   403 403  403     401       401
 catalogue                 -            200  200      200      200   200 200  403      in        in
 agencies                  -            403  403      403      403   200 403  403      in        in
+agencies.new              -            403  403      403      403   200 403  403      in        in
+agencies.create           -            403  403      403      403   303 403  403     401       401
+agencies.settings         own          403  200      403      200   200 403  403      in        in
+agencies.settings         town         403  404      403      404   200 403  403      in        in
+agencies.settings         foreign      403  404      403      404   404 403  403      in        in
+agencies.settings         unknown      403  404      403      404   404 403  403      in        in
+agencies.change           own          403  303      403      303   303 403  403     401       401
+agencies.change           town         403  404      403      404   303 403  403     401       401
+agencies.change           foreign      403  404      403      404   404 403  403     401       401
+agencies.change           unknown      403  404      403      404   404 403  403     401       401
+agencies.pauses.create    own          403  303      403      303   303 403  403     401       401
+agencies.pauses.create    town         403  404      403      404   303 403  403     401       401
+agencies.pauses.create    foreign      403  404      403      404   404 403  403     401       401
+agencies.pauses.create    unknown      403  404      403      404   404 403  403     401       401
+agencies.pauses.remove    own          403  303      403      303   303 403  403     401       401
+agencies.pauses.remove    town         403  404      403      404   303 403  403     401       401
+agencies.pauses.remove    foreign      403  404      403      404   404 403  403     401       401
+agencies.pauses.remove    unknown      403  404      403      404   404 403  403     401       401
+agencies.closing          town         403  403      403      403   200 403  403      in        in
+agencies.closing          foreign      403  403      403      403   404 403  403      in        in
+agencies.closing          unknown      403  403      403      403   404 403  403      in        in
+agencies.close            town         403  403      403      403   303 403  403     401       401
+agencies.close            foreign      403  403      403      403   404 403  403     401       401
+agencies.close            unknown      403  403      403      403   404 403  403     401       401
+agencies.reopen           town         403  403      403      403   303 403  403     401       401
+agencies.reopen           foreign      403  403      403      403   404 403  403     401       401
+agencies.reopen           unknown      403  403      403      403   404 403  403     401       401
+settings                  -            403  200      403      200   303 403  403      in        in
+municipality              -            403  403      403      403   200 403  403      in        in
+municipality.change       -            403  403      403      403   303 403  403     401       401
+municipality.claims       -            403  403      403      403   200 403  403      in        in
+municipality.claims.try   -            403  403      403      403   200 403  403     401       401
 log                       -            403  200      403      200   403 200  403      in        in
 
 api.documents.create      -            201  201      201      201   403 403  403     201       401
@@ -175,6 +215,7 @@ ENDINGS = {"sign_out", "sign_out.everywhere"}
 CHANGING_GETS = {"sign_in.start", "sign_in.callback"}
 # Asked for by a handler, because the row alone cannot know which of the two it is.
 ASKED_BY_HANDLERS = {Permission.AGENCY_LOG_READ, Permission.MUNICIPALITY_LOG_READ}
+FRESH = re.compile(r"stelle-[0-9a-f]{12}")  # slugs of agencies that the walk opens
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "COPY")
 
 
@@ -198,6 +239,7 @@ class Walk:
 
     house: House
     papers: Mapping[tuple[str, str], Sent]
+    days: int = 1
 
     def prepared(self, row: Row, caller: str, of: Of) -> Callable[[], Answer]:
         """This caller's request for this row and object, with all it needs in place."""
@@ -206,7 +248,7 @@ class Walk:
             address = self._way_back(caller)
             return lambda: client.get(address)
         sent = self._sent(row, caller, of)
-        path = address_of(row.path, sent)
+        path = self._place(row, caller, of, address_of(row.path, sent))
         body = self._body(row, caller, of)
 
         def request() -> Answer:
@@ -254,8 +296,75 @@ class Walk:
             return self.papers[SPRACHWERK, JOBCENTER]
         return Sent(UNKNOWN, UNKNOWN)
 
+    def _place(self, row: Row, caller: str, of: Of, path: str) -> str:
+        """The path with the agency, and a pause of it that is there."""
+        if "{slug}" not in path:
+            return path
+        mine = PEOPLE.get(caller, ("", VHS))[1]
+        slug = {Of.OWN: mine, Of.UNKNOWN: "nirgends"}.get(of) or self._opened(row, of)
+        pause = self._pause(slug) if "{pause_id}" in path else UNKNOWN
+        return path.replace("{slug}", slug).replace("{pause_id}", str(pause))
+
+    def _opened(self, row: Row, of: Of) -> str:
+        """A fresh agency of the town or a far one, closed where it is to be reopened."""
+        town = "musterstadt" if of is Of.TOWN else "fernstadt"
+        tests, now = Actor.system("tests"), self.house.services.clock()
+        with self.house.services.transaction() as session:
+            try:
+                agencies.municipality_by_slug(session, town)
+            except Invalid:
+                agencies.create_municipality(session, tests, slug=town, name=town, now=now)
+                session.flush()
+            made = agencies.open_agency(
+                session,
+                tests,
+                municipality=town,
+                slug=f"stelle-{token_hex(6)}",
+                name="Probestelle",
+                kind=AgencyKind.JOBCENTER,
+                mailbox="",
+                now=now,
+            )
+            if row.name == "agencies.reopen":
+                agencies.close_agency(session, tests, made, now=now)
+            return made.slug
+
+    def _pause(self, slug: str) -> UUID:
+        """A pause of the agency, if there is one of that name."""
+        day = self.house.services.clock().date()
+        with self.house.services.transaction() as session:
+            agency = session.exec(select(Agency).where(Agency.slug == slug)).first()
+            if agency is None:
+                return UNKNOWN
+            pause = AgencyPause(agency_id=agency.id, first_day=day, last_day=day)
+            session.add(pause)
+            return pause.id
+
+    def _typed(self, row: Row) -> dict[str, str]:
+        """What stands in the form of a row about agencies: new each time, so that it changes."""
+        name = f"Probe {token_hex(4)}"
+        typed = {
+            "agencies.create": {
+                "name": name,
+                "kind": "jobcenter",
+                "mailbox": "a@b.example",
+                "digest_hour": "7",
+            },
+            "agencies.change": {"head_mailbox": f"{token_hex(4)}@stelle.example"},
+            "municipality.change": {"mailbox": f"{token_hex(4)}@muster.example"},
+            "municipality.claims.try": {"claims": "{}"},
+        }
+        if row.name == "agencies.pauses.create":
+            # Somewhere within two years, on a day where no other is.
+            self.days += 3
+            day = self.house.services.clock().date() + timedelta(days=self.days)
+            return {"first_day": day.isoformat(), "last_day": day.isoformat()}
+        return typed.get(row.name, {})
+
     def _body(self, row: Row, caller: str, of: Of) -> dict[str, Any]:
         mine = PEOPLE.get(caller, ("", VHS))[1]
+        if typed := self._typed(row):
+            return {"data": typed}
         if row.name.endswith("documents.create"):
             changes = {"kind": "obligation_ik_abh", "recipient": VHS} if mine == OFFICE else {}
             return {"data": sending_fields(**changes), "files": the_file()}
@@ -364,6 +473,7 @@ def seen(answer: Answer, walk: Walk) -> tuple[int, list[tuple[str, str]], bytes]
         for name, value in answer.headers.multi_items()
         if name not in ("date", "x-request-id")
     ]
+    headers = [(name, FRESH.sub("nirgends", value)) for name, value in headers]
     return answer.status_code, headers, answer.content
 
 

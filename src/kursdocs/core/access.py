@@ -42,6 +42,8 @@ class Permission(StrEnum):
     AGENCY_LOG_READ = "agency_log.read"
     MUNICIPALITY_LOG_READ = "municipality_log.read"
     MUNICIPALITY_NUMBERS_READ = "municipality_numbers.read"
+    MUNICIPALITY_MANAGE = "municipality.manage"
+    AGENCY_SETTINGS = "agency.settings"
 
 
 _CLERK = frozenset(
@@ -60,10 +62,12 @@ _CLERK = frozenset(
 
 ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.CLERK: _CLERK,
-    Role.HEAD: _CLERK | {Permission.AGENCY_LOG_READ},
+    Role.HEAD: _CLERK | {Permission.AGENCY_LOG_READ, Permission.AGENCY_SETTINGS},
     # The coordinator sees counts, never a document or a name (rule 9).
     Role.COORDINATOR: frozenset(
         {
+            Permission.MUNICIPALITY_MANAGE,
+            Permission.AGENCY_SETTINGS,
             Permission.CATALOGUE_READ,
             Permission.AGENCIES_READ,
             Permission.MUNICIPALITY_NUMBERS_READ,

@@ -53,6 +53,7 @@ class Happening(StrEnum):
     DELIVERY_RETURNED = "delivery.returned"
     MUNICIPALITY_CREATED = "municipality.created"
     MUNICIPALITY_CHANGED = "municipality.changed"
+    CLAIMS_TRIED = "claims.tried"
     AGENCY_OPENED = "agency.opened"
     AGENCY_CHANGED = "agency.changed"
     AGENCY_PAUSE_ADDED = "agency.pause_added"
@@ -105,6 +106,7 @@ DETAIL_KEYS: Mapping[Happening, frozenset[str]] = {
         Happening.DELIVERY_RETURNED: "reason",
         Happening.MUNICIPALITY_CREATED: "slug",
         Happening.MUNICIPALITY_CHANGED: "slug fields",
+        Happening.CLAIMS_TRIED: "rules",
         Happening.AGENCY_OPENED: "slug kind",
         Happening.AGENCY_CHANGED: "slug fields",
         Happening.AGENCY_PAUSE_ADDED: "slug first_day last_day",

@@ -57,6 +57,7 @@ SENTENCES = {
     Happening.DELIVERY_RETURNED: N_("hat ein Papier zurückgegeben (%(reason)s)"),
     Happening.MUNICIPALITY_CREATED: N_("hat die Kommune eingerichtet"),
     Happening.MUNICIPALITY_CHANGED: N_("hat die Angaben der Kommune geändert (%(fields)s)"),
+    Happening.CLAIMS_TRIED: N_("hat ausprobiert, was ein Token gäbe (Regeln: %(rules)s)"),
     Happening.AGENCY_OPENED: N_("hat eine Stelle eingerichtet (%(slug)s)"),
     Happening.AGENCY_CHANGED: N_("hat Einstellungen der Stelle %(slug)s geändert (%(fields)s)"),
     Happening.AGENCY_PAUSE_ADDED: N_(

@@ -283,6 +283,10 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
             "Das Muster enthält Zeichen, die in Dateinamen nicht vorkommen dürfen, zum Beispiel"
             " / \\ : * ? oder Anführungszeichen."
         ),
+        "claims_unreadable": N_(
+            "Das ist weder ein JSON-Objekt noch ein Token. Fügen Sie bitte den ganzen Text ein, von"
+            " der ersten bis zur letzten Klammer."
+        ),
         "agency_closed": N_("Diese Stelle ist schon geschlossen."),
         "agency_open": N_("Diese Stelle ist schon geöffnet."),
         "agency_unknown": N_("Diese Stelle gibt es hier nicht."),

@@ -187,12 +187,15 @@ _NAVIGATION: tuple[tuple[str, str, frozenset[Permission]], ...] = (
     ("/documents/new", N_("Senden"), frozenset({Permission.DOCUMENT_SEND})),
     ("/sent", N_("Gesendet"), frozenset({Permission.SENT_READ})),
     ("/agencies", N_("Stellen"), frozenset({Permission.MUNICIPALITY_NUMBERS_READ})),
+    ("/municipality", N_("Kommune"), frozenset({Permission.MUNICIPALITY_MANAGE})),
     (
         "/log",
         N_("Protokoll"),
         frozenset({Permission.AGENCY_LOG_READ, Permission.MUNICIPALITY_LOG_READ}),
     ),
     ("/catalogue", N_("Papierarten"), frozenset({Permission.CATALOGUE_READ})),
+    # Of heads only: a coordinator finds the settings of many agencies in their list.
+    ("/settings", N_("Einstellungen"), frozenset({Permission.AGENCY_LOG_READ})),
 )
 
 

@@ -9,7 +9,14 @@ database. Others use the names below.
 """
 
 from kursdocs.core.accounts.bearers import actor_of_bearer, create_service_account, services_of
-from kursdocs.core.accounts.claims import ClaimRule
+from kursdocs.core.accounts.claims import (
+    ClaimRule,
+    NumberedRule,
+    Trial,
+    dry_run,
+    read_claims,
+    rules_in_reach,
+)
 from kursdocs.core.accounts.endings import (
     require_standing,
     sign_out_by_provider,
@@ -53,21 +60,26 @@ __all__ = [
     "Membership",
     "MembershipSource",
     "MembershipView",
+    "NumberedRule",
     "ServiceAccount",
     "SignIn",
     "SignInAttempt",
     "SignedIn",
+    "Trial",
     "User",
     "actor_of_bearer",
     "actor_of_sign_in",
     "begin_sign_in",
     "create_service_account",
+    "dry_run",
     "end_membership",
     "grant",
     "grant_by_subject",
     "held_now",
     "names_of",
+    "read_claims",
     "require_standing",
+    "rules_in_reach",
     "services_of",
     "sign_in",
     "sign_out",

@@ -8,9 +8,11 @@ typed, ``lands`` knows the Länder, ``file_names`` how an agency wants its downl
 ``tables`` is what lies in the database. Others use the names below.
 """
 
+from kursdocs.core.agencies.checks import pattern as pattern_mistake
 from kursdocs.core.agencies.finding import (
     by_slug,
     get,
+    in_charge,
     listing,
     municipality_by_slug,
     municipality_of,
@@ -51,6 +53,7 @@ __all__ = [
     "close_agency",
     "create_municipality",
     "get",
+    "in_charge",
     "listing",
     "municipality_by_slug",
     "municipality_of",
@@ -59,6 +62,7 @@ __all__ = [
     "of_municipality",
     "open_agency",
     "opening_mistakes",
+    "pattern_mistake",
     "pauses_of",
     "recipients",
     "remove_pause",

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select, update
 
 from kursdocs.catalogue import AgencyKind
-from kursdocs.core.access import Actor
+from kursdocs.core.access import Actor, Permission
 from kursdocs.core.agencies.tables import Agency, Municipality
-from kursdocs.core.errors import Invalid
+from kursdocs.core.errors import Invalid, NotFound
 
 
 def listing(session: Session) -> Sequence[tuple[Agency, str]]:
@@ -47,6 +47,23 @@ def by_slug(session: Session, slug: str) -> Agency:
     found = session.exec(query).first()
     if found is None:
         raise Invalid("agency_unknown", field="agency")
+    return found
+
+
+def in_charge(session: Session, actor: Actor, slug: str, *, for_update: bool = False) -> Agency:
+    """The agency, open or closed, if its settings are the actor's to change.
+
+    They are for its head, and for whoever manages its municipality. Raises ``NotFound`` for every
+    other one, foreign or unknown. ``for_update`` locks it until the end of the transaction.
+    """
+    query = select(Agency).where(Agency.slug == slug)
+    if actor.may(Permission.MUNICIPALITY_MANAGE):
+        query = query.where(Agency.municipality_id == actor.municipality)
+    else:
+        query = query.where(Agency.id == actor.acting.id)
+    found = session.exec(query.with_for_update() if for_update else query).first()
+    if found is None:
+        raise NotFound
     return found
 
 

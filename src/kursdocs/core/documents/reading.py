@@ -539,6 +539,7 @@ class AgencyNumbers:
     received_count: int
     waiting_count: int
     oldest_waiting_days: int | None
+    last_sent_at: datetime | None
 
 
 def numbers(session: Session, actor: Actor, *, now: datetime) -> list[AgencyNumbers]:
@@ -565,10 +566,14 @@ def numbers(session: Session, actor: Actor, *, now: datetime) -> list[AgencyNumb
             .group_by(col(Delivery.recipient_agency_id))
         )
     }
-    sent_counts = {
-        row[0]: row[1]
+    sent_by = {
+        row[0]: row[1:]
         for row in session.execute(
-            sa.select(col(Document.sender_agency_id), sa.func.count())
+            sa.select(
+                col(Document.sender_agency_id),
+                sa.func.count(),
+                sa.func.max(col(Document.stored_at), type_=UTCDateTime()),
+            )
             .where(live, col(Document.municipality_id) == actor.municipality)
             .group_by(col(Document.sender_agency_id))
         )
@@ -577,9 +582,8 @@ def numbers(session: Session, actor: Actor, *, now: datetime) -> list[AgencyNumb
     for agency_id, slug, name, kind in session.execute(of_agencies):
         count, waiting_count, oldest = received.get(agency_id, (0, 0, None))
         days = (now - oldest).days if oldest else None
+        sent_count, last_sent_at = sent_by.get(agency_id, (0, None))
         found.append(
-            AgencyNumbers(
-                slug, name, kind, sent_counts.get(agency_id, 0), count, waiting_count, days
-            )
+            AgencyNumbers(slug, name, kind, sent_count, count, waiting_count, days, last_sent_at)
         )
     return found
