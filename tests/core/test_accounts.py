@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -686,6 +687,100 @@ def test_a_program_of_a_closed_agency_is_refused(
 
 def test_a_program_acts_for_no_other_agency(database: Database, service: ServiceAccount) -> None:
     assert code_of(lambda: bearer(database, program(), agency=OFFICE)) == "agency_not_yours"
+
+
+UUID_OF_PROGRAM = "5f6c0d2e-0000-4000-8000-1a2b3c4d5e6f"
+
+
+@pytest.fixture
+def keycloaks(database: Database, town: Town) -> ServiceAccount:
+    """A program whose tokens carry another subject than the client id."""
+    with database.transaction() as session:
+        return accounts.create_service_account(
+            session,
+            TESTS,
+            issuer=ISSUER,
+            client_id=PROVIDER,
+            subject=UUID_OF_PROGRAM,
+            agency=town[PROVIDER],
+            now=NOW,
+        )
+
+
+def token_of(subject: str, client_id: str = PROVIDER, **claims: object) -> Identity:
+    """An access token as Keycloak makes it, for people and programs alike."""
+    return Identity(ISSUER, subject, {"groups": ["abh:clerk"], **claims}, client_id=client_id)
+
+
+def test_a_program_is_known_by_the_subject_written_down_for_it(
+    database: Database, keycloaks: ServiceAccount
+) -> None:
+    actor = bearer(database, token_of(UUID_OF_PROGRAM))
+
+    assert (actor.kind, actor.service_account_id) == (ActorKind.SERVICE, keycloaks.id)
+    assert (actor.user_id, held(actor)) == (None, ("clerk", PROVIDER))
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        token_of(UUID_OF_PROGRAM, "another-client"),
+        token_of(UUID_OF_PROGRAM, ""),
+        token_of(PROVIDER),
+        token_of("another", preferred_username="service-account-" + PROVIDER),
+    ],
+    ids=["another client", "no client", "the client id itself", "Keycloak's name for it"],
+)
+def test_what_is_not_exactly_the_program_is_neither_it_nor_a_person(
+    database: Database, keycloaks: ServiceAccount, identity: Identity
+) -> None:
+    assert code_of(lambda: bearer(database, identity)) == "service_unknown"
+    with database.transaction() as session:
+        assert session.exec(select(User)).all() == []
+
+
+@pytest.mark.parametrize(
+    "name", ["", "amina", PROVIDER, "service-account-another", "service-account-"]
+)
+def test_a_person_who_uses_the_programs_client_never_becomes_the_program(
+    database: Database, keycloaks: ServiceAccount, name: str
+) -> None:
+    actor = bearer(database, token_of("amina", preferred_username=name))
+
+    assert (actor.kind, held(actor)) == (ActorKind.PERSON, ("clerk", OFFICE))
+
+
+def test_a_program_that_ended_does_not_come_back_as_a_person(
+    database: Database, keycloaks: ServiceAccount
+) -> None:
+    with database.transaction() as session:
+        session.get_one(ServiceAccount, keycloaks.id).ended_at = NOW
+
+    assert code_of(lambda: bearer(database, token_of(UUID_OF_PROGRAM))) == "service_unknown"
+
+
+def test_a_subject_belongs_to_one_program_and_to_no_person(
+    database: Database, town: Town, keycloaks: ServiceAccount
+) -> None:
+    sign_in(database, person("vhs:clerk", subject="amina"))
+    sign_in(database, person(subject="kim"))
+
+    def let_in(client_id: str, subject: str) -> str:
+        with database.transaction() as session:
+            return accounts.create_service_account(
+                session,
+                TESTS,
+                issuer=ISSUER,
+                client_id=client_id,
+                subject=subject,
+                agency=town[OFFICE],
+                now=NOW,
+            ).subject
+
+    for subject in (UUID_OF_PROGRAM, "amina"):
+        assert code_of(partial(let_in, "other", subject)) == "service_subject_taken"
+    assert let_in("other", "kim") == "kim"  # called before it was let in, and has no role
+    assert let_in("plain", "plain") == ""
 
 
 def test_a_person_is_not_taken_for_a_program_of_the_same_client(

@@ -292,6 +292,10 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "agency_unknown": N_("Diese Stelle gibt es hier nicht."),
         "municipality_unknown": N_("Diese Kommune gibt es hier nicht."),
         "client_id_taken": N_("Der Dienst „%(client_id)s“ gehört schon zu einer Stelle."),
+        "service_subject_taken": N_(
+            "Die Kennung (sub) für den Dienst „%(client_id)s“ gehört schon zu einem anderen Dienst"
+            " oder zu einer Person."
+        ),
         "key_reused": N_(
             "Unter diesem Idempotency-Key wurde schon etwas anderes gesendet. Bitte verwenden Sie"
             " für jede Sendung einen neuen."
