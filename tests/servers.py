@@ -392,7 +392,7 @@ def running_seaweedfs(folder: Path) -> Iterator[S3Server]:
 
 # --- SMTP ----------------------------------------------------------------------------------------
 
-Stage = Literal["connect", "mail", "rcpt", "data", "after_data"]
+Stage = Literal["connect", "helo", "mail", "rcpt", "data", "after_data"]
 
 
 @dataclass(frozen=True)
@@ -514,6 +514,24 @@ class _Postbox:
 
     def __init__(self, server: SmtpServer) -> None:
         self._server = server
+
+    async def handle_EHLO(  # noqa: N802  # aiosmtpd's name
+        self, _smtp: SMTP, session: Session, _envelope: Envelope, name: str, offers: list[str]
+    ) -> list[str]:
+        """The client's name, in the newer form."""
+        if (refusal := self._server.refusal("helo")) is not None:
+            return [refusal]
+        session.host_name = name
+        return offers
+
+    async def handle_HELO(  # noqa: N802  # aiosmtpd's name
+        self, smtp: SMTP, session: Session, _envelope: Envelope, name: str
+    ) -> str:
+        """The client's name, in the older form, which is tried when the newer was refused."""
+        if (refusal := self._server.refusal("helo")) is not None:
+            return refusal
+        session.host_name = name
+        return f"250 {smtp.hostname}"
 
     async def handle_MAIL(  # noqa: N802  # aiosmtpd's name
         self, _smtp: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]

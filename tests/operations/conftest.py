@@ -10,7 +10,8 @@ import pytest
 from psycopg import sql
 from pydantic import SecretStr
 from tests.operations.house import Clock, House, SharedPapers, all_keys, make_settings, settled
-from tests.servers import PostgresServer, S3Server
+from tests.operations.post import Post, opened
+from tests.servers import PostgresServer, S3Server, SmtpServer
 
 from kursdocs import bootstrap
 from kursdocs.adapters.identity import OidcProvider
@@ -130,3 +131,17 @@ def at_servers(server_settings: Settings, clock: Clock) -> Iterator[House]:
     """The same, on servers only: for what a test does to a server."""
     with settled(server_settings, clock) as opened:
         yield opened
+
+
+@pytest.fixture
+def post(embedded_settings: Settings, clock: Clock, smtp: SmtpServer) -> Iterator[Post]:
+    """A town whose worker reminds, with everything embedded but the mail server."""
+    with opened(embedded_settings, clock, smtp) as ready:
+        yield ready
+
+
+@pytest.fixture
+def any_post(settings: Settings, clock: Clock, smtp: SmtpServer) -> Iterator[Post]:
+    """The same on each combination of real parts."""
+    with opened(settings, clock, smtp) as ready:
+        yield ready

@@ -1,4 +1,4 @@
-"""The process that the kill test kills: it opens the real services and does one job in them.
+"""The process that the kill tests kill: it opens the real services and does one job in them.
 
 :func:`serve` is the body of a process that imports everything once and then forks for each job, so
 that a killed one costs no start. It tells its starter each point it passes and what it
@@ -24,11 +24,11 @@ from kursdocs import bootstrap
 from kursdocs.adapters.identity import OidcProvider
 from kursdocs.adapters.papers import Limits
 from kursdocs.core.access import Actor
-from kursdocs.core.documents.deadlines import add_working_days
 from kursdocs.core.documents.sending import Sending
 from kursdocs.core.errors import Invalid
 from kursdocs.core.ports import Verdict
-from kursdocs.operations import intake, sweeping
+from kursdocs.core.workdays import Workdays
+from kursdocs.operations import intake, mailing, reminding, sweeping
 from kursdocs.services import Services
 from kursdocs.settings import Settings
 
@@ -109,7 +109,7 @@ def _warm_up(papers: SharedPapers) -> None:
     """Do what would otherwise cost each fork a second: all of it real, only earlier."""
     papers.accept([PAPER])
     configure_mappers()
-    add_working_days(NOW.date(), 1)
+    Workdays().after(NOW.date(), 1)
     mock.patch.object(bootstrap, "SandboxedPapers", return_value=papers).start()
     mock.patch.object(bootstrap, "OidcProvider", _provider).start()
 
@@ -153,4 +153,18 @@ def _sweep(services: Services, job: Job, line: Connection) -> None:
     sweeping.sweep(services)
 
 
-_JOBS = {"store": _store, "refuse": _refuse, "sweep": _sweep}
+def _remind(services: Services, job: Job, line: Connection) -> None:
+    reminding.remind(services)
+
+
+def _mail(services: Services, job: Job, line: Connection) -> None:
+    mailing.deliver_due(services)
+
+
+_JOBS = {
+    "store": _store,
+    "refuse": _refuse,
+    "sweep": _sweep,
+    "remind": _remind,
+    "mail": _mail,
+}

@@ -20,7 +20,7 @@ from kursdocs.services import Services
 Probe = Callable[[str], None]
 Transaction = Callable[[], AbstractContextManager[Session]]
 
-PORTS = ("papers", "keys", "store", "scanner")
+PORTS = ("papers", "keys", "store", "scanner", "mailer")
 
 
 class Probed:

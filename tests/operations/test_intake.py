@@ -25,14 +25,13 @@ from tests.servers import PostgresServer, S3Server
 from tests.servers_clamd import EICAR, ClamdServer, clamd_binary, running_clamd
 
 from kursdocs.adapters.scanner import ClamdScanner
-from kursdocs.core import audit, outbox
+from kursdocs.core import audit
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import lifecycle, reading
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
 from kursdocs.core.documents.reading import InboxState
 from kursdocs.core.documents.tables import Delivery
 from kursdocs.core.errors import Conflict, Invalid, KursdocsError, NotFound, Unavailable
-from kursdocs.core.outbox import OutboxMail
 from kursdocs.core.ports import ObjectMissing, ObjectStore, Tampered, Verdict
 from kursdocs.operations import intake
 from kursdocs.operations.sealing import unseal
@@ -55,11 +54,6 @@ def deliveries(house: House) -> Sequence[Delivery]:
         return session.exec(select(Delivery)).all()
 
 
-def mails(house: House) -> Sequence[OutboxMail]:
-    with house.services.transaction() as session:
-        return session.exec(select(OutboxMail)).all()
-
-
 def inbox(house: House, slug: str = OFFICE) -> int:
     with house.services.transaction() as session:
         return len(reading.inbox(session, house.actors[slug], InboxState.NEW))
@@ -72,7 +66,6 @@ def assert_nothing_kept(house: House, states: Sequence[str] = ()) -> None:
     assert house.idempotency_keys() == []
     assert house.states() == list(states)
     assert deliveries(house) == []
-    assert mails(house) == []
 
 
 # -- what is stored ------------------------------------------------------------------------------
@@ -117,12 +110,11 @@ def test_two_photographs_become_one_pdf_of_two_pages(house: House) -> None:
     assert view.received_sha256 == hashlib.sha256(b"".join(photographs)).hexdigest()
 
 
-def test_each_recipient_gets_a_delivery_a_mail_and_the_log_one_row(house: House) -> None:
+def test_each_recipient_gets_a_delivery_and_the_log_one_row(house: House) -> None:
     view = house.send(sending=house.sending(OFFICE, JOBCENTER))
 
     agencies = {house.actors[slug].acting.id for slug in (OFFICE, JOBCENTER)}
     assert {delivery.recipient_agency_id for delivery in deliveries(house)} == agencies
-    assert {mail.agency_id for mail in mails(house)} == agencies
     [event] = house.events(document_id=view.id)
     assert event.happening == Happening.DOCUMENT_SENT
     assert event.agency_id == house.sender.acting.id
@@ -130,14 +122,13 @@ def test_each_recipient_gets_a_delivery_a_mail_and_the_log_one_row(house: House)
     assert (inbox(house, OFFICE), inbox(house, JOBCENTER)) == (1, 1)
 
 
-@pytest.mark.parametrize("part", ["deliveries", "outbox", "log"])
-def test_document_deliveries_mail_and_log_are_one_transaction(
+@pytest.mark.parametrize("part", ["deliveries", "log"])
+def test_document_deliveries_and_log_are_one_transaction(
     embedded: House, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     """Whichever of them fails, none of the others is there."""
     where = {
         "deliveries": (lifecycle, "_index"),
-        "outbox": (outbox, "announce_arrivals"),
         "log": (audit, "record"),
     }
     module, name = where[part]
@@ -265,7 +256,7 @@ def test_without_a_scanner_a_document_is_held_and_released_when_it_is_back(
     assert [delivery.delivered_at for delivery in view.deliveries] == [None]
     assert guarded.read(view.id, guarded.sender) == PAPER
     assert code_of(lambda: guarded.read(view.id), NotFound) == "not_found"
-    assert (inbox(guarded), mails(guarded)) == (0, [])
+    assert inbox(guarded) == 0
     assert guarded.sweep().released == 0
     assert guarded.send(key="k").id == view.id
 
@@ -275,7 +266,7 @@ def test_without_a_scanner_a_document_is_held_and_released_when_it_is_back(
 
     assert guarded.document(view.id).state == "live"
     assert [delivery.delivered_at for delivery in deliveries(guarded)] == [guarded.clock()]
-    assert (inbox(guarded), len(mails(guarded))) == (1, 1)
+    assert inbox(guarded) == 1
     assert guarded.read(view.id) == PAPER
     assert [event.happening for event in guarded.events(document_id=view.id)] == [
         Happening.DOCUMENT_HELD,
@@ -297,7 +288,7 @@ def test_what_turns_out_infected_later_is_blocked_and_never_delivered(
 
     row = guarded.document(view.id)
     assert (row.state, row.end_reason) == ("blocked", "infected")
-    assert (inbox(guarded), mails(guarded)) == (0, [])
+    assert inbox(guarded) == 0
     for actor in (guarded.recipient, guarded.sender):
         with pytest.raises(NotFound):
             guarded.read(view.id, actor)

@@ -21,13 +21,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from uuid import UUID
 
 import pytest
 from tests.operations.house import PAPER, House
-from tests.operations.intake_child import Acknowledged, Ended, Job, Passed, serve
+from tests.operations.intake_child import Job
+from tests.operations.killing import Run, running_jobs
 from tests.operations.points import probed
 
 from kursdocs import bootstrap
@@ -40,44 +39,11 @@ from kursdocs.core.tables import new_id
 TOO_LATE = INTAKE_LIMIT + timedelta(seconds=1)
 
 
-@dataclass
-class Outcome:
-    """What a job passed, acknowledged, and how its process ended."""
-
-    points: list[str]
-    acknowledged: UUID | None
-    code: int
-
-
-Run = Callable[[Job], Outcome]
-
-
 @pytest.fixture(scope="module")
 def run() -> Iterator[Run]:
     """Does a job in a process of its own."""
-    context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    template = context.Process(target=serve, args=(theirs,))
-    template.start()
-    theirs.close()
-    yield lambda job: _run(ours, job)
-    ours.close()
-    template.join(20)
-    assert template.exitcode == 0
-
-
-def _run(line: Connection, job: Job) -> Outcome:
-    line.send(job)
-    points: list[str] = []
-    acknowledged = None
-    while True:
-        said = line.recv()
-        if isinstance(said, Ended):
-            return Outcome(points, acknowledged, said.code)
-        if isinstance(said, Acknowledged):
-            acknowledged = said.document_id
-        if isinstance(said, Passed):
-            points.append(said.point)
+    with running_jobs() as runner:
+        yield runner
 
 
 @dataclass

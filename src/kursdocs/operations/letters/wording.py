@@ -89,8 +89,9 @@ def subject(digest: Digest) -> str:
         return f"kursdocs: {words.documents(leaving)} vor der Löschung"
     if desks:
         return "kursdocs: Bitte sehen Sie nach, es werden Papiere erwartet"
-    stuck = sum(section.waiting for section in digest.sections)
-    return f"kursdocs: {words.documents(stuck)} in {len(digest.sections)} Stellen unberührt"
+    stuck, places = sum(section.waiting for section in digest.sections), len(digest.sections)
+    where = "1 Stelle" if places == 1 else f"{places} Stellen"
+    return f"kursdocs: {words.documents(stuck)} in {where} unberührt"
 
 
 def _is_of_town(section: Section) -> bool:
@@ -195,14 +196,18 @@ def _silent(section: Section, language: Language) -> Paragraph:
 
 
 def _stuck(section: Section, language: Language) -> Paragraph:
-    words = _WORDS[language]
+    words, is_one = _WORDS[language], section.waiting == 1
     documents, age = words.documents(section.waiting), words.age(section.oldest)
     if language is Language.DE:
-        said = f"{documents} unberührt, das älteste {age}."
-        why = "Die Stelle hat kein Postfach." if section.unreachable else "Danach gehen sie zurück."
+        oldest = "" if is_one else "das älteste "
+        said = f"{documents} unberührt, {oldest}{age}."
+        back = "Danach geht es zurück." if is_one else "Danach gehen sie zurück."
+        why = "Die Stelle hat kein Postfach." if section.unreachable else back
     else:
-        said = f"{documents} untouched, the oldest {age}."
-        why = "The agency has no mailbox." if section.unreachable else "They go back after that."
+        oldest = "" if is_one else "the oldest "
+        said = f"{documents} untouched, {oldest}{age}."
+        back = "It goes back after that." if is_one else "They go back after that."
+        why = "The agency has no mailbox." if section.unreachable else back
     return Paragraph([said, why], (), List.AGENCIES)
 
 
