@@ -3,9 +3,9 @@
 # before an object is on the disk, and makes buckets at any upload. Fails unless both are as wanted.
 set -eu
 
-shell() {
-  printf '%s\n' "$@" | weed shell -master="${MASTER:-seaweedfs:9333}" -filer="${FILER:-seaweedfs:8888}" 2>&1
-}
+# It would wait for ever for a server that is not there.
+shell() { printf '%s\n' "$@" | timeout 60 weed shell -master="$MASTER" -filer="$FILER" 2>&1; }
+
 buckets=$(shell s3.bucket.list)
 case $buckets in
   *kursdocs*) ;;

@@ -15,7 +15,6 @@ from tests.infra.reading import INFRA, ROOT, Service, compose, services, setting
 from kursdocs.settings import Settings, secret_fields, variable
 
 OURS = {"web1", "web2", "worker", "migrate", "kursdocs"}
-EXAMPLE = {"CONFIG_DIR": str(INFRA / "nowhere")}
 
 
 def settings_of(service: Service) -> set[str]:
@@ -225,3 +224,18 @@ def test_each_secret_and_folder_belongs_to_who_reads_it(name: str, tmp_path: Pat
         if source.is_relative_to(tmp_path / "srv"):
             assert source.stat().st_uid == expected
             assert source.stat().st_mode & 0o777 == 0o700
+
+
+# --- infra/README.md -----------------------------------------------------------------------------
+
+
+def test_the_readme_names_every_service_and_only_what_is_there() -> None:
+    text = (INFRA / "README.md").read_text("utf-8")
+    table = "\n".join(line for line in text.splitlines() if line.startswith("| `"))
+
+    assert set(re.findall(r"`([a-z0-9]+)`", table)) >= set(services()) - {"kursdocs"}
+    for command in re.findall(r"compose (?:run|exec|up) [^\n]*", text):
+        named = re.findall(r"(?:--rm|-T|exec|--no-deps) ([a-z0-9]+)\b", command)
+        assert set(named) <= set(services()), command
+    for script in re.findall(r"infra/[\w.-]+\.sh", text):
+        assert os.access(ROOT / script, os.X_OK)
