@@ -153,6 +153,14 @@ def settled(is_so: Callable[[], bool]) -> bool:
 # ── On all devices ───────────────────────────────────────────────────────────────────────────
 
 
+def test_every_page_of_somebody_signed_in_offers_to_leave_all_devices(house: House) -> None:
+    for visitor, offers in ((house.person("amina.muster"), 1), (house.visitor(), 0)):
+        page = Outline(visitor.get("/signed-out").text)
+        forms = [form for form in page.all("form") if form["action"] == "/sign-out/everywhere"]
+
+        assert len(forms) == offers
+
+
 def test_somebody_leaves_all_devices_at_once(own: House) -> None:
     here, there = own.newly("nora.probe"), own.newly("nora.probe")
     token = own.person_token("nora.probe")
