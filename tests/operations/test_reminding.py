@@ -284,7 +284,7 @@ def test_a_mailbox_in_capitals_is_the_same_mailbox(post: Post) -> None:
 
     (letter,) = post.work()
 
-    assert texts_of(letter)["plain"].count("1 Dokument wartet auf Ihre Stelle") == 2
+    assert texts_of(letter)["plain"].count("1 Dokument wartet seit heute auf Ihre Stelle") == 2
 
 
 def test_a_mailbox_that_changes_on_the_way_gets_the_reminders_from_then_on(post: Post) -> None:
@@ -343,7 +343,7 @@ def test_an_explanation_names_everybody_with_a_reason_and_changes_nothing(post: 
     ]
     told = dict(found)
     assert told[OFFICE] == "One delivery goes back to its sender, untouched for 16 working days."
-    assert told[DESK].startswith("Auslaenderbehoerde (desk, step 15): 2 documents wait")
+    assert told[DESK].startswith("Auslaenderbehoerde (desk, step 15): 2 documents are waiting")
     assert "as the head because nobody has taken over what waits for 15" in told[HEAD]
     assert told[JOBCENTER] == (
         "Something is due, but the agency has no mailbox: only the coordinator is told."

@@ -13,7 +13,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from kursdocs.catalogue import Catalogue
 from kursdocs.core.ports import Letter
 from kursdocs.core.reminders.plan import Digest, Section
-from kursdocs.operations.letters.wording import Language, List, paragraphs, subject
+from kursdocs.operations.letters.wording import (
+    FRAMES,
+    Language,
+    List,
+    one_line,
+    paragraphs,
+    subject,
+)
 
 _TEMPLATES = Environment(
     loader=PackageLoader("kursdocs.operations", "letters"),
@@ -30,7 +37,11 @@ def letter(
     """The mail of a digest. Its links lead through the sign-in to exactly what it speaks of."""
     values: Mapping[str, Any] = {
         "parts": [
-            (language, _sections(digest.sections, catalogue, language, public_url))
+            {
+                "language": language.value,
+                "frame": FRAMES[language],
+                "sections": _sections(digest.sections, catalogue, language, public_url),
+            }
             for language in Language
         ],
         "subject": subject(digest),
@@ -50,11 +61,12 @@ def _sections(
 ) -> list[dict[str, Any]]:
     return [
         {
-            "agency": section.agency_name,
+            "agency": one_line(section.agency_name),
             "paragraphs": [
                 {
                     "sentences": paragraph.sentences,
                     "items": paragraph.items,
+                    "label": FRAMES[language].labels[paragraph.list],
                     "link": _link(public_url, section, paragraph.list),
                 }
                 for paragraph in paragraphs(section, catalogue, language)
@@ -64,7 +76,7 @@ def _sections(
     ]
 
 
-def _link(public_url: str, section: Section, shown: List | None) -> str:
+def _link(public_url: str, section: Section, shown: List) -> str:
     if shown is List.AGENCIES:
         return f"{public_url}/agencies"
     return f"{public_url}/lists/{section.agency_slug}/{shown}"

@@ -33,8 +33,50 @@ class Paragraph:
     """Sentences about one thing, the kinds below them, and the list where it can be seen."""
 
     sentences: Sequence[str]
-    items: Sequence[str] = ()
-    list: List | None = None
+    items: Sequence[str]
+    list: List
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What stands around the paragraphs of every mail: greeting, names of the links, last words."""
+
+    greeting: str
+    labels: Mapping[List, str]
+    closing: str
+
+
+FRAMES: Mapping[Language, Frame] = {
+    Language.DE: Frame(
+        "Guten Tag,",
+        {
+            List.WAITING: "Eingang ansehen (mit Anmeldung)",
+            List.RETURNED: "Ansehen, was zurückkam (mit Anmeldung)",
+            List.LEAVING: "Ansehen, was gelöscht wird (mit Anmeldung)",
+            List.AGENCIES: "Stellen ansehen (mit Anmeldung)",
+        },
+        "Sobald jemand aus der Stelle übernimmt, enden die Erinnerungen für alle. Diese Nachricht"
+        " nennt mit Absicht keine Namen. Uhrzeit, Pausen und Vertretung stellt die Leitung der"
+        " Stelle in kursdocs ein.",
+    ),
+    Language.EN: Frame(
+        "Hello, the same in English:",
+        {
+            List.WAITING: "See the inbox (with sign-in)",
+            List.RETURNED: "See what came back (with sign-in)",
+            List.LEAVING: "See what will be deleted (with sign-in)",
+            List.AGENCIES: "See the agencies (with sign-in)",
+        },
+        "As soon as anybody of the agency takes over, the reminders end for all. This message"
+        " names nobody on purpose. The head of the agency sets hour, pauses and deputy in"
+        " kursdocs.",
+    ),
+}
+
+
+def one_line(name: str) -> str:
+    """A name that somebody chose, unable to pretend to be more than a name."""
+    return " ".join("".join(c if c.isprintable() else " " for c in name).split())
 
 
 @dataclass(frozen=True)
@@ -114,29 +156,19 @@ def paragraphs(section: Section, catalogue: Catalogue, language: Language) -> It
 
 
 def _waiting(section: Section, catalogue: Catalogue, language: Language) -> Paragraph:
-    words, count = _WORDS[language], section.waiting
-    documents, age = words.documents(count), words.age(section.oldest)
+    words, new = _WORDS[language], section.new
+    documents, age = words.documents(section.waiting), words.age(section.oldest)
     if language is Language.DE:
-        verb = "wartet" if count == 1 else "warten"
-        said = [f"{documents} {verb} auf Ihre Stelle, {_new_de(section)}{age}."]
+        news = f"{new} davon neu, " if new else ""
+        one = f"{documents} wartet {age} auf Ihre Stelle."
+        many = f"{documents} warten auf Ihre Stelle, {news}das älteste {age}."
     else:
-        verb = "waits" if count == 1 else "wait"
-        said = [f"{documents} {verb} for your agency, {_new_en(section)}{age}."]
-    said += _why_you(section, language)
-    kinds = [_kind(one, catalogue, language) for one in section.kinds]
+        news = f"{new} of them new, " if new else ""
+        one = f"{documents} has been waiting for your agency {age}."
+        many = f"{documents} are waiting for your agency, {news}the oldest {age}."
+    said = [one if section.waiting == 1 else many, *_why_you(section, language)]
+    kinds = [_kind(each, catalogue, language) for each in section.kinds]
     return Paragraph(said, kinds, List.WAITING)
-
-
-def _new_de(section: Section) -> str:
-    if section.waiting == 1:
-        return ""
-    return f"{section.new} davon neu, das älteste " if section.new else "das älteste "
-
-
-def _new_en(section: Section) -> str:
-    if section.waiting == 1:
-        return ""
-    return f"{section.new} of them new, the oldest " if section.new else "the oldest "
 
 
 def _kind(one: KindCount, catalogue: Catalogue, language: Language) -> str:
@@ -229,9 +261,8 @@ def explained(digest: Digest, catalogue: Catalogue) -> str:
             for sentence in paragraph.sentences
         ]
         step = f", step {section.step}" if section.step else ""
-        parts.append(
-            f"{section.agency_name} ({_ROLE_NAMES[section.addressee]}{step}): {' '.join(said)}"
-        )
+        name, role = one_line(section.agency_name), _ROLE_NAMES[section.addressee]
+        parts.append(f"{name} ({role}{step}): {' '.join(said)}")
     return " | ".join(parts)
 
 
