@@ -479,7 +479,13 @@ def _kind_pages(catalogue: Catalogue) -> list[Sample]:
 def _other_pages(catalogue: Catalogue) -> list[Sample]:
     sent_page = replace(CLERK, path="/sent", flash=Flash("success", "Das Papier ist gesendet."))
     sent = [
-        document(deliveries=[delivery(1), delivery(2, state="taken_over")]),
+        document(
+            deliveries=[
+                delivery(1, return_reason=""),
+                delivery(2, state="taken_over", return_reason=""),
+                delivery(3, state="returned", return_reason="untouched"),
+            ]
+        ),
         document(id=identifier(102), state="held"),
         document(id=identifier(103), state="withdrawn", end_reason="not_approved"),
         document(id=identifier(105), state="held", is_awaiting_approval=True),
@@ -531,7 +537,14 @@ def _other_pages(catalogue: Catalogue) -> list[Sample]:
                     "next_href": "/sent" if number else "",
                 },
             )
-            for state, number in (("all", 1), ("all", 0), ("waiting", 101), ("waiting", 0))
+            for state, number in (
+                ("all", 1),
+                ("all", 0),
+                ("waiting", 101),
+                ("waiting", 0),
+                ("returned", 1),
+                ("returned", 0),
+            )
         ),
         *(
             Sample(

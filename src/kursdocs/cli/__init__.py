@@ -7,7 +7,7 @@ module and add one line to the table below; ``telling`` has what all groups need
 import typer
 
 from kursdocs.catalogue import CatalogueError
-from kursdocs.cli import installation, logs, pushing, reminders, rules, running, town
+from kursdocs.cli import installation, logs, pushing, reminders, retention, rules, running, town
 from kursdocs.cli.telling import fail
 from kursdocs.core.errors import Invalid, InvalidForm, KursdocsError
 from kursdocs.core.ports import ForeignInstance
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.add_typer(running.app)
 app.add_typer(installation.app)
 app.add_typer(reminders.app)
+app.add_typer(retention.app)
 app.add_typer(pushing.app)
 app.add_typer(rules.app, name="catalogue")
 app.add_typer(town.municipality_app, name="municipality")

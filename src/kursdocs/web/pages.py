@@ -30,8 +30,8 @@ from markupsafe import Markup
 
 from kursdocs import __version__
 from kursdocs.catalogue import AgencyKind, Catalogue, Text
-from kursdocs.core.documents.reasons import BY_ITSELF, DECLINE_REASONS
 from kursdocs.core.access import Permission, Role
+from kursdocs.core.documents.reasons import BY_ITSELF, DECLINE_REASONS
 
 LANGUAGES = ("de", "en")
 SOURCE_LANGUAGE = "de"
