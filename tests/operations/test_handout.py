@@ -10,9 +10,11 @@ from tests.factories import JOBCENTER, OFFICE, make_catalogue
 from tests.operations.house import OTHER_PAPER, PAPER, House
 from tests.operations.outages import moved_away
 
+from kursdocs.core import agencies
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import lifecycle, reading
 from kursdocs.core.errors import NotFound, Unavailable
+from kursdocs.core.workdays import local_date
 from kursdocs.demo.papers import sample_paper
 from kursdocs.operations import handout
 from kursdocs.operations.handout import DocumentDamaged, Handout
@@ -44,7 +46,30 @@ def test_a_download_is_the_stored_pdf_byte_for_byte(house: House) -> None:
 
     got = handout.download(house.services, house.recipient, view.id)
 
-    assert got == Handout(view.id, "admission_ik_jc", PAPER)
+    assert got == Handout(f"admission_ik_jc-{str(view.id)[-12:]}.pdf", PAPER)
+
+
+def test_a_download_is_called_after_the_pattern_of_the_agency_that_downloads(
+    house: House,
+) -> None:
+    with house.services.transaction() as session:
+        office = agencies.by_slug(session, OFFICE)
+        office.file_name_pattern = "{eingang} {name} {vorname} {nummer} {absender} {art}"
+        session.add(office)
+    view = house.send(PAPER)
+    received = view.deliveries[0].delivered_at
+    assert received is not None
+
+    theirs = handout.download(house.services, house.recipient, view.id)
+    ours = handout.download(house.services, house.sender, view.id)
+
+    key = str(view.id)[-12:]
+    day = local_date(received).isoformat()
+    assert theirs.name == (
+        f"{day} Mustermann-Öztürk Probefried 4711081 Vhs-Musterstadt Zulassung zum"
+        f" Integrationskurs (Jobcenter)-{key}.pdf"
+    )
+    assert ours.name == f"admission_ik_jc-{key}.pdf"
 
 
 def test_a_page_image_is_a_png_of_that_page(house: House) -> None:

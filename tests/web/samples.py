@@ -278,6 +278,7 @@ def _inbox_pages() -> list[Sample]:
     for state, deliveries in rows.items():
         page = replace(CLERK, path=f"/inbox?state={state}")
         base: dict[str, object] = {"state": state, "count_max": 100, "approvals_count": 0}
+        base["file_name_pattern"] = "{eingang}_{name}" if state == "withdrawn" else ""
         filled = base | {
             "deliveries": deliveries,
             "counts": {"new": 101, "taken_over": 1, "returned": 1, "withdrawn": 1, "erased": 2},

@@ -11,7 +11,7 @@ from uuid import UUID
 from kursdocs.core import audit
 from kursdocs.core.access import Actor
 from kursdocs.core.audit import Happening
-from kursdocs.core.documents import reading
+from kursdocs.core.documents import downloads, reading
 from kursdocs.core.documents.tables import Document
 from kursdocs.core.errors import NotFound, Unavailable
 from kursdocs.core.ports import KeyMissing, ObjectMissing, Tampered
@@ -28,10 +28,9 @@ class DocumentDamaged(Unavailable):
 
 @dataclass(frozen=True)
 class Handout:
-    """The stored PDF, exactly as its receipt says."""
+    """The stored PDF, exactly as its receipt says, and what it is called at the acting agency."""
 
-    document_id: UUID
-    kind: str
+    name: str
     pdf: bytes
 
 
@@ -40,11 +39,12 @@ def download(services: Services, actor: Actor, document_id: UUID) -> Handout:
     with services.transaction() as session:
         document = reading.readable(session, actor, document_id)
         now = services.clock()
+        name = downloads.name_of(session, actor, document, services.catalogue)
         reading.mark_opened(session, actor, document_id, now=now)
         audit.record(
             session, actor, Happening.DOCUMENT_DOWNLOADED, now=now, document_id=document_id
         )
-    return Handout(document_id, document.kind, _open(services, actor, document))
+    return Handout(name, _open(services, actor, document))
 
 
 def page_image(

@@ -1,11 +1,13 @@
 """Pages for sending, looking at, handing out and settling documents."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from secrets import token_urlsafe
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import anyio.to_thread
@@ -32,7 +34,7 @@ from kursdocs.operations import handout, intake
 from kursdocs.web import errors, retention, uploads
 from kursdocs.web.endpoint import Call, redirect
 from kursdocs.web.errors import BadRequest
-from kursdocs.web.pages import N_, file_name, show_date
+from kursdocs.web.pages import N_, show_date
 from kursdocs.web.security import FILE_POLICY
 from kursdocs.web.uploads import PHOTOGRAPHS_MAX, Typed
 
@@ -147,6 +149,7 @@ def _inbox(
         deliveries=shown,
         searched=name,
         is_cut=len(rows) > PAGE_SIZE and bool(name),
+        file_name_pattern=agencies.get(call.session, call.actor.acting.id).file_name_pattern,
         next_href=f"/inbox?state={state}&after={shown[-1].id}" if goes_on else "",
     )
 
@@ -463,15 +466,21 @@ def content(call: Call) -> Response:
 
 def pdf_response(document: handout.Handout) -> Response:
     """The bytes, under a name that the inbox shows again when they must be deleted."""
-    name = file_name(document.kind, document.document_id)
     return Response(
         document.pdf,
         media_type="application/pdf",
         headers={
-            "Content-Disposition": f'attachment; filename="{name}"',
+            "Content-Disposition": attachment(document.name),
             "Content-Security-Policy": FILE_POLICY,
         },
     )
+
+
+def attachment(name: str) -> str:
+    """The header that names a download; other letters than ASCII go beside a plain name."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    header = f'attachment; filename="{plain}"'
+    return header if plain == name else f"{header}; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def page_image(call: Call) -> Response:

@@ -31,6 +31,7 @@ from markupsafe import Markup
 from kursdocs import __version__
 from kursdocs.catalogue import AgencyKind, Catalogue, Text
 from kursdocs.core.access import Permission, Role
+from kursdocs.core.documents.downloads import name_of_copy
 from kursdocs.core.documents.reasons import BY_ITSELF, DECLINE_REASONS
 
 LANGUAGES = ("de", "en")
@@ -329,7 +330,7 @@ def _filters(
         "plain_name": plain_name,
         "isolated": isolated,
         "digest": show_digest,
-        "file_name": file_name,
+        "copy_name": lambda copied, pattern: name_of_copy(pattern, catalogue, copied),
         "local": lambda text: text.get(language),
         "choices": choices,
         "kind_name": kind_name,
@@ -400,11 +401,6 @@ def show_size(count: int, language: str) -> str:
 def plain_name(paper: _Named) -> str:
     """Family and given names for places where no markup can be, such as a label."""
     return ", ".join(name for name in (paper.family_name, paper.given_names) if name)
-
-
-def file_name(kind: str, document_id: object) -> str:
-    """How a downloaded paper is called: without the person, by kind and the end of the id."""
-    return f"{kind}-{str(document_id)[-12:]}.pdf"
 
 
 def isolated(text: str) -> Markup:
