@@ -1,6 +1,7 @@
 """Looking after an installation by commands: migrate, check, master-key."""
 
 import contextlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,14 +115,26 @@ def test_a_check_tries_every_part_and_names_those_that_fail(
     assert set(found) == PARTS
     assert [part for part, said in found.items() if said == "ok"] == ["catalogue", "front end"]
     for part, said in (
-        ("database", "KURSDOCS_DATABASE_URL: database_unavailable"),
-        ("key store", "KURSDOCS_KEYS_URL: keys_unavailable"),
-        ("object store", "KURSDOCS_STORE_URL: store_unavailable"),
+        ("database", "KURSDOCS_DATABASE_URL: The database does not answer. "),
+        ("key store", "KURSDOCS_KEYS_URL: The key store does not answer. "),
+        ("object store", "KURSDOCS_STORE_URL: The document store does not answer. "),
         ("malware scanner", "KURSDOCS_CLAMD: scanner_unavailable"),
         ("mail server", "KURSDOCS_SMTP_URL: "),
-        ("sign-in provider", "KURSDOCS_OIDC_ISSUER: sign_in_unavailable"),
+        ("sign-in provider", "KURSDOCS_OIDC_ISSUER: "),
     ):
         assert found[part].startswith(said)
+    assert found["sign-in provider"].endswith("[sign_in_unavailable]")
+
+
+def test_a_check_can_be_read_by_programs(run: Run, settings: dict[str, object]) -> None:
+    run("migrate", **settings)
+
+    done = run("check", "--json", **{**settings, "CLAMD": f"127.0.0.1:{free_port()}"})
+
+    parts = {one["name"]: one for one in json.loads(done.out)["parts"]}
+    assert (done.code, done.err, set(parts)) == (1, "", PARTS)
+    assert parts["database"] == {"name": "database", "ok": True, "problem": ""}
+    assert parts["malware scanner"]["ok"] is False
 
 
 def test_a_check_makes_and_changes_nothing(

@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import typer
 from tests.cli.commands import Run
 from tests.servers import free_port
 
@@ -86,3 +89,28 @@ def test_a_command_before_the_first_migration_says_what_to_do(
 
     assert done.code == 2
     assert "run 'kursdocs migrate'" in done.err
+
+
+def test_every_command_says_in_its_help_what_it_is_and_how_it_ends() -> None:
+    for words, command in commands(typer.main.get_command(cli.app)):
+        text = f"{command.help} {command.epilog}"
+        ends_by_itself = words not in RUN_UNTIL_ENDED
+        assert command.help, words
+        assert ("Exit codes:" in text) == ends_by_itself, f"{words}: {text}"
+        for parameter in command.params:
+            told = getattr(parameter, "help", "")
+            assert told or parameter.name in PLAIN, f"{words}: {parameter.name}"
+
+
+# Whose name says it all.
+PLAIN = {"family_name", "given_names", "help"}
+RUN_UNTIL_ENDED = {"serve", "worker", "demo"}
+
+
+def commands(group: Any, *before: str) -> Iterator[tuple[str, Any]]:
+    """Every command below a group, with the words that call it."""
+    for name, command in getattr(group, "commands", {}).items():
+        if hasattr(command, "commands"):
+            yield from commands(command, *before, name)
+        else:
+            yield " ".join([*before, name]), command

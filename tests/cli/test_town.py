@@ -92,7 +92,11 @@ def test_an_agency_is_closed_and_its_program_let_in_no_more(
 
     assert (ended.code, ended.out) == (0, "vhs-program is no longer let in.\n")
     assert (gone.code, gone.err) == (1, "vhs-program is not let in: nothing was changed.\n")
-    assert (closed.code, again.code, again.err) == (0, 1, "agency: agency_unknown\n")
+    assert (closed.code, again.code, again.err) == (
+        0,
+        1,
+        "agency: There is no such agency here. [agency_unknown]\n",
+    )
     assert [(one["slug"], bool(one["closed"])) for one in listed] == [("vhs", True)]
     assert events_of(inside)[3:] == [("service_account.ended", "town"), ("agency.closed", "town")]
 
@@ -117,7 +121,7 @@ def test_an_agency_with_untouched_papers_is_closed_only_on_demand(
     assert (closed.code, "stay recorded: 1." in closed.out) == (0, True)
 
 
-def test_what_a_command_refuses_is_said_with_field_and_code(
+def test_what_a_command_refuses_is_said_with_field_sentence_and_code(
     run: Run, settings: dict[str, object]
 ) -> None:
     run("migrate", **settings)
@@ -126,10 +130,18 @@ def test_what_a_command_refuses_is_said_with_field_and_code(
     second_agency = ("agency", "open", "jc", "Jobcenter", "--kind", "jobcenter")
 
     for arguments, code, message in (
-        (("municipality", "create", "Muster Stadt", "X"), 1, "slug: slug_invalid"),
-        (("municipality", "create", "musterstadt", "X"), 1, "slug_taken (slug=musterstadt)"),
-        ((*agency, "--municipality", "nirgendwo"), 1, "municipality: municipality_unknown"),
-        (("member", "add", "s", "--role", "head", "--agency", "x"), 1, "agency: agency_unknown"),
+        (("municipality", "create", "Muster Stadt", "X"), 1, "[slug_invalid]"),
+        (
+            ("municipality", "create", "musterstadt", "X"),
+            1,
+            "is taken. Please choose another one. [slug_taken]",
+        ),
+        (
+            (*agency, "--municipality", "nirgendwo"),
+            1,
+            "municipality: There is no such",
+        ),
+        (("member", "add", "s", "--role", "head", "--agency", "x"), 1, "[agency_unknown]"),
         (("member", "add", "s", "--role", "head"), 2, "clerk and head need --agency"),
         (
             ("member", "add", "s", "--role", "auditor", "--agency", "vhs"),
@@ -146,10 +158,74 @@ def test_what_a_command_refuses_is_said_with_field_and_code(
         (
             (*second_agency, "--municipality", "musterstadt", "--client-id", "p"),
             1,
-            "client_id_taken (client_id=p)",
+            "[client_id_taken]",
         ),
     ):
         done = run(*arguments, **settings)
         assert done.code == code, done
         assert message in " ".join(done.err.replace("│", " ").split()), done
         assert "Traceback" not in done.err
+
+
+def test_several_mistakes_are_told_at_once(run: Run, settings: dict[str, object]) -> None:
+    run("migrate", **settings)
+
+    done = run("municipality", "create", "Muster Stadt", " ", "--land", "XX", **settings)
+
+    assert (done.code, done.out) == (1, "")
+    assert [line.partition(":")[0] for line in done.err.splitlines()] == ["slug", "name", "land"]
+    assert [line[line.index("[") :] for line in done.err.splitlines()] == [
+        "[slug_invalid]",
+        "[name_invalid]",
+        "[land_unknown]",
+    ]
+
+
+def test_a_closed_agency_opens_again_with_the_program_it_had(
+    run: Run, settings: dict[str, object]
+) -> None:
+    set_up_town(run, settings)
+    run("agency", "close", "vhs", **settings)
+
+    done = run("agency", "reopen", "vhs", **settings)
+    again = run("agency", "reopen", "vhs", **settings)
+    unknown = run("agency", "reopen", "nowhere", **settings)
+    (listed,) = json.loads(run("agency", "list", "--json", **settings).out)
+
+    assert (done.code, done.out) == (0, "Agency vhs is open again.\n")
+    assert (again.code, "[agency_open]" in again.err) == (1, True)
+    assert (unknown.code, "[agency_unknown]" in unknown.err) == (1, True)
+    assert listed["closed"] == ""
+
+
+def test_another_program_is_let_in(run: Run, settings: dict[str, object], inside: Database) -> None:
+    set_up_town(run, settings)
+
+    done = run("service", "add", "scanner", "--agency", "vhs", **settings)
+    again = run("service", "add", "scanner", "--agency", "vhs", **settings)
+
+    assert (done.code, done.out) == (0, "scanner acts for vhs from now on.\n")
+    assert (again.code, "[client_id_taken]" in again.err) == (1, True)
+    with inside.transaction() as session:
+        known = session.exec(select(ServiceAccount.client_id)).all()
+        assert sorted(known) == ["scanner", "vhs-program"]
+
+
+def test_every_command_answers_programs_in_json(run: Run, settings: dict[str, object]) -> None:
+    run("migrate", **settings)
+    agency = "agency open vhs VHS --kind course_provider --municipality musterstadt"
+    clerk = ("sub-1", "--role", "clerk", "--agency", "vhs")
+    told = {"subject": "sub-1", "role": "clerk", "place": "vhs"}
+
+    for arguments, expected in (
+        (("municipality", "create", "musterstadt", "Muster"), {"municipality": "musterstadt"}),
+        ((*agency.split(), "--client-id", "p"), {"agency": "vhs", "client_id": "p"}),
+        (("service", "add", "q", "--agency", "vhs"), {"client_id": "q", "agency": "vhs"}),
+        (("service", "end", "q"), {"client_id": "q"}),
+        (("member", "add", *clerk), {**told, "added": True}),
+        (("member", "end", *clerk), {**told, "came_from_claims": False}),
+        (("agency", "close", "vhs"), {"agency": "vhs", "untouched": 0}),
+        (("agency", "reopen", "vhs"), {"agency": "vhs"}),
+    ):
+        done = run(*arguments, "--json", **settings)
+        assert (done.code, done.err, json.loads(done.out)) == (0, "", expected), arguments

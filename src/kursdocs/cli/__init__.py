@@ -8,8 +8,8 @@ import typer
 
 from kursdocs.catalogue import CatalogueError
 from kursdocs.cli import installation, logs, pushing, reminders, retention, rules, running, town
-from kursdocs.cli.telling import fail
-from kursdocs.core.errors import Invalid, InvalidForm, KursdocsError
+from kursdocs.cli.telling import fail, words_of
+from kursdocs.core.errors import KursdocsError
 from kursdocs.core.ports import ForeignInstance
 from kursdocs.settings import SettingsError
 from kursdocs.web.pages import FrontendMissing
@@ -17,6 +17,9 @@ from kursdocs.web.pages import FrontendMissing
 app = typer.Typer(
     name="kursdocs",
     help="Addressed delivery of language course papers between agencies.",
+    epilog="Exit codes: 0 done; 1 refused, or some of it failed; 2 a mistake in the command or the"
+    " settings. Each command says more with --help. Settings are environment variables"
+    " (KURSDOCS_…, see the README).",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -44,9 +47,5 @@ def main() -> None:
         fail(f"kursdocs cannot start:\n{error}", 2)
     except (ForeignInstance, FrontendMissing) as error:
         fail(f"kursdocs cannot start: {error}", 2)
-    except InvalidForm as error:
-        fail("\n".join(f"{m.field}: {m.code}" for m in error.mistakes), 1)
     except KursdocsError as error:
-        field = f"{error.field}: " if isinstance(error, Invalid) and error.field else ""
-        details = ", ".join(f"{k}={v}" for k, v in error.details.items())
-        fail(f"{field}{error.code}" + (f" ({details})" if details else ""), 1)
+        fail(words_of(error), 1)

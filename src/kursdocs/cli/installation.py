@@ -7,13 +7,13 @@ import typer
 
 from kursdocs import bootstrap
 from kursdocs.adapters.master_keys import MasterKeys
-from kursdocs.cli.telling import fail
+from kursdocs.cli.telling import EXIT_CODES, AsJson, fail, sentence, show_json
 from kursdocs.settings import load
 
 app = typer.Typer()
 
 
-@app.command()
+@app.command(epilog=EXIT_CODES)
 def migrate() -> None:
     """Bring database and key store to the newest schema; harmless when they are."""
     bootstrap.migrate(load())
@@ -21,21 +21,35 @@ def migrate() -> None:
 
 
 @app.command()
-def check() -> None:
-    """Try every setting: database, key store, object store, scanner, mail, sign-in, front end."""
-    failed = False
-    for name, problem in bootstrap.check(load()):
-        typer.echo(
-            f"{'FAILED' if problem else 'ok':7} {name}" + (f": {problem}" if problem else "")
-        )
-        failed = failed or bool(problem)
-    if failed:
+def check(as_json: AsJson = False) -> None:
+    """Try every setting: database, key store, object store, scanner, mail, sign-in, front end.
+
+    It makes and changes nothing. Exit codes: 0 all parts answer; 1 some do not; 2 a setting is
+    missing or wrong.
+    """
+    parts = [(name, _in_words(problem)) for name, problem in bootstrap.check(load())]
+    if as_json:
+        show_json({"parts": [{"name": n, "ok": not p, "problem": p} for n, p in parts]})
+    else:
+        for name, problem in parts:
+            verdict = "FAILED" if problem else "ok"
+            typer.echo(f"{verdict:7} {name}" + (f": {problem}" if problem else ""))
+    if any(problem for _, problem in parts):
         raise typer.Exit(1)
 
 
-@app.command("master-key")
+def _in_words(problem: str) -> str:
+    """The same with a sentence where it ends in the code of a part that is down."""
+    start, colon, last = problem.rpartition(": ")
+    said = sentence(last, {})
+    return f"{start}{colon}{said} [{last}]" if said != last else problem
+
+
+@app.command("master-key", epilog=EXIT_CODES)
 def master_key(
-    path: Annotated[Path, typer.Argument(help="File to write; it must not exist yet.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help="File to write; it must not exist yet.")
+    ],
 ) -> None:
     """Write a new master key file. Keep a copy apart from all backups: without it all is lost."""
     try:

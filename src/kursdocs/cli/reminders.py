@@ -29,9 +29,11 @@ def remind(
     port: DemoPort = 8000,
     as_json: AsJson = False,
 ) -> None:
-    """Send the digests that are due, as the worker does; 0 done, 1 some mails were not accepted.
+    """Send the digests that are due, as the worker does.
 
     With --dry-run nothing is changed: each mail and each return is explained in a sentence.
+
+    Exit codes: 0 done; 1 some mails were not accepted; 2 a mistake in the command or the settings.
     """
     settings = settings_of(var, port)
     require_demo(settings, at, dry_run=dry_run)

@@ -32,7 +32,10 @@ CatalogueFile = Annotated[
 
 @app.command("check")
 def catalogue_check(file: CatalogueFile, as_json: AsJson = False) -> None:
-    """Say whether the file can be used: 0 yes, 1 no (mistakes with lines), 2 there is no file."""
+    """Say whether a catalogue file can be used, and name each mistake with its line.
+
+    Exit codes: 0 it can be used; 1 it has mistakes; 2 there is no such file.
+    """
     try:
         found = rules.load(file)
     except CatalogueError as error:
@@ -55,7 +58,10 @@ def catalogue_diff(
     language: Annotated[Language, typer.Option(help="Language of names.")] = Language.DE,
     as_json: AsJson = False,
 ) -> None:
-    """Show what the file changes against the shipped rules: 0 nothing, 1 something, 2 unusable."""
+    """Show what a catalogue file changes against the shipped rules.
+
+    Exit codes: 0 it changes nothing; 1 it changes something; 2 it cannot be used.
+    """
     try:
         changes = comparison.compare(rules.load(), rules.load(file))
     except CatalogueError as error:

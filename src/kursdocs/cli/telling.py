@@ -10,10 +10,15 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from kursdocs.core.errors import Invalid, InvalidForm, KursdocsError
 from kursdocs.web.errors import SENTENCES
 from kursdocs.web.pages import frontend_folder, read_translations
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 refused, nothing was changed; 2 a mistake in the command or the settings"
+)
 
 
 def fail(message: str, code: int) -> NoReturn:
@@ -22,11 +27,29 @@ def fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def done(message: str, *, as_json: bool, **data: object) -> None:
+    """Say that it is done; programs get the data instead of the words."""
+    if as_json:
+        show_json(data)
+    else:
+        typer.echo(message)
+
+
+def words_of(error: KursdocsError) -> str:
+    """What was refused and why, a line for each mistake, with the code that programs know."""
+    mistakes = error.mistakes if isinstance(error, InvalidForm) else [error]
+    return "\n".join(_line(one) for one in mistakes)
+
+
+def _line(error: KursdocsError) -> str:
+    field = f"{error.field}: " if isinstance(error, Invalid) and error.field else ""
+    return f"{field}{sentence(error.code, error.details)} [{error.code}]"
+
+
 def sentence(code: str, details: Mapping[str, str | int]) -> str:
     """What a code of the domain means, in the words that pages and API use, in English."""
-    if code not in SENTENCES:
-        return code
-    return _english().gettext(SENTENCES[code]) % details
+    found = _english().gettext(SENTENCES[code]) if code in SENTENCES else code
+    return found % details if details else found
 
 
 @cache

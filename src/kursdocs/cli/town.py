@@ -1,6 +1,7 @@
 """A town and its agencies: municipality, agency, member, service."""
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -8,47 +9,115 @@ from sqlmodel import Session
 
 from kursdocs import bootstrap
 from kursdocs.catalogue import AgencyKind
-from kursdocs.cli.telling import AsJson, day, fail, show
+from kursdocs.cli.telling import EXIT_CODES, AsJson, day, done, fail, show
 from kursdocs.core import accounts, agencies, memberships
 from kursdocs.core.access import Actor, Role
 from kursdocs.core.accounts import MembershipSource
+from kursdocs.core.agencies import Agency
 from kursdocs.core.documents import reading
+from kursdocs.core.errors import Invalid
 from kursdocs.core.memberships import Post
-from kursdocs.settings import load
+from kursdocs.settings import Settings, load
 
-municipality_app = typer.Typer(help="Municipalities.", no_args_is_help=True)
-agency_app = typer.Typer(help="Agencies of a municipality.", no_args_is_help=True)
-member_app = typer.Typer(help="Roles of people.", no_args_is_help=True)
-service_app = typer.Typer(help="Programs of agencies.", no_args_is_help=True)
+municipality_app = typer.Typer(
+    help="Towns (and districts) with their agencies.", no_args_is_help=True
+)
+agency_app = typer.Typer(
+    help="Agencies: course providers, immigration office, Jobcenter.", no_args_is_help=True
+)
+member_app = typer.Typer(
+    help="People and their roles: clerk and head of an agency, coordinator and auditor of a town.",
+    no_args_is_help=True,
+)
+service_app = typer.Typer(
+    help="Programs that act for an agency (service accounts).", no_args_is_help=True
+)
 
-Subject = Annotated[str, typer.Argument(help="The person's `sub` at the sign-in provider.")]
-RoleAt = Annotated[Role, typer.Option("--role", help="clerk and head need --agency.")]
-AgencySlug = Annotated[str, typer.Option("--agency", help="Slug of the agency.")]
-TownSlug = Annotated[str, typer.Option("--municipality", help="Slug of the municipality.")]
+Slug = Annotated[
+    str,
+    typer.Argument(
+        metavar="SLUG", help="Short name for addresses, as vhs-musterstadt; it never changes."
+    ),
+]
+KnownSlug = Annotated[
+    str, typer.Argument(metavar="SLUG", help="Short name; kursdocs agency list shows them.")
+]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help='Name that people read, as "VHS Musterstadt".')
+]
+LandCode = Annotated[
+    str,
+    typer.Option(
+        "--land",
+        metavar="LAND",
+        help="The Land whose holidays count, as BY or NW; an agency has its town's otherwise.",
+    ),
+]
+Subject = Annotated[
+    str,
+    typer.Argument(metavar="SUBJECT", help="The person's `sub` at the sign-in provider."),
+]
+ClientId = Annotated[
+    str,
+    typer.Argument(metavar="CLIENT_ID", help="Client id of the program at the sign-in provider."),
+]
+RoleAt = Annotated[
+    Role,
+    typer.Option("--role", help="clerk and head need --agency, the others --municipality."),
+]
+AgencySlug = Annotated[
+    str, typer.Option("--agency", metavar="SLUG", help="Short name of the agency.")
+]
+TownSlug = Annotated[
+    str, typer.Option("--municipality", metavar="SLUG", help="Short name of the municipality.")
+]
 
 
-@municipality_app.command("create")
-def municipality_create(slug: str, name: str) -> None:
+@municipality_app.command("create", epilog=EXIT_CODES)
+def municipality_create(
+    slug: Slug,
+    name: Name,
+    land: LandCode = "",
+    mailbox: Annotated[str, typer.Option(help="Mail address of the coordination.")] = "",
+    as_json: AsJson = False,
+) -> None:
     """Make a municipality, as in: kursdocs municipality create musterstadt "Stadt Musterstadt"."""
     with bootstrap.open_services(load()) as services, services.transaction() as session:
         agencies.create_municipality(
-            session, Actor.system("cli"), slug=slug, name=name, now=services.clock()
+            session,
+            Actor.system("cli"),
+            slug=slug,
+            name=name,
+            land=land,
+            mailbox=mailbox,
+            now=services.clock(),
         )
-    typer.echo(f"Municipality {slug} created.")
+    done(f"Municipality {slug} created.", as_json=as_json, municipality=slug)
 
 
-@agency_app.command("open")
+@agency_app.command("open", epilog=EXIT_CODES)
 def agency_open(
-    slug: str,
-    name: str,
+    slug: Slug,
+    name: Name,
     kind: Annotated[AgencyKind, typer.Option(help="What the agency is.")],
-    municipality: Annotated[str, typer.Option(help="Slug of its municipality.")],
-    mailbox: Annotated[str, typer.Option(help="Functional mail address for reminders.")] = "",
-    client_id: Annotated[
-        str, typer.Option(help="Client id of a program that may act for the agency.")
+    municipality: TownSlug,
+    mailbox: Annotated[
+        str, typer.Option(help="Functional mail address; without one nobody is reminded.")
     ] = "",
+    land: LandCode = "",
+    client_id: Annotated[
+        str,
+        typer.Option(
+            metavar="ID", help="Client id of a program that may act for it, as service add does."
+        ),
+    ] = "",
+    as_json: AsJson = False,
 ) -> None:
-    """Open an agency, optionally with a service account for its programs."""
+    """Open an agency, optionally with a service account for its programs.
+
+    kursdocs agency open vhs-musterstadt "VHS Musterstadt" --kind course_provider
+    --municipality musterstadt --mailbox kurse@vhs.example
+    """
     settings = load()
     with bootstrap.open_services(settings) as services, services.transaction() as session:
         actor, now = Actor.system("cli"), services.clock()
@@ -60,26 +129,39 @@ def agency_open(
             name=name,
             kind=kind,
             mailbox=mailbox,
+            land=land or None,
             now=now,
         )
         if client_id:
-            accounts.create_service_account(
-                session,
-                actor,
-                issuer=settings.oidc_issuer,
-                client_id=client_id,
-                agency=agency,
-                now=now,
-            )
-    typer.echo(f"Agency {slug} opened.")
+            _let_in(session, actor, settings, client_id, agency, now)
+    done(f"Agency {slug} opened.", as_json=as_json, agency=slug, client_id=client_id)
 
 
-@agency_app.command("close")
-def agency_close(
-    slug: str,
-    yes: Annotated[bool, typer.Option("--yes", help="Although papers wait there.")] = False,
+def _let_in(
+    session: Session,
+    actor: Actor,
+    settings: Settings,
+    client_id: str,
+    agency: Agency,
+    now: datetime,
 ) -> None:
-    """Close an agency now, for good: its people and programs lose access at once."""
+    accounts.create_service_account(
+        session,
+        actor,
+        issuer=settings.oidc_issuer,
+        client_id=client_id,
+        agency=agency,
+        now=now,
+    )
+
+
+@agency_app.command("close", epilog=EXIT_CODES)
+def agency_close(
+    slug: KnownSlug,
+    yes: Annotated[bool, typer.Option("--yes", help="Although papers wait there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Close an agency now: its people and programs lose access at once."""
     with bootstrap.open_services(load()) as services, services.transaction() as session:
         agency = agencies.by_slug(session, slug)
         waiting = reading.waiting(session, agency.id)
@@ -90,10 +172,26 @@ def agency_close(
                 1,
             )
         agencies.close_agency(session, Actor.system("cli"), agency, now=services.clock())
-    typer.echo(f"Agency {slug} closed. Untouched deliveries that stay recorded: {waiting}.")
+    done(
+        f"Agency {slug} closed. Untouched deliveries that stay recorded: {waiting}.",
+        as_json=as_json,
+        agency=slug,
+        untouched=waiting,
+    )
 
 
-@agency_app.command("list")
+@agency_app.command("reopen", epilog=EXIT_CODES)
+def agency_reopen(slug: KnownSlug, as_json: AsJson = False) -> None:
+    """Open a closed agency again: whoever still has a role or program there may come in."""
+    with bootstrap.open_services(load()) as services, services.transaction() as session:
+        found = [agency for agency, _ in agencies.listing(session) if agency.slug == slug]
+        if not found:
+            raise Invalid("agency_unknown", field="agency")
+        agencies.reopen_agency(session, Actor.system("cli"), found[0], now=services.clock())
+    done(f"Agency {slug} is open again.", as_json=as_json, agency=slug)
+
+
+@agency_app.command("list", epilog=EXIT_CODES)
 def agency_list(as_json: AsJson = False) -> None:
     """List all agencies, closed ones too."""
     with bootstrap.open_services(load()) as services, services.transaction() as session:
@@ -112,10 +210,23 @@ def agency_list(as_json: AsJson = False) -> None:
     show(rows, as_json=as_json)
 
 
-@service_app.command("end")
-def service_end(
-    client_id: Annotated[str, typer.Argument(help="Client id of the program.")],
-) -> None:
+@service_app.command("add", epilog=EXIT_CODES)
+def service_add(client_id: ClientId, agency: AgencySlug, as_json: AsJson = False) -> None:
+    """Let a program act for an agency, with the rights of a clerk."""
+    settings = load()
+    with bootstrap.open_services(settings) as services, services.transaction() as session:
+        found, now = agencies.by_slug(session, agency), services.clock()
+        _let_in(session, Actor.system("cli"), settings, client_id, found, now)
+    done(
+        f"{client_id} acts for {agency} from now on.",
+        as_json=as_json,
+        client_id=client_id,
+        agency=agency,
+    )
+
+
+@service_app.command("end", epilog=EXIT_CODES)
+def service_end(client_id: ClientId, as_json: AsJson = False) -> None:
     """Let a program in no more, from its next call on."""
     settings = load()
     with bootstrap.open_services(settings) as services, services.transaction() as session:
@@ -128,12 +239,16 @@ def service_end(
         )
     if not ended:
         fail(f"{client_id} is not let in: nothing was changed.", 1)
-    typer.echo(f"{client_id} is no longer let in.")
+    done(f"{client_id} is no longer let in.", as_json=as_json, client_id=client_id)
 
 
-@member_app.command("add")
+@member_app.command("add", epilog=EXIT_CODES)
 def member_add(
-    subject: Subject, role: RoleAt, agency: AgencySlug = "", municipality: TownSlug = ""
+    subject: Subject,
+    role: RoleAt,
+    agency: AgencySlug = "",
+    municipality: TownSlug = "",
+    as_json: AsJson = False,
 ) -> None:
     """Give a person a role by hand: how the first coordinator comes in."""
     _check_place(role, agency, municipality)
@@ -150,16 +265,25 @@ def member_add(
             now=services.clock(),
         )
     place = agency or municipality
-    typer.echo(
+    done(
         f"{subject} is {role} of {place} from now on."
         if added
-        else f"{subject} is already {role} of {place}."
+        else f"{subject} is already {role} of {place}.",
+        as_json=as_json,
+        subject=subject,
+        role=role.value,
+        place=place,
+        added=added,
     )
 
 
-@member_app.command("end")
+@member_app.command("end", epilog=EXIT_CODES)
 def member_end(
-    subject: Subject, role: RoleAt, agency: AgencySlug = "", municipality: TownSlug = ""
+    subject: Subject,
+    role: RoleAt,
+    agency: AgencySlug = "",
+    municipality: TownSlug = "",
+    as_json: AsJson = False,
 ) -> None:
     """End a role of a person now: their next request no longer has it."""
     _check_place(role, agency, municipality)
@@ -176,12 +300,19 @@ def member_end(
     place = agency or municipality
     if not ended:
         fail(f"{subject} is not {role} of {place}: nothing was changed.", 1)
-    typer.echo(f"{subject} is no longer {role} of {place}.")
-    if MembershipSource.CLAIM in ended:
-        typer.echo("It came from claims: mend them at the sign-in provider, or it comes again.")
+    claimed = MembershipSource.CLAIM in ended
+    hint = "\nIt came from claims: mend them at the sign-in provider, or it comes again."
+    done(
+        f"{subject} is no longer {role} of {place}." + (hint if claimed else ""),
+        as_json=as_json,
+        subject=subject,
+        role=role.value,
+        place=place,
+        came_from_claims=claimed,
+    )
 
 
-@member_app.command("list")
+@member_app.command("list", epilog=EXIT_CODES)
 def member_list(
     agency: AgencySlug = "", municipality: TownSlug = "", as_json: AsJson = False
 ) -> None:
