@@ -209,5 +209,6 @@ def _forget(session: Session, document: Document, now: datetime) -> None:
     document.state = DocumentState.ERASED
     # That it was withdrawn, and when, stands in the log; a row says it of withdrawn ones only.
     document.withdrawn_at = None
+    document.delete_on = None
     document.erased_at = now
     session.add(document)
