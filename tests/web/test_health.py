@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.web.house import House, open_house
 
+from kursdocs.operations.readiness import Parts
 from kursdocs.web import health
 from kursdocs.web.health import Readiness
 
@@ -50,7 +51,7 @@ def test_what_many_ask_at_once_is_looked_up_once(
     looks: list[int] = []
     real = Readiness._ask
 
-    async def counted(readiness: Readiness) -> health.Parts:
+    async def counted(readiness: Readiness) -> Parts:
         looks.append(1)
         return await real(readiness)
 

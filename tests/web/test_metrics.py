@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.servers import PostgresServer
 from tests.web.house import (
@@ -21,6 +22,9 @@ from tests.web.house import (
 from tests.web.test_outages import stopped
 
 from kursdocs.core import heartbeats, outbox
+from kursdocs.operations import measuring
+from kursdocs.operations.measuring import Numbers
+from kursdocs.services import Services
 from kursdocs.web import measures
 from kursdocs.web.routes import ROUTES
 
@@ -117,28 +121,25 @@ def test_the_state_of_the_installation_is_told_from_its_database(quick_folder: P
     assert abs(last - now.timestamp()) < 0.001
 
 
-def test_many_who_ask_at_once_ask_the_database_once(house: House) -> None:
-    class Counting:
-        taken = 0
+def test_many_who_ask_at_once_ask_the_database_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Numbers] = []
+    real = measuring.take
 
-    real = measures.measuring.take
-
-    def take(services: object) -> object:
-        Counting.taken += 1
-        return real(services)  # type: ignore[arg-type]  # only passed on
+    def take(services: Services) -> Numbers:
+        taken.append(real(services))
+        return taken[-1]
 
     fresh = measures._Installation(house.services)
-    measures.measuring.take = take  # type: ignore[assignment]
-    try:
-        threads = [threading.Thread(target=lambda: list(fresh.collect())) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        measures.measuring.take = real
+    monkeypatch.setattr(measuring, "take", take)
+    threads = [threading.Thread(target=lambda: list(fresh.collect())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
-    assert Counting.taken == 1
+    assert len(taken) == 1
 
 
 def test_labels_are_closed_lists_and_name_nobody(house: House) -> None:
