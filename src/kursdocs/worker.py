@@ -9,7 +9,7 @@ import structlog
 
 from kursdocs.core import heartbeats
 from kursdocs.core.errors import Unavailable
-from kursdocs.operations import mailing, retention, sweeping
+from kursdocs.operations import mailing, reminding, retention, sweeping
 from kursdocs.services import Services
 
 _log = structlog.get_logger()
@@ -25,6 +25,7 @@ class Duty:
 
 
 DUTIES: Sequence[Duty] = (
+    Duty("reminding", 15, reminding.remind),
     Duty("mailing", 5, mailing.deliver_due),
     Duty("sweeping", 60, sweeping.sweep),
     # It acts by the day; once an hour, so that a day on which it could not run is made up for.

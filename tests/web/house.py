@@ -52,8 +52,12 @@ VHS, SPRACHWERK, OFFICE, JOBCENTER = (
 )
 METRICS_TOKEN = "dasZaehltNurDerBetrieb"
 UNKNOWN = UUID("01890000-0000-7000-8000-000000000000")
-# What looking may change: when a recipient first looked, and when a session was last used.
-_MAY_CHANGE = {"delivery": {"opened_at"}, "sign_in": {"used_at"}}
+# What looking may change: when an agency looked in, a recipient first opened, a session was used.
+_MAY_CHANGE = {
+    "agency": {"looked_in_at"},
+    "delivery": {"opened_at"},
+    "sign_in": {"used_at"},
+}
 _LOG = {"audit_event", "audit_head"}
 # Certificate authorities are not needed on the loopback, and loading them takes 40 ms.
 _NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

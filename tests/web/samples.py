@@ -240,10 +240,16 @@ def samples() -> list[Sample]:
 def _account_pages() -> list[Sample]:
     nobody = {"issuer": "https://anmeldung.musterstadt.example", "subject_tail": "…c4f2"}
     without_role = replace(VISITOR, actor_name="Lin Probe")
+    elsewhere = {
+        "membership_id": "m2",
+        "wanted": "Volkshochschule Musterstadt",
+        "return_to": "/lists/vhs-musterstadt/waiting",
+    }
     return [
         Sample("sign-in", "accounts/sign_in.html", VISITOR, {"start_href": "/sign-in/start"}),
         Sample("signed-out", "accounts/signed_out.html", replace(VISITOR, is_demo=False), {}),
         Sample("no-role", "accounts/no_role.html", without_role, nobody | {"contact": ""}),
+        Sample("other-agency", "lists/other_agency.html", CLERK, elsewhere),
     ]
 
 

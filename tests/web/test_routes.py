@@ -83,6 +83,9 @@ signed_out                -            200  200      200      200   200 200  200
 acting_agency             own          303  303      303      303   303 303  404     401       401
 acting_agency             foreign      404  404      404      404   404 404  404     401       401
 acting_agency             unknown      404  404      404      404   404 404  404     401       401
+lists                     own          303  303      303      303   404 404  404      in        in
+lists                     foreign      404  404      404      404   404 404  404      in        in
+lists                     unknown      404  404      404      404   404 404  404      in        in
 preferences               -            303  303      303      303   303 303  303     303       303
 inbox                     -            200  200      200      200   403 403  403      in        in
 inbox.search              -            200  200      200      200   403 403  403     401       401
@@ -248,7 +251,9 @@ class Walk:
             address = self._way_back(caller)
             return lambda: client.get(address)
         sent = self._sent(row, caller, of)
-        path = self._place(row, caller, of, address_of(row.path, sent))
+        path = address_of(row.path, sent).replace("{agency}", self._agency(caller, of))
+        path = path.replace("{list}", "waiting")
+        path = self._place(row, caller, of, path)
         body = self._body(row, caller, of)
 
         def request() -> Answer:
@@ -295,6 +300,12 @@ class Walk:
         if of is Of.FOREIGN:
             return self.papers[SPRACHWERK, JOBCENTER]
         return Sent(UNKNOWN, UNKNOWN)
+
+    def _agency(self, caller: str, of: Of) -> str:
+        """The slug of the caller's own agency, of a foreign one, or of none."""
+        if of is Of.OWN:
+            return PEOPLE.get(caller, ("", VHS))[1]
+        return SPRACHWERK if of is Of.FOREIGN else "nirgends"
 
     def _place(self, row: Row, caller: str, of: Of, path: str) -> str:
         """The path with the agency, and a pause of it that is there."""

@@ -20,7 +20,7 @@ _PATHS: Mapping[str, str] = {
 
 
 def show(call: Call) -> Response:
-    """The list itself, or the page that offers to switch; unknown and foreign ones are not found."""
+    """The list, or the page that offers to switch; unknown and foreign ones are not found."""
     agency, name = call.request.path_params["agency"], call.request.path_params["list"]
     path = _PATHS.get(name)
     if path is None or call.signed_in is None:

@@ -18,6 +18,7 @@ from kursdocs.web import (
     catalogue,
     documents,
     health,
+    lists,
     metrics,
     models,
     municipality,
@@ -82,6 +83,7 @@ PAGES: Sequence[Row] = (
         happening=Happening.AGENCY_SWITCHED,
         body=Body.FORM,
     ),
+    Row("GET", "/lists/{agency}/{list}", lists.show, Gate.SIGNED_IN, "lists"),
     Row("POST", "/preferences", accounts.prefer, Gate.PUBLIC, "preferences", body=Body.FORM),
     Row(
         "GET",

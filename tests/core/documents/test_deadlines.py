@@ -38,8 +38,6 @@ def test_each_recipient_has_the_holidays_of_its_land_and_its_own_pauses(
         session.add(agencies.AgencyPause(agency_id=office, **pause))
         session.flush()
 
-        found = due_dates(
-            session, [office, jobcenter], 1, now=datetime(2026, 1, 5, 12, tzinfo=UTC)
-        )
+        found = due_dates(session, [office, jobcenter], 1, now=datetime(2026, 1, 5, 12, tzinfo=UTC))
 
     assert found == {office: date(2026, 1, 9), jobcenter: date(2026, 1, 6)}
