@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from tests.push.house import a_scan
 from tests.servers import free_port
 from tests.web.house import House, open_house
 
+README = Path(__file__).parents[2] / "README.md"
 PERSON = ("--family-name", "Muster", "--given-names", "Lin", "--birth-date", "02.01.1990")
 FIELDS = ("--field", "issued_on=2026-10-02", "--field", "expires_on=2027-10-02")
 WAY = ("--kind", "admission_ik_jc", "--to", "jobcenter", "--released")
@@ -211,6 +213,31 @@ def test_no_personal_data_and_no_secret_are_printed(push: Client, tmp_path: Path
 
     for said in (done.out, done.err, wrong.out, wrong.err):
         assert not [word for word in ("Muster", "Lin", "1990", "4711") if word in said]
+
+
+def test_the_readme_shows_a_command_that_works(push: Client, house: House, tmp_path: Path) -> None:
+    (tmp_path / "samples").mkdir()
+    a_scan(tmp_path / "samples", "zulassung-muster.pdf")
+    block = re.search(r"<!-- push -->\s*```sh\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    assert block is not None
+
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block[1]],
+        cwd=README.parent,
+        env={
+            "PATH": "/usr/bin:/bin",
+            "KURSDOCS": house.url,
+            "VAR": str(tmp_path),
+            "XDG_STATE_HOME": str(tmp_path),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("1 sent, 0 sent before, 0 refused.\n")
+    assert (tmp_path / "kursdocs" / "pushed.jsonl").stat().st_mode & 0o077 == 0
 
 
 # --- On a terminal -------------------------------------------------------------------------------
