@@ -211,6 +211,22 @@ def test_another_program_is_let_in(run: Run, settings: dict[str, object], inside
         assert sorted(known) == ["scanner", "vhs-program"]
 
 
+def test_a_program_may_have_a_subject_of_its_own(
+    run: Run, settings: dict[str, object], inside: Database
+) -> None:
+    set_up_town(run, settings)
+    at_vhs = ("--agency", "vhs", "--subject", "0b6f3c1e-erfunden")
+
+    first = run("service", "add", "scanner", *at_vhs, **settings)
+    other = run("service", "add", "second", *at_vhs, **settings)
+
+    assert (first.code, other.code) == (0, 1)
+    assert "[service_subject_taken]" in other.err
+    with inside.transaction() as session:
+        of_scanner = select(ServiceAccount.subject).where(ServiceAccount.client_id == "scanner")
+        assert session.exec(of_scanner).one() == "0b6f3c1e-erfunden"
+
+
 def test_every_command_answers_programs_in_json(run: Run, settings: dict[str, object]) -> None:
     run("migrate", **settings)
     agency = "agency open vhs VHS --kind course_provider --municipality musterstadt"

@@ -144,12 +144,14 @@ def _let_in(
     client_id: str,
     agency: Agency,
     now: datetime,
+    subject: str = "",
 ) -> None:
     accounts.create_service_account(
         session,
         actor,
         issuer=settings.oidc_issuer,
         client_id=client_id,
+        subject=subject,
         agency=agency,
         now=now,
     )
@@ -211,12 +213,20 @@ def agency_list(as_json: AsJson = False) -> None:
 
 
 @service_app.command("add", epilog=EXIT_CODES)
-def service_add(client_id: ClientId, agency: AgencySlug, as_json: AsJson = False) -> None:
+def service_add(
+    client_id: ClientId,
+    agency: AgencySlug,
+    subject: Annotated[
+        str,
+        typer.Option(help="The `sub` of its tokens, where that is not the client id (Keycloak)."),
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
     """Let a program act for an agency, with the rights of a clerk."""
     settings = load()
     with bootstrap.open_services(settings) as services, services.transaction() as session:
         found, now = agencies.by_slug(session, agency), services.clock()
-        _let_in(session, Actor.system("cli"), settings, client_id, found, now)
+        _let_in(session, Actor.system("cli"), settings, client_id, found, now, subject)
     done(
         f"{client_id} acts for {agency} from now on.",
         as_json=as_json,
