@@ -7,7 +7,18 @@ module and add one line to the table below; ``telling`` has what all groups need
 import typer
 
 from kursdocs.catalogue import CatalogueError
-from kursdocs.cli import installation, logs, pushing, reminders, retention, rules, running, town
+from kursdocs.cli import (
+    claims,
+    installation,
+    logs,
+    pushing,
+    reminders,
+    retention,
+    rules,
+    running,
+    town,
+    town_settings,
+)
 from kursdocs.cli.telling import fail, words_of
 from kursdocs.core.errors import KursdocsError
 from kursdocs.core.ports import ForeignInstance
@@ -32,6 +43,9 @@ app.add_typer(reminders.app)
 app.add_typer(retention.app)
 app.add_typer(pushing.app)
 app.add_typer(rules.app, name="catalogue")
+app.add_typer(claims.app, name="claims")
+town.municipality_app.add_typer(town_settings.municipality_app)
+town.agency_app.add_typer(town_settings.agency_app)
 app.add_typer(town.municipality_app, name="municipality")
 app.add_typer(town.agency_app, name="agency")
 app.add_typer(town.member_app, name="member")

@@ -96,7 +96,7 @@ def municipality_create(
 
 
 @agency_app.command("open", epilog=EXIT_CODES)
-def agency_open(
+def agency_open(  # noqa: PLR0913 (an option for each setting)
     slug: Slug,
     name: Name,
     kind: Annotated[AgencyKind, typer.Option(help="What the agency is.")],
@@ -105,6 +105,9 @@ def agency_open(
         str, typer.Option(help="Functional mail address; without one nobody is reminded.")
     ] = "",
     land: LandCode = "",
+    hour: Annotated[
+        int, typer.Option(min=5, max=18, help="Full hour of its reminders, local time.")
+    ] = 7,
     client_id: Annotated[
         str,
         typer.Option(
@@ -130,6 +133,7 @@ def agency_open(
             kind=kind,
             mailbox=mailbox,
             land=land or None,
+            digest_hour=hour,
             now=now,
         )
         if client_id:

@@ -41,9 +41,11 @@ def municipality_of(session: Session, actor: Actor, *, for_update: bool = False)
     return session.exec(query.with_for_update() if for_update else query).one()
 
 
-def by_slug(session: Session, slug: str) -> Agency:
-    """The open agency; raises ``Invalid`` (``agency_unknown``)."""
-    query = select(Agency).where(Agency.slug == slug, col(Agency.closed_at).is_(None))
+def by_slug(session: Session, slug: str, *, closed_too: bool = False) -> Agency:
+    """The agency, if it is open or ``closed_too``; raises ``Invalid`` (``agency_unknown``)."""
+    query = select(Agency).where(Agency.slug == slug)
+    if not closed_too:
+        query = query.where(col(Agency.closed_at).is_(None))
     found = session.exec(query).first()
     if found is None:
         raise Invalid("agency_unknown", field="agency")
