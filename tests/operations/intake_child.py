@@ -28,7 +28,7 @@ from kursdocs.core.documents.sending import Sending
 from kursdocs.core.errors import Invalid
 from kursdocs.core.ports import Verdict
 from kursdocs.core.workdays import Workdays
-from kursdocs.operations import intake, mailing, reminding, sweeping
+from kursdocs.operations import intake, mailing, reminding, retention, sweeping
 from kursdocs.services import Services
 from kursdocs.settings import Settings
 
@@ -161,10 +161,15 @@ def _mail(services: Services, job: Job, line: Connection) -> None:
     mailing.deliver_due(services)
 
 
+def _retain(services: Services, job: Job, line: Connection) -> None:
+    retention.run(services)
+
+
 _JOBS = {
     "store": _store,
     "refuse": _refuse,
     "sweep": _sweep,
     "remind": _remind,
     "mail": _mail,
+    "retain": _retain,
 }
