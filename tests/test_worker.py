@@ -150,8 +150,10 @@ def test_a_worker_outlives_a_database_that_is_away(
     assert [line["event"] for line in log] == ["worker.unavailable", "heartbeat.unavailable"]
 
 
-def test_the_duties_are_mailing_and_sweeping() -> None:
-    assert [(duty.name, duty.every_seconds) for duty in worker.DUTIES] == [
-        ("mailing", 5),
-        ("sweeping", 60),
-    ]
+def test_the_duties_are_done_this_often() -> None:
+    assert {duty.name: duty.every_seconds for duty in worker.DUTIES} == {
+        "reminding": 15,
+        "mailing": 5,
+        "sweeping": 60,
+        "retention": 3600,
+    }

@@ -1,4 +1,4 @@
-"""Running it by commands: demo and worker; serving is seen in journeys and in the browser."""
+"""Running it by commands: demo and worker; serving has real processes of its own."""
 
 import json
 import multiprocessing
@@ -6,9 +6,16 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import cast
 
 import pytest
+from structlog.testing import capture_logs
 from tests.cli.commands import Ran, Run
+
+from kursdocs import worker
+from kursdocs.cli import running
+from kursdocs.services import Services
+from kursdocs.worker import Duty
 
 
 def test_the_demo_refuses_an_address_beyond_this_machine(run: Run, tmp_path: Path) -> None:
@@ -54,3 +61,27 @@ def _is_prepared(pid: int) -> bool:
     status = Path(f"/proc/{pid}/status").read_text()
     caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
     return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def test_a_duty_that_does_not_end_holds_the_process_no_longer_than_its_grace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    never, begun = threading.Event(), threading.Event()
+
+    def hang(_services: Services) -> None:
+        begun.set()
+        never.wait(60)
+
+    monkeypatch.setattr(worker, "DUTIES", (Duty("hanging", 1, hang),))
+    monkeypatch.setattr(running, "GRACE_SECONDS", 0.3)
+
+    with capture_logs() as log:
+        with running._worker_beside(cast(Services, None), threading.Event()) as thread:
+            assert begun.wait(10)
+        was_alive = thread.is_alive()
+        never.set()
+        thread.join(10)
+
+    assert was_alive
+    assert not thread.is_alive()
+    assert "worker.cut_off" in [line["event"] for line in log]

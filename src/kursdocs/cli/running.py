@@ -127,14 +127,20 @@ def _listen(host: str, port: int) -> socket.socket:
 
 @contextmanager
 def _worker_beside(services: Services, stop: threading.Event) -> Iterator[threading.Thread]:
-    """The worker in a thread of its own, ended with ``stop`` or with the block."""
-    thread = threading.Thread(target=worker.run, args=(services, stop), name="worker")
+    """The worker in a thread of its own, ended with ``stop`` or with the block.
+
+    A duty that takes longer than the grace is cut off with the process, as by a crash: leases end
+    by themselves, and what was half done is found by the sweeper.
+    """
+    thread = threading.Thread(target=worker.run, args=(services, stop), name="worker", daemon=True)
     thread.start()
     try:
         yield thread
     finally:
         stop.set()
-        thread.join()
+        thread.join(GRACE_SECONDS)
+        if thread.is_alive():
+            structlog.get_logger().warning("worker.cut_off")
 
 
 @app.command("worker")
