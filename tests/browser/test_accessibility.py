@@ -90,6 +90,38 @@ def filled_form(page: Page, _: Story) -> None:
     page.locator("input[type=file]").set_input_files([photo, photo])
 
 
+def mistaken_agency(page: Page, _: Story) -> None:
+    page.goto("/agencies/new")
+    page.get_by_label("Kurzname").fill("Groß & klein")
+    with page.expect_navigation():
+        page.evaluate("document.querySelector('form[action=\"/agencies\"]').submit()")
+
+
+def mistaken_pause(page: Page, _: Story) -> None:
+    """With its placeholders unfolded."""
+    page.goto("/settings")
+    page.get_by_label("Erster Tag").fill("31.02.2027")
+    with page.expect_navigation():
+        page.evaluate("document.querySelector('form[action$=\"/pauses\"]').submit()")
+    page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
+
+
+def tried_claims(page: Page, _: Story) -> None:
+    page.goto("/municipality/claims")
+    page.get_by_label("Angaben des Tokens").fill(
+        '{"sub": "amina.muster", "groups": ["vhs-musterstadt:head"]}'
+    )
+    page.get_by_role("button", name="Ausprobieren").click()
+    page.get_by_role("heading", name="Das gäbe dieses Token").wait_for()
+
+
+def unread_claims(page: Page, _: Story) -> None:
+    page.goto("/municipality/claims")
+    page.get_by_label("Angaben des Tokens").fill("x")
+    page.get_by_role("button", name="Ausprobieren").click()
+    page.locator("[data-error-summary]").wait_for()
+
+
 def mistaken_return(page: Page, story: Story) -> None:
     page.goto(story.new)
     with page.expect_navigation():
@@ -169,6 +201,16 @@ CASES = (
     Case("log, nothing found", "Paul Probe", go("/log?from=01.01.2020&to=02.01.2020")),
     Case("log, impossible day", "Paul Probe", go("/log?from=31.02.2026"), 422),
     Case("agencies", "Ines Muster", go("/agencies")),
+    Case("new agency", "Ines Muster", go("/agencies/new")),
+    Case("new agency with mistakes", "Ines Muster", mistaken_agency, 422),
+    Case("settings of an agency", "Ines Muster", go("/agencies/jobcenter/settings?done=saved")),
+    Case("closing an agency", "Ines Muster", go("/agencies/auslaenderbehoerde/closing")),
+    Case("settings", "Vera Probe", go("/settings")),
+    Case("settings with mistakes", "Vera Probe", mistaken_pause, 422),
+    Case("municipality", "Ines Muster", go("/municipality")),
+    Case("claims", "Ines Muster", go("/municipality/claims")),
+    Case("claims, tried", "Ines Muster", tried_claims),
+    Case("claims, unread", "Ines Muster", unread_claims, 422),
     Case("no role", "Kim Muster", go("/inbox"), 403),
     Case("two agencies", "Mira Beispiel", go("/inbox")),
     Case("not found", AMINA, go(UNKNOWN), 404),
@@ -177,7 +219,13 @@ CASES = (
     Case("letter", "", letter),
 )
 ENGLISH = ("inbox, new, filled", "form", "paper of the recipient, new")
-MIRRORED = ("inbox, new, filled", "form with mistakes", "paper of the sender, taken_over")
+MIRRORED = (
+    "settings with mistakes",
+    "claims, tried",
+    "inbox, new, filled",
+    "form with mistakes",
+    "paper of the sender, taken_over",
+)
 
 
 def violations(page: Page, options: dict[str, Any]) -> list[str]:
