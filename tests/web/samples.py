@@ -283,12 +283,18 @@ def _inbox_pages() -> list[Sample]:
     pages = []
     for state, deliveries in rows.items():
         page = replace(CLERK, path=f"/inbox?state={state}")
-        base: dict[str, object] = {"state": state, "count_max": 100, "approvals_count": 0}
+        base: dict[str, object] = {
+            "state": state,
+            "count_max": 100,
+            "approvals_count": 0,
+            "leaving_count": 0,
+        }
         base["file_name_pattern"] = "{eingang}_{name}" if state == "withdrawn" else ""
         filled = base | {
             "deliveries": deliveries,
             "counts": {"new": 101, "taken_over": 1, "returned": 1, "withdrawn": 1, "erased": 2},
             "approvals_count": 2,
+            "leaving_count": 1,
             "searched": "",
             "is_cut": False,
             "next_href": "/inbox?state=new&after=1",

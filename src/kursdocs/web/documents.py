@@ -28,8 +28,10 @@ from kursdocs.core.documents.reading import (
     TimelineEvent,
 )
 from kursdocs.core.documents.reasons import DECLINE_REASONS, decline_reason
+from kursdocs.core.documents.retention import noticed_count
 from kursdocs.core.documents.tables import DeliveryState, DocumentState
 from kursdocs.core.errors import Conflict, Invalid, KursdocsError, NotFound, Unavailable
+from kursdocs.core.workdays import local_date
 from kursdocs.operations import handout, intake
 from kursdocs.web import errors, retention, uploads
 from kursdocs.web.endpoint import Call, redirect
@@ -144,6 +146,7 @@ def _inbox(
         flash=flash,
         state=state.value,
         approvals_count=_approvals(call),
+        leaving_count=noticed_count(call.session, call.actor.acting.id, today=local_date(call.now)),
         counts={k.value: v for k, v in reading.inbox_counts(call.session, call.actor).items()},
         count_max=COUNT_MAX,
         deliveries=shown,
