@@ -382,8 +382,9 @@ def _line(result: Result) -> str:
     place = f" (line {result.paper.line})" if result.paper.line else ""
     match result.outcome:
         case Outcome.SENT:
-            held = " and waits to be checked" if result.state == "held" else ""
-            return f"{name}{place}: stored as {result.document}{held}"
+            waits = {"live": "", "held": ", waits to be checked"}
+            state = waits.get(result.state, f", {result.state}")
+            return f"{name}{place}: stored as {result.document}{state}"
         case Outcome.SKIPPED:
             return f"{name}{place}: sent before, {result.at} as {result.document}; skipped"
         case _:
