@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from playwright.sync_api import (
     Browser,
@@ -103,6 +104,14 @@ def sign_in(page: Page, person: str) -> None:
     page.get_by_role("link", name="Anmelden").click()
     page.get_by_role("button", name=re.compile(f"^{person} –")).click()
     page.get_by_role("button", name="Abmelden").first.wait_for()
+    confirm_instruction(page)
+
+
+def confirm_instruction(page: Page) -> None:
+    """Go on from the instruction that staff of course providers confirm once, if it is there."""
+    if urlsplit(page.url).path == "/instruction":
+        page.get_by_role("button", name="Gelesen").click()
+        page.wait_for_url(lambda url: urlsplit(url).path != "/instruction")
 
 
 class Watched:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FilePayload, Page
+from tests.browser.browsing import Visitors
 from tests.browser.conftest import Opening
 from tests.browser.demo import Demo
 
@@ -150,6 +151,54 @@ def letter(page: Page, story: Story) -> None:
     page.get_by_role("heading", name="Text").wait_for()
 
 
+def member(page: Page, _: Story) -> None:
+    """The page of the one who looks, who is the last head."""
+    _loaded(page, "/members")
+    page.get_by_role("row").filter(has_text="(Sie)").get_by_role("link").click()
+    page.get_by_role("link", name="Zurück zu den Mitgliedern").wait_for()
+
+
+def ending(page: Page, story: Story) -> None:
+    member(page, story)
+    page.get_by_role("link", name="Rolle beenden").click()
+    page.get_by_role("button", name="Rolle beenden").wait_for()
+
+
+def unknowing_ending(page: Page, story: Story) -> None:
+    ending(page, story)
+    page.get_by_role("button", name="Rolle beenden").click()
+    page.locator("[data-error-summary]").wait_for()
+
+
+def invited(page: Page, _: Story) -> None:
+    """The link, and with it an entry in the list of members."""
+    _loaded(page, "/invitations/new")
+    page.get_by_label("Sachbearbeitung").check()
+    page.get_by_label("Notiz").fill("Zimmer 12")
+    page.get_by_role("button", name="Link erstellen").click()
+    page.get_by_label("Link", exact=True).wait_for()
+
+
+def invited_list(page: Page, story: Story) -> None:
+    invited(page, story)
+    _loaded(page, "/members")
+    page.get_by_role("button", name=re.compile("^Zurückziehen")).first.wait_for()
+
+
+def mistaken_invitation(page: Page, _: Story) -> None:
+    _loaded(page, "/invitations/new")
+    page.get_by_label("Gültig für so viele Tage").fill("90")
+    page.evaluate("document.querySelector('form[action=\"/invitations\"]').submit()")
+    page.locator("[data-error-summary]").wait_for()
+
+
+def joining(page: Page, story: Story) -> None:
+    """What the head who made the link sees of it: they have the role already."""
+    invited(page, story)
+    page.goto(page.get_by_label("Link", exact=True).input_value())
+    page.get_by_role("heading", level=1).wait_for()
+
+
 @dataclass(frozen=True)
 class Case:
     """A page in a state, who looks at it, and the status it has."""
@@ -160,7 +209,7 @@ class Case:
     status: int = 200
 
 
-AMINA, JONAS = "Amina Muster", "Jonas Muster"
+AMINA, JONAS, KARIN = "Amina Muster", "Jonas Muster", "Karin Beispiel"
 CASES = (
     Case("sign-in", "", go("/sign-in")),
     Case("people of the demo", "", picker),
@@ -211,6 +260,20 @@ CASES = (
     Case("claims", "Ines Muster", go("/municipality/claims")),
     Case("claims, tried", "Ines Muster", tried_claims),
     Case("claims, unread", "Ines Muster", unread_claims, 422),
+    Case("instruction, confirmed", AMINA, go("/instruction")),
+    Case("members of an agency", KARIN, go("/members")),
+    Case("members of a provider", "Vera Probe", go("/members")),
+    Case("members of the municipality", "Ines Muster", go("/members")),
+    Case("members as a coordinator", "Ines Muster", go("/agencies/sprachwerk/members")),
+    Case("members with an invitation", KARIN, invited_list),
+    Case("member", KARIN, member),
+    Case("ending", KARIN, ending),
+    Case("ending without knowing", KARIN, unknowing_ending, 422),
+    Case("invite", KARIN, go("/invitations/new")),
+    Case("invite with mistakes", KARIN, mistaken_invitation, 422),
+    Case("invited", KARIN, invited),
+    Case("invitation of one's own role", KARIN, joining),
+    Case("invitation that is over", "", go("/join"), 404),
     Case("no role", "Kim Muster", go("/inbox"), 403),
     Case("two agencies", "Mira Beispiel", go("/inbox")),
     Case("not found", AMINA, go(UNKNOWN), 404),
@@ -222,6 +285,9 @@ ENGLISH = ("inbox, new, filled", "form", "paper of the recipient, new")
 MIRRORED = (
     "settings with mistakes",
     "claims, tried",
+    "members with an invitation",
+    "ending without knowing",
+    "invite with mistakes",
     "inbox, new, filled",
     "form with mistakes",
     "paper of the sender, taken_over",
@@ -296,6 +362,21 @@ def test_the_page_works_from_right_to_left(opened: Opening, story: Story, case: 
     page.evaluate("Object.assign(document.documentElement, {dir: 'rtl', lang: 'ar'})")
 
     judge(page)
+
+
+def test_everybody_can_read_the_instruction(visitors: Visitors, demo: Demo) -> None:
+    """As it looks to somebody who comes for the first time, and where one button leads."""
+    with visitors.context() as context:
+        page = context.new_page()
+        page.goto("/sign-in?next=/sent")
+        page.get_by_role("link", name="Anmelden").click()
+        page.get_by_role("button", name=re.compile("^Selin Beispiel")).click()
+        page.get_by_role("button", name="Gelesen").wait_for()
+
+        judge(page)
+
+        page.get_by_role("button", name="Gelesen").click()
+        page.wait_for_url(f"{demo.url}/sent")
 
 
 @pytest.fixture

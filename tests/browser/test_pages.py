@@ -74,6 +74,9 @@ def test_who_belongs_to_two_agencies_can_change_between_them(opened: Opening) ->
     expect(page.get_by_role("button", name=there)).to_be_hidden()
     menu.press("Enter")
     page.get_by_role("button", name=there).click()
+    expect(menu.locator("bdi")).to_have_text(there)
+    # Here, too, they have to confirm what they may use the data for.
+    page.get_by_role("button", name="Gelesen").click()
 
     expect(page).to_have_url(re.compile("/inbox$"))
     expect(menu.locator("bdi")).to_have_text(there)

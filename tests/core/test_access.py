@@ -18,6 +18,10 @@ TABLE = {
     "agency_log.read": ("no", "yes", "no", "no"),
     "municipality_log.read": ("no", "no", "no", "yes"),
     "municipality_numbers.read": ("no", "no", "yes", "no"),
+    "municipality.manage": ("no", "no", "yes", "no"),
+    "agency.settings": ("no", "yes", "yes", "no"),
+    "document.approve": ("yes", "yes", "no", "no"),
+    "members.manage": ("no", "yes", "yes", "no"),
 }
 COLUMNS = ("clerk", "head", "coordinator", "auditor")
 CELLS = [

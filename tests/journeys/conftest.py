@@ -147,6 +147,11 @@ class Desk:
         self.page.goto("/")
         self.page.get_by_role("link", name="Anmelden").click()
         self.page.get_by_role("button", name=name).click()
+        self.page.get_by_role("button", name="Abmelden").first.wait_for()
+        if "/instruction" in self.page.url:
+            # Staff of course providers, the first time.
+            self.page.get_by_role("button", name="Gelesen").click()
+            self.page.wait_for_url(lambda url: "/instruction" not in url)
 
     def close(self) -> None:
         """Close the browser window."""

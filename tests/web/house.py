@@ -33,6 +33,7 @@ from tests.web.lint import lint
 
 from kursdocs import bootstrap
 from kursdocs.adapters.master_keys import MasterKeys
+from kursdocs.core import accounts, instructions
 from kursdocs.core.access import Actor, ActorKind, Role
 from kursdocs.core.accounts import User
 from kursdocs.core.agencies import Agency
@@ -182,10 +183,28 @@ class House:
         return self._signed_in[subject]
 
     def newly(self, subject: str, language: str = "de") -> Visitor:
-        """A browser in which somebody signed in just now."""
+        """A browser in which somebody signed in just now, who was instructed before."""
         visitor = self.visitor(language)
         assert visitor.sign_in(subject).status_code == 303
+        self.instruct(subject)
         return visitor
+
+    def instruct(self, subject: str) -> None:
+        """Confirm the instruction wherever the person must, as one click on its page does."""
+        catalogue, now = self.services.catalogue, self.clock()
+        with self.services.transaction() as session:
+            user = session.exec(select(User).where(User.subject == subject)).one()
+            for membership, agency, _ in accounts.held_now(session, user.id, now=now):
+                actor = Actor(
+                    kind=ActorKind.PERSON,
+                    user_id=user.id,
+                    municipality_id=membership.municipality_id,
+                    agency=factories.acting(agency) if agency else None,
+                    role=membership.role,
+                )
+                if instructions.is_missing(session, actor, catalogue):
+                    version = catalogue.instruction.version
+                    instructions.confirm(session, actor, catalogue, version=version, now=now)
 
     def program(self, token: str, **headers: str) -> httpx2.Client:
         """A client of the API with a bearer token; the same one each time, but without cookies."""
@@ -216,6 +235,7 @@ class House:
     def person_token(self, subject: str) -> str:
         """An access token on behalf of a person."""
         if subject not in self._tokens:
+            self.person(subject)
             code, verifier = self._code(subject)
             self._tokens[subject] = self._token(
                 ("kursdocs", "demo"),

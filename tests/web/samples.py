@@ -233,6 +233,8 @@ def samples() -> list[Sample]:
         *_inbox_pages(),
         *_sending_pages(catalogue),
         *_document_pages(reasons, catalogue.return_reasons[0].code),
+        *_member_pages(),
+        *_joining_pages(catalogue),
         *_other_pages(catalogue),
     ]
 
@@ -473,6 +475,161 @@ def _document_pages(reasons: dict[str, object], return_reason: str) -> list[Samp
             )
             for state in states
         ),
+    ]
+
+
+AGENCY_PLACE = SimpleNamespace(
+    name="Ausländerbehörde Musterstadt",
+    agency=SimpleNamespace(slug="auslaenderbehoerde"),
+    roles=(Role.CLERK, Role.HEAD),
+)
+TOWN_PLACE = SimpleNamespace(
+    name="Stadt Musterstadt", agency=None, roles=(Role.COORDINATOR, Role.AUDITOR)
+)
+
+
+def member(number: int, **changes: object) -> SimpleNamespace:
+    """One membership as the list and its own page show it."""
+    values: dict[str, object] = {
+        "id": identifier(number),
+        "user_id": identifier(200 + number),
+        "name": "Amina Muster",
+        "subject_tail": "muster",
+        "role": Role.CLERK,
+        "source": "manual",
+        "since": NOW - timedelta(days=100),
+        "until": None,
+        "is_last": False,
+        "is_own": False,
+    }
+    return SimpleNamespace(**(values | changes))
+
+
+def offer(number: int, **changes: object) -> SimpleNamespace:
+    """One open invitation."""
+    values: dict[str, object] = {
+        "id": identifier(300 + number),
+        "role": Role.CLERK,
+        "agency_name": "Ausländerbehörde Musterstadt",
+        "municipality_name": "Stadt Musterstadt",
+        "place_name": "Ausländerbehörde Musterstadt",
+        "inviter": "Karin Beispiel",
+        "note": "Neue Kollegin, Zimmer 12",
+        "created_at": NOW,
+        "expires_at": NOW + timedelta(days=7),
+    }
+    return SimpleNamespace(**(values | changes))
+
+
+def _member_pages() -> list[Sample]:
+    heading, coordinating = replace(CLERK, path="/members"), replace(COORDINATOR, path="/members")
+    last = member(2, name="Karin Beispiel", role=Role.HEAD, is_last=True, is_own=True)
+    entries = [
+        last,
+        member(1, name=HOSTILE, until=NOW + timedelta(days=9)),
+        member(3, source="claim"),
+        member(4, name=""),
+    ]
+    listed: dict[str, object] = {
+        "place": AGENCY_PLACE,
+        "entries": entries,
+        "instructed": {last.user_id: NOW},
+        "invitations": [offer(1), offer(2, note=HOSTILE, inviter="")],
+        "invite_href": "/invitations/new?agency=auslaenderbehoerde",
+        "agencies": [],
+    }
+    of_town = {
+        "place": TOWN_PLACE,
+        "entries": [],
+        "instructed": None,
+        "invitations": [],
+        "agencies": [
+            SimpleNamespace(name="Sprachwerk", count=count, href="/agencies/sprachwerk/members")
+            for count in (0, 1, 7)
+        ],
+    }
+    coordinator = member(5, role=Role.COORDINATOR, is_last=True)
+    shown: dict[str, object] = {
+        "place": AGENCY_PLACE,
+        "typed_role": None,
+        "typed_until": "",
+        "errors": {},
+        "failed": "",
+        "back_href": "/members",
+    }
+    unknowing = {"errors": {"knowing": "Bitte bestätigen Sie es."}}
+    late = {"errors": {"until": "Dieser Tag ist vorbei."}, "failed": "end_date"}
+    show, end = "members/show.html", "members/ending.html"
+    return [
+        Sample("members", "members/index.html", heading, listed),
+        Sample("members-town", "members/index.html", coordinating, listed | of_town),
+        Sample("member", show, heading, shown | {"entry": entries[1]}),
+        Sample("member-claim", show, heading, shown | {"entry": entries[2]}),
+        Sample(
+            "member-last-mistaken",
+            show,
+            heading,
+            shown | unknowing | {"entry": last, "failed": "role"},
+        ),
+        Sample(
+            "member-mistaken", show, heading, shown | late | {"entry": last, "typed_until": "1.1."}
+        ),
+        Sample(
+            "member-town", show, coordinating, shown | {"place": TOWN_PLACE, "entry": coordinator}
+        ),
+        Sample("ending", end, heading, shown | {"entry": entries[1]}),
+        Sample("ending-claim", end, heading, shown | {"entry": entries[2]}),
+        Sample("ending-last-mistaken", end, heading, shown | unknowing | {"entry": last}),
+        Sample(
+            "ending-town", end, coordinating, shown | {"place": TOWN_PLACE, "entry": coordinator}
+        ),
+    ]
+
+
+def _joining_pages(catalogue: Catalogue) -> list[Sample]:
+    heading = replace(CLERK, path="/invitations/new")
+    asked: dict[str, object] = {
+        "place": AGENCY_PLACE,
+        "typed": {"days": "7"},
+        "errors": {},
+        "days_max": 30,
+        "note_length_max": 60,
+        "back_href": "/members",
+    }
+    wrong: dict[str, object] = {
+        "typed": {"role": "head", "days": "90", "note": HOSTILE},
+        "errors": {"role": "Bitte wählen.", "days": "Zu viele.", "note": "Zu lang."},
+    }
+    made: dict[str, object] = {
+        "place": AGENCY_PLACE,
+        "role": Role.HEAD,
+        "days": 7,
+        "link": "https://kursdocs.musterstadt.example/join/" + "x" * 43,
+        "back_href": "/members",
+    }
+    joining: dict[str, object] = {"is_held": False, "start_href": "/sign-in/start?next=%2Fjoin"}
+    join, guest = "invitations/join.html", replace(VISITOR, path="/join")
+    known = replace(guest, actor_name="Kim Muster")
+    of_town = offer(3, agency_name="", place_name="Stadt Musterstadt", inviter="")
+    text: dict[str, object] = {
+        "instruction": catalogue.instruction,
+        "confirmed_at": None,
+        "next": "/inbox",
+        "changed": "",
+    }
+    return [
+        Sample("invite", "invitations/new.html", heading, asked),
+        Sample("invite-mistaken", "invitations/new.html", heading, asked | wrong),
+        Sample("invite-town", "invitations/new.html", heading, asked | {"place": TOWN_PLACE}),
+        Sample("invited", "invitations/created.html", heading, made),
+        Sample("invited-town", "invitations/created.html", heading, made | {"place": TOWN_PLACE}),
+        Sample("join-visitor", join, guest, joining | {"offer": offer(1)}),
+        Sample("join", join, known, joining | {"offer": of_town}),
+        Sample("join-held", join, known, joining | {"offer": offer(1), "is_held": True}),
+        Sample("join-over", join, guest, joining | {"offer": None}),
+        Sample("instruction", "instruction/show.html", known, text),
+        Sample("instruction-again", "instruction/show.html", CLERK, text | {"confirmed_at": NOW}),
+        Sample("instruction-changed", "instruction/show.html", known, text | {"changed": "Neu."}),
     ]
 
 

@@ -48,8 +48,8 @@ def test_everybody_lands_where_their_day_begins(house: House, subject: str, land
 
 def test_two_tabs_do_not_disturb_each_other(house: House) -> None:
     visitor = house.visitor()
-    first = visitor.to_callback("amina.muster", "/sign-in/start?next=/sent")
-    second = visitor.to_callback("amina.muster", "/sign-in/start?next=/catalogue")
+    first = visitor.to_callback("jonas.muster", "/sign-in/start?next=/sent")
+    second = visitor.to_callback("jonas.muster", "/sign-in/start?next=/catalogue")
 
     assert visitor.get(first).headers["location"] == "/sent"
     assert visitor.get(second).headers["location"] == "/catalogue"
@@ -114,7 +114,7 @@ def test_an_old_attempt_is_refused(house: House) -> None:
 
 
 def test_a_locked_account_is_told_so_and_its_sessions_end(house: House) -> None:
-    visitor = house.newly("selin.beispiel")
+    visitor, token = house.newly("selin.beispiel"), house.person_token("selin.beispiel")
     assert visitor.get("/inbox").status_code == 200
     lock(house, "selin.beispiel", locked=True)
     try:
@@ -122,7 +122,6 @@ def test_a_locked_account_is_told_so_and_its_sessions_end(house: House) -> None:
         answer = house.visitor().sign_in("selin.beispiel")
         assert answer.status_code == 403
         assert "gesperrt" in answer.text
-        token = house.person_token("selin.beispiel")
         api_problem(house.program(token).get("/api/v1/me"), 403, "account_deactivated")
     finally:
         lock(house, "selin.beispiel", locked=False)

@@ -58,7 +58,7 @@ def nothing_stored(house: House) -> Iterator[None]:
 
     def stored() -> object:
         contents = house.contents()
-        people = ("app_user", "membership", "sign_in", "sign_in_attempt")
+        people = ("app_user", "membership", "instruction", "sign_in", "sign_in_attempt")
         return {k: v for k, v in contents.items() if k not in people}, house.objects()
 
     before = stored()

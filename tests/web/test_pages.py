@@ -159,8 +159,11 @@ def test_no_template_can_switch_escaping_off() -> None:
     ("role", "expected"),
     [
         (Role.CLERK, ["/inbox", "/documents/new", "/sent", "/catalogue"]),
-        (Role.HEAD, ["/inbox", "/documents/new", "/sent", "/log", "/catalogue", "/settings"]),
-        (Role.COORDINATOR, ["/agencies", "/municipality", "/catalogue"]),
+        (
+            Role.HEAD,
+            ["/inbox", "/documents/new", "/sent", "/members", "/log", "/catalogue", "/settings"],
+        ),
+        (Role.COORDINATOR, ["/agencies", "/municipality", "/members", "/catalogue"]),
         (Role.AUDITOR, ["/log", "/catalogue"]),
     ],
 )

@@ -44,6 +44,7 @@ class Permission(StrEnum):
     MUNICIPALITY_NUMBERS_READ = "municipality_numbers.read"
     MUNICIPALITY_MANAGE = "municipality.manage"
     AGENCY_SETTINGS = "agency.settings"
+    MEMBERS_MANAGE = "members.manage"
 
 
 _CLERK = frozenset(
@@ -62,8 +63,9 @@ _CLERK = frozenset(
 
 ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.CLERK: _CLERK,
-    Role.HEAD: _CLERK | {Permission.AGENCY_LOG_READ, Permission.AGENCY_SETTINGS},
-    # The coordinator sees counts, never a document or a name (rule 9).
+    Role.HEAD: _CLERK
+    | {Permission.AGENCY_LOG_READ, Permission.AGENCY_SETTINGS, Permission.MEMBERS_MANAGE},
+    # The coordinator sees counts, never a document or the name in one (rule 9).
     Role.COORDINATOR: frozenset(
         {
             Permission.MUNICIPALITY_MANAGE,
@@ -71,6 +73,7 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
             Permission.CATALOGUE_READ,
             Permission.AGENCIES_READ,
             Permission.MUNICIPALITY_NUMBERS_READ,
+            Permission.MEMBERS_MANAGE,
         }
     ),
     Role.AUDITOR: frozenset({Permission.CATALOGUE_READ, Permission.MUNICIPALITY_LOG_READ}),

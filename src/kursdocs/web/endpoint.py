@@ -23,13 +23,13 @@ from sqlmodel import Session
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from kursdocs.core import accounts, audit
+from kursdocs.core import accounts, audit, instructions
 from kursdocs.core.access import Actor, ActorKind, Permission
 from kursdocs.core.accounts import SignedIn
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import reading
 from kursdocs.core.documents.reading import InboxState
-from kursdocs.core.errors import Invalid, KursdocsError, NotFound, TooLarge, Unavailable
+from kursdocs.core.errors import Forbidden, Invalid, KursdocsError, NotFound, TooLarge, Unavailable
 from kursdocs.core.ports import Identity, SignInRefused
 from kursdocs.core.workdays import local_date
 from kursdocs.services import Services
@@ -46,6 +46,7 @@ SMALL_BODY_BYTES_MAX = 64 * 1024
 SMALL_BODY_SECONDS = 30
 LANGUAGE_COOKIE = "kursdocs_language"
 THEME_COOKIE = "kursdocs_theme"
+INSTRUCTION_PATH = "/instruction"
 
 
 class Gate(StrEnum):
@@ -83,6 +84,7 @@ class Row:
 
     ``happening`` is what a successful call leaves in the audit log, exactly once. ``query``,
     ``request`` and ``response`` are the models of the API, from which OpenAPI is made.
+    ``before_instruction``: open also to people who must confirm their instruction first.
     """
 
     method: str
@@ -96,6 +98,7 @@ class Row:
     body_bytes_max: int = SMALL_BODY_BYTES_MAX
     mode: Mode = Mode.INSIDE
     status: int = 200
+    before_instruction: bool = False
     query: type[BaseModel] | None = None
     request: type[BaseModel] | None = None
     response: type[BaseModel] | None = None
@@ -125,6 +128,11 @@ class Kit:
     def browser_cookie(self) -> str:
         """The cookie that binds a sign-in attempt to one browser."""
         return self.session_cookie + "_login"
+
+    @property
+    def invitation_cookie(self) -> str:
+        """The cookie that carries an invitation through the sign-in."""
+        return self.session_cookie + "_invitation"
 
     def set_cookie(
         self, response: Response, name: str, value: str, *, seconds: int | None = None
@@ -204,6 +212,10 @@ class Call:
     def record(self, happening: Happening, **detail: Any) -> None:
         """Write the audit row of this call."""
         audit.record(self.session, self.actor, happening, now=self.now, **detail)
+
+    def refused(self, error: KursdocsError) -> None:
+        """Write down a refusal that is answered by the same page with its mistakes."""
+        self.record(Happening.REQUEST_REFUSED, route=self.row.name, code=error.code)
 
 
 def redirect(path: str) -> Response:
@@ -292,7 +304,7 @@ def _with_actor(call: Call, session: Session) -> Call:
             call = replace(call, signed_in=signed_in, actor=signed_in.actor)
     # The refusal below is audited with this actor, outside this transaction.
     call.request.state.known = call
-    _check_gate(call)
+    _check_gate(call, session)
     return call
 
 
@@ -323,7 +335,7 @@ def readmit(call: Call, session: Session) -> None:
     accounts.require_standing(session, call.actor, call.identity, now=now)
 
 
-def _check_gate(call: Call) -> None:
+def _check_gate(call: Call, session: Session) -> None:
     gate = call.row.gate
     if gate is Gate.PUBLIC:
         return
@@ -331,6 +343,10 @@ def _check_gate(call: Call) -> None:
         raise SignInRequired
     if isinstance(gate, Permission):
         call.actor.require(gate)
+    # Staff of some agencies confirm first what they may use the data for (§ 78 SGB X).
+    catalogue = call.services.catalogue
+    if not call.row.before_instruction and instructions.is_missing(session, call.actor, catalogue):
+        raise Forbidden("instruction_missing")
 
 
 # ── Running the handler ──────────────────────────────────────────────────────────────────────
@@ -464,15 +480,23 @@ def _problem(call: Call, error: KursdocsError) -> Response:
 
 
 async def _error_page(call: Call, error: KursdocsError) -> Response:
-    if isinstance(error, SignInRequired) and call.request.method in ("GET", "HEAD"):
+    if way := _way_round(call, error):
         here = call.request.url.path
         if call.request.url.query:
             here += "?" + call.request.url.query
-        return redirect("/sign-in?next=" + quote(here, safe=""))
+        return redirect(f"{way}?next={quote(here, safe='')}")
     told = errors.tell(call.kit.pages, call.language, error)
     if error.code == "no_role" and call.signed_in is not None:
         return _no_role(call)
     return error_response(call, told, again=await _again(call, told.status))
+
+
+def _way_round(call: Call, error: KursdocsError) -> str:
+    """The page that leads back to the one asked for, once it has done its work; else empty."""
+    if call.request.method not in ("GET", "HEAD"):
+        return ""
+    way = {"sign_in_required": "/sign-in", "instruction_missing": INSTRUCTION_PATH}
+    return way.get(error.code, "")
 
 
 async def _again(call: Call, status: int) -> Retry | None:

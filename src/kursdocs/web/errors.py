@@ -140,6 +140,31 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
             "Der Anmeldedienst antwortet nicht. Bitte versuchen Sie es in einigen Minuten noch"
             " einmal."
         ),
+        "instruction_missing": N_(
+            "Bestätigen Sie bitte zuerst die Unterweisung: Melden Sie sich an kursdocs an, dort"
+            " steht sie auf der ersten Seite. Das ist einmal je Person und Stelle nötig."
+        ),
+        "instruction_changed": N_(
+            "Der Text hat sich inzwischen geändert. Bitte lesen Sie die neue Fassung."
+        ),
+        # Members and invitations
+        "membership_ended": N_("Diese Rolle ist schon beendet."),
+        "membership_from_claims": N_(
+            "Diese Rolle kommt vom Anmeldedienst und lässt sich nur dort ändern."
+        ),
+        "role_held_already": N_("Die Person hat diese Rolle hier schon."),
+        "end_date_past": N_("Dieser Tag ist vorbei. Soll die Rolle gleich enden, beenden Sie sie."),
+        "last_head_unconfirmed": N_(
+            "Die Stelle hätte dann keine Leitung mehr. Bitte bestätigen Sie, dass Sie das wissen."
+        ),
+        "last_coordinator_unconfirmed": N_(
+            "Die Kommune hätte dann keine Koordination mehr. Bitte bestätigen Sie, dass Sie das"
+            " wissen."
+        ),
+        "invitation_over": N_("Diese Einladung gilt nicht mehr."),
+        "invitations_too_many": N_(
+            "Hier sind schon %(limit)s Einladungen offen. Bitte ziehen Sie erst welche zurück."
+        ),
         # The request itself
         "method_not_allowed": N_("Diese Adresse gibt es nur für andere Arten von Aufrufen."),
         "body_type_unsupported": N_("Der Inhalt der Anfrage hat einen Typ, der hier nicht gilt."),

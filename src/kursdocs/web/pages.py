@@ -12,7 +12,7 @@ import gettext
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
@@ -33,6 +33,7 @@ from kursdocs.catalogue import AgencyKind, Catalogue, Text
 from kursdocs.core.access import Permission, Role
 from kursdocs.core.documents.downloads import name_of_copy
 from kursdocs.core.documents.reasons import BY_ITSELF, DECLINE_REASONS
+from kursdocs.core.workdays import local_date
 
 LANGUAGES = ("de", "en")
 SOURCE_LANGUAGE = "de"
@@ -189,6 +190,7 @@ _NAVIGATION: tuple[tuple[str, str, frozenset[Permission]], ...] = (
     ("/sent", N_("Gesendet"), frozenset({Permission.SENT_READ})),
     ("/agencies", N_("Stellen"), frozenset({Permission.MUNICIPALITY_NUMBERS_READ})),
     ("/municipality", N_("Kommune"), frozenset({Permission.MUNICIPALITY_MANAGE})),
+    ("/members", N_("Mitglieder"), frozenset({Permission.MEMBERS_MANAGE})),
     (
         "/log",
         N_("Protokoll"),
@@ -324,6 +326,8 @@ def _filters(
     return {
         "date": lambda day: show_date(day, language),
         "moment": lambda moment: show_moment(moment, language),
+        "day": lambda moment: show_date(local_date(moment), language),
+        "last_day": lambda until: show_date(last_day(until), language),
         "size": lambda count: show_size(count, language),
         "number": lambda value: format_decimal(value, locale=_LOCALES[language]),
         "full_name": lambda paper: isolated(plain_name(paper)),
@@ -376,6 +380,11 @@ def show_date(day: date, language: str) -> Markup:
 def plain_date(day: date, language: str) -> str:
     """A day for places where no markup can be, such as a sentence."""
     return format_date(day, _DATE_FORMATS[language], locale=_LOCALES[language])
+
+
+def last_day(until: datetime) -> date:
+    """The last day of something that ends with a midnight."""
+    return local_date(until - timedelta(seconds=1))
 
 
 def show_moment(moment: datetime, language: str) -> Markup:

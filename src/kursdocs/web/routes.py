@@ -1,7 +1,8 @@
 """THE table of what exists: method, path, handler, permission, body, what it leaves in the log.
 
-Pages and API stand side by side. A row without a permission says why by its gate. OpenAPI is made
-from the rows of the API; a test walks every row with every role.
+Pages and API stand side by side; what is about members stands in ``people_routes``. A row without
+a permission says why by its gate. OpenAPI is made from the rows of the API; a test walks every row
+with every role.
 """
 
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from kursdocs.web import (
     settings,
 )
 from kursdocs.web.endpoint import Body, Gate, Mode, Row
+from kursdocs.web.people_routes import PEOPLE
 
 # Fields and part headers stand beside the file; the file itself is counted to the byte.
 UPLOAD_BYTES_MAX = FILE_BYTES_MAX + 256 * 1024
@@ -62,6 +64,7 @@ PAGES: Sequence[Row] = (
         "sign_out.everywhere",
         happening=Happening.SIGN_IN_ENDED_EVERYWHERE,
         mode=Mode.SHELL,
+        before_instruction=True,
     ),
     # Called by the provider, not by people: a signed token says whose session ended there.
     Row(
@@ -82,6 +85,7 @@ PAGES: Sequence[Row] = (
         "acting_agency",
         happening=Happening.AGENCY_SWITCHED,
         body=Body.FORM,
+        before_instruction=True,
     ),
     Row("GET", "/lists/{agency}/{list}", lists.show, Gate.SIGNED_IN, "lists"),
     Row("POST", "/preferences", accounts.prefer, Gate.PUBLIC, "preferences", body=Body.FORM),
@@ -498,6 +502,7 @@ API: Sequence[Row] = (
         Gate.SIGNED_IN,
         "api.me",
         summary="Who am I",
+        before_instruction=True,
         response=models.MeOut,
     ),
     Row(
@@ -535,4 +540,4 @@ OPERATION: Sequence[Row] = (
     Row("GET", "/metrics", metrics.show, Gate.OPEN, "metrics", mode=Mode.SHELL),
 )
 
-ROUTES: Sequence[Row] = (*PAGES, *API, *OPERATION)
+ROUTES: Sequence[Row] = (*PAGES, *PEOPLE, *API, *OPERATION)
