@@ -26,7 +26,7 @@ from kursdocs.adapters.object_store import open_store
 from kursdocs.adapters.papers import SandboxedPapers
 from kursdocs.adapters.scanner import open_scanner
 from kursdocs.catalogue import CatalogueError
-from kursdocs.core import installation, memberships
+from kursdocs.core import agencies, installation, memberships
 from kursdocs.core.access import Role
 from kursdocs.core.accounts import ClaimRule
 from kursdocs.core.errors import KursdocsError
@@ -276,6 +276,7 @@ def check(settings: Settings) -> Iterator[tuple[str, str]]:
         "claims mapping": lambda: _check_claims(settings),
         "front end": lambda: pages.load_assets(pages.frontend_folder()),
         "database": lambda: _check_database(settings),
+        "mailboxes of agencies": lambda: _check_mailboxes(settings),
         "all stores belong to this installation": lambda: _check_belonging(settings),
         "key store": lambda: _check_keys(settings),
         "object store": lambda: _object_store(settings).claimed_by(),
@@ -291,6 +292,7 @@ def check(settings: Settings) -> Iterator[tuple[str, str]]:
 _SETTING_OF: Mapping[str, str] = {
     "claims mapping": "database_url",
     "database": "database_url",
+    "mailboxes of agencies": "database_url",
     "key store": "keys_url",
     "object store": "store_url",
     "malware scanner": "clamd",
@@ -326,6 +328,21 @@ def _check_claims(settings: Settings) -> None:
         here = f"{variable('claims')}: {settings.claims}"
         raise SettingsError(
             "\n".join(f"{here}: rule {n}: there is no open {slug!r}" for n, slug in unknown)
+        )
+
+
+def _check_mailboxes(settings: Settings) -> None:
+    """Somebody can be reminded at every open agency."""
+    main = _database(settings)
+    try:
+        _require_schema(main)
+        with main.transaction() as session:
+            silent = agencies.without_mailbox(session)
+    finally:
+        main.close()
+    if silent:
+        raise SettingsError(
+            f"nobody is reminded at {', '.join(silent)}: kursdocs agency set SLUG --mailbox ADDRESS"
         )
 
 

@@ -73,6 +73,7 @@ PARTS = {
     "claims mapping",
     "front end",
     "database",
+    "mailboxes of agencies",
     "key store",
     "object store",
     "malware scanner",
@@ -189,6 +190,20 @@ def test_a_check_names_the_place_that_a_rule_mistypes(
         f"KURSDOCS_CLAIMS: {claims}: rule 3: there is no open 'vsh'"
     )
     assert lines(mended)["claims mapping"] == "ok"
+
+
+def test_a_check_names_agencies_at_which_nobody_is_reminded(
+    run: Run, settings: dict[str, object]
+) -> None:
+    set_up_town(run, settings)
+    silent = lines(run("check", **settings))
+    run("agency", "set", "vhs", "--mailbox", "kurse@vhs.example", **settings)
+    heard = lines(run("check", **settings))
+
+    assert silent["mailboxes of agencies"] == (
+        "nobody is reminded at vhs: kursdocs agency set SLUG --mailbox ADDRESS"
+    )
+    assert heard["mailboxes of agencies"] == "ok"
 
 
 def test_a_check_before_the_first_migration_says_what_to_do(
