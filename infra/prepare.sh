@@ -29,6 +29,8 @@ secret() {
 missing() { [ ! -e "$secrets/$1" ]; }
 random() { head -c "$1" /dev/urandom | base64 | tr -d '\n=' | tr '+/' '-_'; }
 
+hex() { head -c "$1" /dev/urandom | od -An -tx1 | tr -d ' \n'; }
+
 folder() {
   [ -d "$1" ] || mkdir -p "$1"
   chmod "$2" "$1"
@@ -41,7 +43,7 @@ folder "$data" 755
 
 if missing master-keys; then
   # One line ID:BASE64, as 'kursdocs master-key' writes it.
-  printf 'k-%s:%s\n' "$(head -c 4 /dev/urandom | od -An -tx1 | tr -d ' \n')" \
+  printf 'k-%s:%s\n' "$(hex 4)" \
     "$(head -c 32 /dev/urandom | base64)" | secret master-keys $kursdocs
   echo "Made $secrets/master-keys. Keep a copy in a safe place, apart from all backups:"
   echo "without it every stored document is lost."
@@ -94,6 +96,9 @@ if missing s3-secret-key; then
 JSON
   printf '%s' "$key" | secret s3-secret-key $kursdocs
 fi
+
+# For whoever collects the metrics of the web processes.
+! missing metrics-token || hex 24 | secret metrics-token $kursdocs
 
 # Empty as long as the mail server asks for no password.
 ! missing smtp-password || secret smtp-password $kursdocs </dev/null
