@@ -210,7 +210,7 @@ def test_anything_but_one_plain_address_is_refused(smtp: SmtpServer, address: st
         {"message_id": "ohne-klammern@b.example"},
     ],
 )
-def test_a_header_cannot_bring_another(smtp: SmtpServer, change: Mapping[str, str]) -> None:
+def test_a_header_cannot_bring_another(smtp: SmtpServer, change: Mapping[str, Any]) -> None:
     with pytest.raises(MailRefused):
         mailer(smtp.url).send(replace(LETTER, **change))
 

@@ -34,8 +34,8 @@ def test_each_recipient_has_the_holidays_of_its_land_and_its_own_pauses(
         town = make_town(session)
         office, jobcenter = town[OFFICE].id, town[JOBCENTER].id
         agencies.get(session, office).land = "BY"
-        pause = {"first_day": date(2026, 1, 7), "last_day": date(2026, 1, 8)}
-        session.add(agencies.AgencyPause(agency_id=office, **pause))
+        first, last = date(2026, 1, 7), date(2026, 1, 8)
+        session.add(agencies.AgencyPause(agency_id=office, first_day=first, last_day=last))
         session.flush()
 
         found = due_dates(session, [office, jobcenter], 1, now=datetime(2026, 1, 5, 12, tzinfo=UTC))
