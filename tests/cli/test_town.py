@@ -1,13 +1,14 @@
 """Setting up a town and its agencies by commands."""
 
 import json
+from datetime import UTC, datetime
 
 from sqlmodel import select
 from tests.cli.commands import Run, set_up_town
 from tests.factories import OFFICE, PROVIDER, make_document, make_person_actor, make_town
 
 from kursdocs.adapters.database import Database
-from kursdocs.core import audit
+from kursdocs.core import audit, invitations
 from kursdocs.core.accounts import Membership, ServiceAccount, User
 from kursdocs.core.agencies import Agency
 
@@ -225,6 +226,27 @@ def test_a_program_may_have_a_subject_of_its_own(
     with inside.transaction() as session:
         of_scanner = select(ServiceAccount.subject).where(ServiceAccount.client_id == "scanner")
         assert session.exec(of_scanner).one() == "0b6f3c1e-erfunden"
+
+
+def test_the_first_coordinator_can_be_invited_by_a_link(
+    run: Run, settings: dict[str, object], inside: Database
+) -> None:
+    set_up_town(run, settings)
+    role = ("--role", "coordinator", "--municipality", "musterstadt")
+
+    made = run("member", "invite", *role, "--days", "3", "--note", "Koordination", **settings)
+    told = json.loads(run("member", "invite", *role, "--json", **settings).out)
+    refused = run("member", "invite", *role, "--days", "31", **settings)
+    homeless = run("member", "invite", "--role", "head", **settings)
+
+    address, secret = made.out.strip().rsplit("/", 1)
+    assert (made.code, made.err, address) == (0, "", f"{settings['PUBLIC_URL']}/join")
+    assert (told["role"], told["place"], told["days"]) == ("coordinator", "musterstadt", 7)
+    assert [refused.code, homeless.code] == [2, 2]
+    with inside.transaction() as session:
+        found = invitations.find(session, secret, now=datetime.now(UTC))
+        assert found is not None
+        assert (found.role.value, found.inviter) == ("coordinator", "")
 
 
 def test_every_command_answers_programs_in_json(run: Run, settings: dict[str, object]) -> None:

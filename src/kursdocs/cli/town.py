@@ -10,14 +10,15 @@ from sqlmodel import Session
 from kursdocs import bootstrap
 from kursdocs.catalogue import AgencyKind
 from kursdocs.cli.telling import EXIT_CODES, AsJson, day, done, fail, show
-from kursdocs.core import accounts, agencies, memberships
+from kursdocs.core import accounts, agencies, invitations, memberships
 from kursdocs.core.access import Actor, Role
 from kursdocs.core.accounts import MembershipSource
 from kursdocs.core.agencies import Agency
 from kursdocs.core.documents import reading
 from kursdocs.core.errors import Invalid
-from kursdocs.core.memberships import Post
+from kursdocs.core.memberships import Place, Post
 from kursdocs.settings import Settings, load
+from kursdocs.web import invitations as joining
 
 municipality_app = typer.Typer(
     help="Towns (and districts) with their agencies.", no_args_is_help=True
@@ -289,6 +290,38 @@ def member_add(
         place=place,
         added=added,
     )
+
+
+@member_app.command("invite", epilog=EXIT_CODES)
+def member_invite(
+    role: RoleAt,
+    agency: AgencySlug = "",
+    municipality: TownSlug = "",
+    days: Annotated[
+        int, typer.Option(min=1, max=invitations.DAYS_MAX, help="For how long the link is valid.")
+    ] = invitations.DAYS_DEFAULT,
+    note: Annotated[str, typer.Option(help="For whom; that person does not see it.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Print a link that gives a role to whoever opens it first and signs in.
+
+    The easy way to the first coordinator, because nobody knows their `sub`.
+    """
+    _check_place(role, agency, municipality)
+    settings = load()
+    with bootstrap.open_services(settings) as services, services.transaction() as session:
+        post = _post(session, role, agency, municipality)
+        secret = invitations.create(
+            session,
+            Actor.system("cli"),
+            Place(post.municipality_id, municipality, post.agency),
+            role=role,
+            days=days,
+            note=note,
+            now=services.clock(),
+        )
+    link = joining.link(settings.public_url, secret)
+    done(link, as_json=as_json, link=link, role=role.value, place=agency or municipality, days=days)
 
 
 @member_app.command("end", epilog=EXIT_CODES)
