@@ -25,6 +25,7 @@ from kursdocs import bootstrap
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import lifecycle
 from kursdocs.operations import retention
+from kursdocs.operations.handout import DocumentDamaged, open_stored
 
 OLD = {"fields": {"issued_on": "2020-01-01", "expires_on": "2020-06-30"}}
 ONCE = {
@@ -77,8 +78,9 @@ def job(house: House, kill_at: int | None) -> Job:
 
 def wrong(house: House, papers: tuple[UUID, UUID, UUID]) -> list[str]:
     """What the next run leaves that it should not; then everything of this round is let go."""
+    found = readable_or_erased(house, papers)
     retention.run(house.services)
-    found = house.faults()
+    found += house.faults()
     for happening, number in ONCE.items():
         count = len(house.events(happening, document_id=papers[number]))
         if count != 1:
@@ -96,6 +98,18 @@ def wrong(house: House, papers: tuple[UUID, UUID, UUID]) -> list[str]:
     if house.objects() or house.keys():
         found.append("something is left in a store when everything is erased")
     return found
+
+
+def readable_or_erased(house: House, papers: tuple[UUID, UUID, UUID]) -> list[str]:
+    """What is damaged at once: content is there until the row says that it is not."""
+    damaged = []
+    for document in map(house.document, papers):
+        try:
+            if document.state != "erased" and open_stored(house.services, document) != PAPER:
+                damaged.append("content is not what was sent")
+        except DocumentDamaged:
+            damaged.append(f"a {document.state} paper lost its content")
+    return damaged
 
 
 def kill_at_each(house: House, run: Run, *, whole_way: bool) -> tuple[list[str], list[str]]:
