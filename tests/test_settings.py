@@ -123,11 +123,24 @@ def test_nothing_shows_a_secret(environment: Environment) -> None:
 
 def test_the_secrets_are_those_that_open_something() -> None:
     assert sorted(secret_fields()) == [
+        "database_url",
+        "keys_url",
         "metrics_token",
         "oidc_client_secret",
         "s3_secret_key",
         "smtp_password",
     ]
+
+
+def test_a_database_url_with_a_password_may_lie_in_a_file(
+    environment: Environment, tmp_path: Path
+) -> None:
+    url = "postgresql://kursdocs:erfunden@db.example/kursdocs"
+    (tmp_path / "url").write_text(url + "\n")
+    environment.delenv("KURSDOCS_DATABASE_URL")
+    environment.setenv("KURSDOCS_DATABASE_URL_FILE", str(tmp_path / "url"))
+
+    assert load().database_url == url
 
 
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n"])

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "KURSDOCS_"
 PUSH_PREFIX = "KURSDOCS_PUSH_"
+_WITH_PASSWORD = ("database_url", "keys_url")
 
 
 class SettingsError(Exception):
@@ -199,8 +200,12 @@ def variable(field: str, prefix: str = PREFIX) -> str:
 
 
 def secret_fields(kind: type[BaseSettings] = Settings) -> list[str]:
-    """The settings that may also be given as a file."""
-    return [n for n, f in kind.model_fields.items() if f.annotation is SecretStr]
+    """The settings that may also be given as a file: secrets, and URLs that hold a password."""
+    return [
+        name
+        for name, field in kind.model_fields.items()
+        if field.annotation is SecretStr or name in _WITH_PASSWORD
+    ]
 
 
 def load(**fallback: Any) -> Settings:
