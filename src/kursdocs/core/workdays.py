@@ -13,11 +13,6 @@ from zoneinfo import ZoneInfo
 import holidays
 
 LOCAL = ZoneInfo("Europe/Berlin")
-# The library also knows one town with a holiday of its own; such days are an agency's pauses.
-LAENDER = tuple(
-    sorted(code for code in holidays.country_holidays("DE").subdivisions if len(code) == 2)
-)
-"""The codes of the sixteen Länder, like ``BY``; an empty code means: only nationwide holidays."""
 
 
 def local_date(moment: datetime) -> date:
