@@ -6,7 +6,7 @@ Papers have rows but no bytes here: reminders never open one.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -21,7 +21,7 @@ from kursdocs.core.documents import lifecycle
 from kursdocs.core.documents.tables import Delivery, DeliveryState
 from kursdocs.core.outbox import OutboxMail
 from kursdocs.core.reminders.tables import Reminder
-from kursdocs.core.workdays import local_moment
+from kursdocs.core.workdays import local_date, local_moment
 from kursdocs.operations import mailing, reminding
 from kursdocs.operations.mailing import Mailed
 from kursdocs.operations.reminding import Reminded
@@ -53,9 +53,14 @@ class Post:
     # -- time ------------------------------------------------------------------------------
 
     def at(self, day: date, hour: int = 8) -> "Post":
-        """Take everybody to that local hour."""
-        self.house.clock.now = local_moment(day, hour)
+        """Take everybody to that local hour; clocks tell UTC, as the real one does."""
+        self.house.clock.now = local_moment(day, hour).astimezone(UTC)
         return self
+
+    @property
+    def today(self) -> date:
+        """The day in the offices."""
+        return local_date(self.house.clock())
 
     def later(self, **span: float) -> "Post":
         """Let time pass."""

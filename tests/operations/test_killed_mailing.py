@@ -6,8 +6,8 @@ where the worker died between the server's acceptance and the commit, then with 
 SMTP server outside the killed process keeps the mails.
 
 Seen red with each of these bugs built in: a mail marked as sent before it is handed over; the mark
-and the ledger in two transactions; a claim without a lease; a Message-ID made at each attempt; a
-delivery given back outside the transaction of its log.
+and the ledger in two transactions; a lease that outlasts the day; a Message-ID made at each
+attempt; what was planned written down as told.
 """
 
 import signal

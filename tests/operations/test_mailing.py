@@ -325,7 +325,7 @@ def test_one_refused_address_keeps_no_other_from_its_mail(post: Post) -> None:
 def test_a_server_that_is_down_for_hours_brings_one_mail_the_same_day(post: Post) -> None:
     post.at(MONDAY, 7).arrive(OFFICE, JOBCENTER)
     post.smtp.stop()
-    while post.house.clock() < post.house.clock().replace(hour=17):
+    for _ in range(40):
         assert post.work() == []
         post.later(minutes=15)
     post.smtp.start()
@@ -343,9 +343,8 @@ def test_a_server_that_is_down_on_friday_brings_one_digest_on_monday(post: Post)
     post.smtp.start()
     post.look_in(OFFICE)
 
-    for hour in range(60):
-        found = post.later(hours=1).work()
-        assert not found or post.house.clock().astimezone().weekday() == 0, hour
+    for _ in range(60):
+        assert not post.later(hours=1).work() or post.today.weekday() == 0
 
     (letter,) = post.smtp.letters
     assert subjects([letter]) == ["kursdocs: 1 Dokument wartet seit 1 Arbeitstag"]

@@ -1,6 +1,6 @@
 """Reminding, day by day: who is told when, up the ladder, until somebody acts or it goes back."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -26,15 +26,14 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 @pytest.fixture
 def clock() -> Clock:
     """Spring, with Easter and a change of the clocks ahead."""
-    return Clock(local_moment(date(2026, 3, 2), 8))
+    return Clock(local_moment(date(2026, 3, 2), 8).astimezone(UTC))
 
 
 def days(post: Post, last: date, *, looking_in: tuple[str, ...] = ()) -> list[Letter]:
     """Every day at eight until that one, weekends and holidays too."""
     found = []
-    while post.house.clock().date() < last:
-        post.later(days=1)
-        post.at(post.house.clock().astimezone(LOCAL).date(), 8)
+    while post.today < last:
+        post.at(post.today + timedelta(days=1))
         post.look_in(*looking_in)
         found += post.work()
     return found
@@ -65,8 +64,8 @@ def test_a_forgotten_document_climbs_the_ladder_day_by_day_and_goes_back(post: P
     lines = []
 
     for _ in range(40):
-        letters = days(post, post.house.clock().date() + timedelta(days=1), looking_in=(OFFICE,))
-        today = post.house.clock().date()
+        letters = days(post, post.today + timedelta(days=1), looking_in=(OFFICE,))
+        today = post.today
         for letter in sorted(letters, key=lambda letter: letter.recipients):
             box = letter.recipients[0].partition("@")[0]
             subject = str(letter.message["Subject"]).removeprefix("kursdocs: ")
@@ -111,10 +110,10 @@ def test_silence_is_told_once_a_week_and_ends_when_somebody_looks_in(post: Post)
     post.look_in(PROVIDER)
 
     silent = []
-    while post.house.clock().date() < date(2026, 3, 31):
-        if days(post, post.house.clock().date() + timedelta(days=1), looking_in=(OFFICE,)):
-            silent.append(post.house.clock().date())
-        if post.house.clock().date() == date(2026, 3, 24):
+    while post.today < date(2026, 3, 31):
+        if days(post, post.today + timedelta(days=1), looking_in=(OFFICE,)):
+            silent.append(post.today)
+        if post.today == date(2026, 3, 24):
             post.look_in(PROVIDER)
 
     assert silent == [date(2026, 3, day) for day in (9, 16, 23, 31)]
@@ -206,7 +205,7 @@ def test_what_comes_in_the_night_of_the_change_counts_from_that_sunday(
     post: Post, sunday: date
 ) -> None:
     """2:30 is never, or twice; the working days that follow are counted alike."""
-    post.house.clock.now = local_moment(sunday, 0) + timedelta(hours=2, minutes=30)
+    post.house.clock.now = local_moment(sunday, 0).astimezone(UTC) + timedelta(hours=2, minutes=30)
     document = post.arrive()
     post.at(sunday + timedelta(days=1), 7).look_in(OFFICE)
 
@@ -360,7 +359,7 @@ def test_an_explanation_names_everybody_with_a_reason_and_changes_nothing(post: 
 )
 def test_an_explanation_says_why_nobody_is_told_now(post: Post, moment: datetime, why: str) -> None:
     post.at(date(2026, 3, 6), 20).arrive()
-    post.house.clock.now = moment
+    post.house.clock.now = moment.astimezone(UTC)
 
     ((to, said),) = reminding.explain(post.services)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ from kursdocs.core.workdays import Workdays
 
 BERLIN = ZoneInfo("Europe/Berlin")
 TOWN, OFFICE, CENTRE = new_id(), new_id(), new_id()
-LONG_AGO = datetime(2025, 1, 1, tzinfo=BERLIN)
+LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
 STANDARD, PROMPT = "admission_ik_jc", "nonattendance_report_ik"
 DESK, DEPUTY, HEAD, COORDINATOR = (
     "abh@town.example",
@@ -33,7 +33,8 @@ def catalogue() -> Catalogue:
 
 
 def at(day: date, hour: int = 8, minute: int = 0) -> datetime:
-    return datetime(day.year, day.month, day.day, hour, minute, tzinfo=BERLIN)
+    local = datetime(day.year, day.month, day.day, hour, minute, tzinfo=BERLIN)
+    return local.astimezone(UTC)
 
 
 def desk(id_: UUID = OFFICE, **changes: object) -> Desk:

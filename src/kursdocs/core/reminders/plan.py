@@ -132,7 +132,7 @@ def _news(
             continue
         for addressee in (Addressee.DESK, Addressee.DEPUTY, Addressee.HEAD):
             address = desk.address(addressee, today)
-            section = _section(catalogue, desk, items, addressee, now) if address else None
+            section = _section(catalogue, desk, items, addressee, today) if address else None
             if section is not None:
                 yield _News(address, desk.hour, section)
     for town in state.towns.values():
@@ -215,16 +215,16 @@ class _Ages:
 
 
 def _section(
-    catalogue: Catalogue, desk: Desk, items: Sequence[Item], addressee: Addressee, now: datetime
+    catalogue: Catalogue, desk: Desk, items: Sequence[Item], addressee: Addressee, today: date
 ) -> Section | None:
     """What this addressee is told now, or ``None`` when there is nothing new to say."""
-    waiting = _waiting(catalogue, desk, items, addressee, local_date(now))
+    waiting = _waiting(catalogue, desk, items, addressee, today)
     told = [
         Told(desk.id, addressee, Clock.WAITING, one.item.delivery_id, one.due)
         for one in waiting
         if one.due is not None
     ]
-    returned, leaving, silent = _others(catalogue, desk, items, addressee, now)
+    returned, leaving, silent = _others(catalogue, desk, items, addressee, today)
     told += [
         Told(desk.id, addressee, item.clock, item.delivery_id, _single_step(item))
         for item in (*returned, *leaving)
@@ -251,7 +251,7 @@ def _section(
 
 
 def _others(
-    catalogue: Catalogue, desk: Desk, items: Sequence[Item], addressee: Addressee, now: datetime
+    catalogue: Catalogue, desk: Desk, items: Sequence[Item], addressee: Addressee, today: date
 ) -> tuple[list[Item], list[Item], int]:
     """What the desk alone is told beside what waits: came back, will be deleted, silence."""
     if addressee is not Addressee.DESK:
@@ -259,7 +259,7 @@ def _others(
     untold = [item for item in items if item.told.get(addressee, -1) < _single_step(item)]
     returned = [item for item in untold if item.clock is Clock.RETURNED]
     leaving = [item for item in untold if item.clock is Clock.DELETION]
-    return returned, leaving, _silence(catalogue, desk, now)
+    return returned, leaving, _silence(catalogue, desk, today)
 
 
 def _single_step(item: Item) -> int:
@@ -267,14 +267,18 @@ def _single_step(item: Item) -> int:
     return item.day.toordinal() if item.clock is Clock.DELETION else 0
 
 
-def _silence(catalogue: Catalogue, desk: Desk, now: datetime) -> int:
-    """For how many days nobody has looked in; 0 when that is not to be told (again) yet."""
+def _silence(catalogue: Catalogue, desk: Desk, today: date) -> int:
+    """For how many days nobody has looked in; 0 when that is not to be told (again) yet.
+
+    Counted in days, so that neither the minute nor a change of the clocks moves it.
+    """
     limit = timedelta(days=catalogue.silent_after_days)
-    looked_in_at = desk.looked_in_at or desk.created_at
-    is_told = desk.silence_told_at is not None and desk.silence_told_at > now - limit
-    if not desk.expects_papers or is_told or looked_in_at > now - limit:
+    silent = today - local_date(desk.looked_in_at or desk.created_at)
+    told_at = desk.silence_told_at
+    is_told = told_at is not None and today - local_date(told_at) < limit
+    if not desk.expects_papers or is_told or silent < limit:
         return 0
-    return (now - looked_in_at).days
+    return silent.days
 
 
 def _kinds(waiting: Iterable[_Waiting]) -> list[KindCount]:
@@ -357,7 +361,7 @@ def postponed(catalogue: Catalogue, state: State, *, now: datetime) -> Mapping[U
     for desk, items in _by_desk(state):
         if desk.is_closed or desk.id in told:
             continue
-        if _section(catalogue, desk, items, Addressee.DESK, now) is None:
+        if _section(catalogue, desk, items, Addressee.DESK, today) is None:
             continue
         if not desk.address(Addressee.DESK, today):
             found[desk.id] = "no_mailbox"
