@@ -15,7 +15,6 @@ from kursdocs.core.access import Actor, Role
 from kursdocs.core.accounts import MembershipSource
 from kursdocs.core.agencies import Agency
 from kursdocs.core.documents import reading
-from kursdocs.core.errors import Invalid
 from kursdocs.core.memberships import Place, Post
 from kursdocs.settings import Settings, load
 from kursdocs.web import invitations as joining
@@ -185,17 +184,6 @@ def agency_close(
         agency=slug,
         untouched=waiting,
     )
-
-
-@agency_app.command("reopen", epilog=EXIT_CODES)
-def agency_reopen(slug: KnownSlug, as_json: AsJson = False) -> None:
-    """Open a closed agency again: whoever still has a role or program there may come in."""
-    with bootstrap.open_services(load()) as services, services.transaction() as session:
-        found = [agency for agency, _ in agencies.listing(session) if agency.slug == slug]
-        if not found:
-            raise Invalid("agency_unknown", field="agency")
-        agencies.reopen_agency(session, Actor.system("cli"), found[0], now=services.clock())
-    done(f"Agency {slug} is open again.", as_json=as_json, agency=slug)
 
 
 @agency_app.command("list", epilog=EXIT_CODES)
