@@ -2,6 +2,8 @@
 
 import base64
 import json
+from collections.abc import Mapping
+from uuid import UUID
 
 import pytest
 from sqlmodel import select
@@ -47,9 +49,13 @@ def towns(database: Database, town: Town) -> Town:
     return {**town, "fremd": far}
 
 
-def trial(database: Database, towns: Town, *, own: bool = True, **claims: object) -> Trial:
-    """What the coordinator of the first municipality, or the operator, is told."""
-    here = towns[PROVIDER].municipality_id if own else None
+def trial(database: Database, towns: Town, **claims: object) -> Trial:
+    """What the coordinator of the first municipality is told."""
+    return tried(database, claims, towns[PROVIDER].municipality_id)
+
+
+def tried(database: Database, claims: Mapping[str, object], here: UUID | None = None) -> Trial:
+    """What a coordinator, or without a municipality the operator, is told."""
     with database.transaction() as session:
         rules = accounts.rules_in_reach(session, RULES, municipality_id=here)
         return accounts.dry_run(
@@ -118,7 +124,7 @@ def test_the_trial_tells_what_a_sign_in_then_does(database: Database, towns: Tow
         accounts.sign_in(session, identity, RULES, now=NOW)
 
     found = trial(database, towns, sub="amina", iss=ISSUER + "/", **after)
-    everywhere = trial(database, towns, own=False, sub="amina", **after)
+    everywhere = tried(database, {"sub": "amina", **after})
 
     assert told(found.granted) == ["coordinator Musterstadt", "head Vhs-Musterstadt"]
     assert told(found.kept) == ["clerk Vhs-Musterstadt"]
