@@ -134,6 +134,7 @@ def test_signing_out_at_the_certified_provider_ends_the_session_here(tmp_path: P
         ):
             for browser in (here, there):
                 walk(browser, house.url + "/sign-in/start", typed, house.url + "/sign-in/callback")
+                house.instruct("amina.muster")
                 assert browser.get(house.url + "/catalogue").status_code == 200
 
             walk(here, issuer + "/session/end", typed, issuer + "/session/end/success")
