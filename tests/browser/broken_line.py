@@ -1,4 +1,4 @@
-"""A line between browser (or client) and server that can be cut, in the middle of an upload or after it.
+"""A line from browser or client to the server, to be cut during an upload or after it.
 
 It knows just enough of HTTP to tell the sending of a document from the rest.
 """
