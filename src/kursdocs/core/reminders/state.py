@@ -225,7 +225,6 @@ def _deliveries(owner: object, moment: object) -> _Rows:
 def _items(session: Session, query: _Rows, clock: Clock) -> list[Item]:
     rows = session.execute(query).all()
     told = _told(session, clock, {row[2] for row in rows})
-    days: dict[datetime, date] = {}
     return [
         Item(
             delivery_id=delivery_id,
@@ -233,7 +232,7 @@ def _items(session: Session, query: _Rows, clock: Clock) -> list[Item]:
             agency_id=agency_id,
             clock=clock,
             kind=kind,
-            day=days.setdefault(moment, local_date(moment)),
+            day=local_date(moment),
             told=told.get((delivery_id, agency_id), _NOTHING),
         )
         for delivery_id, document_id, agency_id, kind, moment in rows
