@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -132,7 +133,8 @@ def _worker_beside(services: Services, stop: threading.Event) -> Iterator[thread
     A duty that takes longer than the grace is cut off with the process, as by a crash: leases end
     by themselves, and what was half done is found by the sweeper.
     """
-    thread = threading.Thread(target=worker.run, args=(services, stop), name="worker", daemon=True)
+    work = partial(worker.run, services, stop, is_demo=services.settings.demo)
+    thread = threading.Thread(target=work, name="worker", daemon=True)
     thread.start()
     try:
         yield thread
