@@ -70,6 +70,7 @@ class Document(SQLModel, table=True):
         sa.Index("ix_document_sender_agency_id_id", "sender_agency_id", "id"),
         sa.Index("ix_document_state_created_at", "state", "created_at"),
         sa.Index("ix_document_delete_on", "delete_on"),
+        sa.Index("ix_document_deletion_noticed_at", "deletion_noticed_at"),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
@@ -139,6 +140,7 @@ class Delivery(SQLModel, table=True):
             "state = 'new' OR delivered_at IS NOT NULL", name="settled_after_delivery"
         ),
         sa.Index("ix_delivery_recipient_agency_id_state_id", "recipient_agency_id", "state", "id"),
+        sa.Index("ix_delivery_sender_agency_id_state", "sender_agency_id", "state"),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)

@@ -85,6 +85,8 @@ def _columns() -> None:
     ):
         op.add_column(table, column)
     op.create_index("ix_document_delete_on", "document", ["delete_on"])
+    op.create_index("ix_document_deletion_noticed_at", "document", ["deletion_noticed_at"])
+    op.create_index("ix_delivery_sender_agency_id_state", "delivery", ["sender_agency_id", "state"])
     _digest_hour()
 
 
