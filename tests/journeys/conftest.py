@@ -6,7 +6,7 @@ Every journey runs on each combination of real parts. They differ by settings al
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,3 +156,20 @@ class Desk:
     def close(self) -> None:
         """Close the browser window."""
         self.context.close()
+
+
+SitDown = Callable[[str], Page]
+
+
+@pytest.fixture
+def sit_down(browser: Browser, town: Town) -> Iterator[SitDown]:
+    """Sign a person of the town in, in a browser of their own."""
+    desks: list[Desk] = []
+
+    def open_desk(name: str) -> Page:
+        desks.append(Desk(browser, town, name))
+        return desks[-1].page
+
+    yield open_desk
+    for desk in desks:
+        desk.close()

@@ -8,31 +8,15 @@ import re
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
-import pytest
-from playwright.sync_api import Browser, Page, expect
-from tests.journeys.conftest import Desk, Town
+from playwright.sync_api import Page, expect
+from tests.journeys.conftest import SitDown, Town
+from tests.journeys.deeds import send_admission
 
 README = Path(__file__).parents[2] / "README.md"
-
-SitDown = Callable[[str], Page]
-
-
-@pytest.fixture
-def sit_down(browser: Browser, town: Town) -> Iterator[SitDown]:
-    """Sign a person of the town in, in a browser of their own."""
-    desks: list[Desk] = []
-
-    def open_desk(name: str) -> Page:
-        desks.append(Desk(browser, town, name))
-        return desks[-1].page
-
-    yield open_desk
-    for desk in desks:
-        desk.close()
 
 
 def test_a_certificate_reaches_both_offices_and_its_sender_sees_it(
@@ -157,27 +141,6 @@ def open_paper_of(page: Page, person: str) -> None:
     row = page.get_by_role("row", name=re.compile(person))
     expect(row).to_contain_text("Neu")
     row.get_by_role("link", name=re.compile("Zulassung zum Integrationskurs")).click()
-
-
-def send_admission(page: Page, family_name: str, *files: Path) -> None:
-    """Fill in and send the form, as a clerk would."""
-    page.get_by_role("link", name="Senden", exact=True).click()
-    page.get_by_role("link", name=re.compile(r"Zulassung zum Integrationskurs .*Jobcenter")).click()
-    page.get_by_label(re.compile("Ausländerbehörde Musterstadt")).check()
-    page.get_by_label(re.compile("Jobcenter Musterstadt")).check()
-    for label, value in (
-        ("Familienname", family_name),
-        ("Vornamen", "Lin"),
-        ("Geburtsdatum", "02.01.1990"),
-        ("Ausgestellt am", "02.11.2026"),
-        ("Gültig bis", "02.11.2027"),
-        ("Freigegeben am", "20.11.2026"),
-    ):
-        page.get_by_label(label).fill(value)
-    page.get_by_label(re.compile("mündlich")).check()
-    page.get_by_label(re.compile("^Datei")).set_input_files(files)
-    page.get_by_role("button", name="Jetzt senden").click()
-    page.wait_for_url(re.compile("/receipt$"))
 
 
 def answer_to(page: Page, address: str) -> tuple[int, str]:
