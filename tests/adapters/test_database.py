@@ -447,6 +447,41 @@ def test_what_was_deleted_is_not_left_in_the_file(database: Database, sent: UUID
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_nor_in_its_log_of_writes_while_it_is_open(database: Database, sent: UUID) -> None:
+    execute(database, "UPDATE document SET family_name = '', given_names = ''")
+    execute(database, "DELETE FROM search_token")
+    path = Path(database.engine.url.database or "")
+    log = path.with_name(path.name + "-wal")
+    assert b"Probefried" in log.read_bytes()
+
+    with database.engine.connect() as reading:
+        reading.execute(sa.text("SELECT 1"))
+        reading.commit()  # an idle connection is in nobody's way
+        assert database.empty_log()
+
+    assert log.read_bytes() == b""
+    assert b"probefried" not in path.read_bytes().lower()
+
+
+def test_a_log_that_is_read_is_emptied_another_time(database: Database, sent: UUID) -> None:
+    if not database.is_sqlite:
+        assert database.empty_log()
+        return
+    other = sqlite3.connect(database.engine.url.database or "")
+    other.execute("BEGIN")
+    other.execute("SELECT count(*) FROM document").fetchone()
+    execute(database, "UPDATE document SET family_name = ''")
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout = 50")
+        connection.commit()
+
+    assert not database.empty_log()
+    other.close()
+
+    assert database.empty_log()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_broken_file_is_not_taken_for_an_empty_one(database: Database, tmp_path: Path) -> None:
     path = tmp_path / "broken.sqlite"
     path.write_bytes(b"not a database " * 400)

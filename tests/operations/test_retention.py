@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -124,6 +125,16 @@ def test_of_what_is_erased_a_record_remains_and_nothing_else(house: House) -> No
         found = set(session.exec(select(SearchToken.delivery_id)))
     assert found == {before.deliveries[0].id}
     assert house.faults() == []
+
+
+def test_no_file_of_ours_tells_of_the_person_while_we_run(embedded: House) -> None:
+    erased(embedded)
+
+    folder = Path(embedded.services.settings.database_url.removeprefix("sqlite:///")).parent
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    assert len(files) > 3
+    for file in files:
+        assert b"mustermann" not in file.read_bytes().lower(), file.name
 
 
 def test_sender_and_recipient_see_that_it_existed_and_others_nothing(house: House) -> None:

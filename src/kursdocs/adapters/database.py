@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -73,16 +73,23 @@ class Database:
 
         Raises :class:`DatabaseUnavailable` when the database does not answer.
         """
+        with self._alone():
+            try:
+                yield from self._session()
+            except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+                raise DatabaseUnavailable from error
+            except DBAPIError as error:
+                if error.connection_invalidated:
+                    raise DatabaseUnavailable from error
+                raise
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """On SQLite nobody else of this process is in a transaction meanwhile."""
         if self._lock is not None and not self._lock.acquire(timeout=_LOCK_SECONDS):
             raise DatabaseUnavailable
         try:
-            yield from self._session()
-        except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-            raise DatabaseUnavailable from error
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise DatabaseUnavailable from error
-            raise
+            yield
         finally:
             if self._lock is not None:
                 self._lock.release()
@@ -124,6 +131,20 @@ class Database:
             open=pool.checkedin() + pool.checkedout(),
             limit=_POOL_SIZE + _OVERFLOW,
         )
+
+    def empty_log(self) -> bool:
+        """See :class:`kursdocs.core.ports.DatabaseState`."""
+        if not self.is_sqlite:
+            return True
+        with self._alone():
+            try:
+                pooled = self.engine.raw_connection()
+                try:
+                    return sqlite.empty_log(cast("sqlite3.Connection", pooled.driver_connection))
+                finally:
+                    pooled.close()
+            except (sqlite3.Error, OperationalError) as error:
+                raise DatabaseUnavailable from error
 
     def close(self) -> None:
         """Give all connections back."""

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 from urllib.parse import quote
 from uuid import UUID
 
@@ -29,7 +30,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from kursdocs.adapters.master_keys import MasterKeys
-from kursdocs.adapters.sqlite import use_write_ahead_log
+from kursdocs.adapters.sqlite import empty_log, use_write_ahead_log
 from kursdocs.core.ports import ForeignInstance, KeyMissing, KeysUnavailable, Tampered
 
 _KEY_BYTES = 32
@@ -218,15 +219,10 @@ class SqlKeyStore:
             connection.close()
 
     def _is_log_in_use(self, connection: sa.PoolProxiedConnection) -> bool:
-        cursor = connection.cursor()
         try:
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            row = cursor.fetchone()
+            return not empty_log(cast("sqlite3.Connection", connection.driver_connection))
         except sqlite3.Error as error:
             raise _unavailable("destroy", type(error).__name__) from error
-        finally:
-            cursor.close()
-        return row is None or row[0] != 0
 
     def _claim_instance(self, connection: sa.Connection, instance: UUID) -> None:
         found = connection.scalar(sa.select(key_store_info.c.instance))

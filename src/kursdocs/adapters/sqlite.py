@@ -34,6 +34,16 @@ def use_write_ahead_log(connection: sqlite3.Connection) -> None:
             return
 
 
+def empty_log(connection: sqlite3.Connection) -> bool:
+    """Move the write-ahead log into the file and cut it to nothing; ``False``: it is in use.
+
+    Rows that were changed or deleted stand in it as they were before, for as long as it is not
+    overwritten. Raises ``sqlite3.Error``.
+    """
+    row = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return row is not None and row[0] == 0
+
+
 @contextmanager
 def held_alone(path: Path) -> Iterator[None]:
     """Keep others who ask likewise away from the file as long as the block lasts.

@@ -61,6 +61,13 @@ class DatabaseState(Protocol):
     def pool(self) -> Pool:
         """The connections of this process; asks nobody."""
 
+    def empty_log(self) -> bool:
+        """Leave nothing of what was deleted in a log of changes; ``False``: not now.
+
+        Only SQLite has one, and another process may be reading from it. Raises
+        :class:`Unavailable`.
+        """
+
 
 class ObjectMissing(Exception):
     """No object of that name."""

@@ -91,6 +91,9 @@ def run(services: Services) -> dict[Action, int]:
     done = {action: _all(services, due, step) for action, due, step in _STEPS}
     if any(done.values()):
         _log.info("retention.ran", **{action.value: count for action, count in done.items()})
+    # What was forgotten must not stand in a log of changes; one that is read is emptied next time.
+    if not services.database.empty_log():
+        _log.warning("retention.log_in_use")
     sweeping.bury_tombstones(services)
     return done
 
