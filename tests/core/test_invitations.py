@@ -188,6 +188,18 @@ def test_who_has_the_role_already_leaves_the_link_unused(
     assert is_open(database, secret)
 
 
+def test_nobody_gives_a_role_to_themselves(database: Database, town: Town) -> None:
+    with database.transaction() as session:
+        ines = make_person_actor(session, town[PROVIDER], Role.COORDINATOR, subject="ines")
+    secret = invite(database, ines, place(town[OFFICE]))
+
+    with pytest.raises(Conflict) as refused:
+        accept(database, ines, secret)
+
+    assert code_of(refused) == "invitation_own"
+    accept(database, guest(database), secret)
+
+
 def test_a_clerk_who_becomes_head_has_one_role(database: Database, town: Town, head: Actor) -> None:
     with database.transaction() as session:
         clerk = make_person_actor(session, town[PROVIDER], subject="kim")

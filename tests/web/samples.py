@@ -607,7 +607,11 @@ def _joining_pages(catalogue: Catalogue) -> list[Sample]:
         "link": "https://kursdocs.musterstadt.example/join/" + "x" * 43,
         "back_href": "/members",
     }
-    joining: dict[str, object] = {"is_held": False, "start_href": "/sign-in/start?next=%2Fjoin"}
+    joining: dict[str, object] = {
+        "is_held": False,
+        "is_own": False,
+        "start_href": "/sign-in/start?next=%2Fjoin",
+    }
     join, guest = "invitations/join.html", replace(VISITOR, path="/join")
     known = replace(guest, actor_name="Kim Muster")
     of_town = offer(3, agency_name="", place_name="Stadt Musterstadt", inviter="")
@@ -626,6 +630,7 @@ def _joining_pages(catalogue: Catalogue) -> list[Sample]:
         Sample("join-visitor", join, guest, joining | {"offer": offer(1)}),
         Sample("join", join, known, joining | {"offer": of_town}),
         Sample("join-held", join, known, joining | {"offer": offer(1), "is_held": True}),
+        Sample("join-own", join, known, joining | {"offer": offer(1), "is_own": True}),
         Sample("join-over", join, guest, joining | {"offer": None}),
         Sample("instruction", "instruction/show.html", known, text),
         Sample("instruction-again", "instruction/show.html", CLERK, text | {"confirmed_at": NOW}),

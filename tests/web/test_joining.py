@@ -181,6 +181,17 @@ def test_whoever_has_the_role_is_told_so_and_the_link_stays(house: House, kim: V
     assert kim.get("/join").status_code == 200
 
 
+def test_a_coordinator_gets_into_no_agency_by_their_own_link(house: House) -> None:
+    coordinator = house.newly("ines.muster")
+    secret = invited(house, "ines.muster", agency="jobcenter")
+    coordinator.get(f"/join/{secret}")
+
+    assert "Das ist Ihre eigene Einladung" in coordinator.get("/join").text
+    assert coordinator.post("/join").status_code == 409
+
+    assert coordinator.get("/inbox").status_code == 403
+
+
 def test_a_revoked_link_is_worth_nothing(house: House, kim: Visitor) -> None:
     secret, head = invited(house, note="Widerrufen"), house.person("karin.beispiel")
     page = head.get("/members").text

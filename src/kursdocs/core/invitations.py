@@ -2,7 +2,8 @@
 
 The link carries a secret of 256 bits; only its hash lies here. It is worth nothing once it was
 used, revoked or is too old, and when whoever made it may no longer do so: nobody keeps a way back
-in. Entry points: :func:`create`, :func:`listing`, :func:`revoke`, :func:`find`, :func:`accept`.
+in. Nor is it worth anything to whoever made it. Entry points: :func:`create`, :func:`listing`,
+:func:`revoke`, :func:`find`, :func:`accept`.
 """
 
 import hashlib
@@ -174,11 +175,19 @@ def is_held(session: Session, actor: Actor, offer: Offer, *, now: datetime) -> b
     return _covers(_roles_there(session, actor.user_id, invitation, now=now), invitation.role)
 
 
+def is_own(session: Session, actor: Actor, offer: Offer) -> bool:
+    """Whether the person made it: nobody gives a role to themselves.
+
+    Else a coordinator could look at the papers of every agency (rule 9) with nobody's help.
+    """
+    return session.get_one(Invitation, offer.id).created_by_user_id == actor.user_id is not None
+
+
 def accept(session: Session, actor: Actor, secret: str, *, now: datetime) -> UUID:
     """Give the person the role, once; the id of their membership.
 
     Of two who do so at once exactly one gets it. Raises ``NotFound`` (``invitation_over``) and
-    ``Conflict`` (``role_held_already``), by which the link stays unused.
+    ``Conflict`` (``role_held_already``, ``invitation_own``), by which the link stays unused.
     """
     offer = find(session, secret, now=now)
     if offer is None or actor.user_id is None:
@@ -187,6 +196,8 @@ def accept(session: Session, actor: Actor, secret: str, *, now: datetime) -> UUI
     held = _roles_there(session, actor.user_id, invitation, now=now)
     if _covers(held, invitation.role):
         raise Conflict("role_held_already")
+    if is_own(session, actor, offer):
+        raise Conflict("invitation_own")
     if not _taken(session, offer.id, now, accepted_at=now, accepted_by_user_id=actor.user_id):
         raise NotFound("invitation_over")
     guest = replace(actor, municipality_id=invitation.municipality_id, agency=None)

@@ -143,6 +143,7 @@ def _join(call: Call, error: KursdocsError | None = None) -> Response:
         status=errors.status_of(error) if error else 200,
         offer=offer,
         is_held=_is_held(call, offer),
+        is_own=offer is not None and invitations.is_own(call.session, call.actor, offer),
         start_href="/sign-in/start?" + urlencode({"next": _JOIN}),
     )
     if offer is None:
