@@ -204,7 +204,14 @@ def test_what_holds_no_claims_is_refused_without_repeating_it(text: str) -> None
 
 
 @pytest.mark.parametrize(
-    "claims", [{"sub": 7}, {"sub": None, "groups": 5}, {"sub": "a\0b"}, {"groups": {"a": 1}}]
+    "claims",
+    [
+        {"sub": 7},
+        {"sub": None, "groups": 5},
+        {"sub": "a\0b"},
+        {"sub": "\ud800"},
+        {"groups": {"a": 1}},
+    ],
 )
 def test_odd_claims_match_nothing(
     database: Database, towns: Town, claims: dict[str, object]

@@ -223,7 +223,8 @@ def dry_run(
 
 def _user_id(session: Session, claims: Mapping[str, object], issuer: str) -> UUID | None:
     subject = claims.get("sub")
-    if not isinstance(subject, str) or "\0" in subject:
+    # A NUL or half of a character would be an error of the database.
+    if not isinstance(subject, str) or not subject.isprintable():
         return None
     query = select(User.id).where(User.issuer == issuer, User.subject == subject)
     return session.exec(query).first()
