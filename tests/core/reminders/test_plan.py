@@ -343,13 +343,14 @@ def test_the_sender_hears_once_what_came_back(catalogue: Catalogue) -> None:
     assert digests(catalogue, state(again), now=at(MONDAY)) == []
 
 
-def test_a_document_for_two_recipients_leaves_once(catalogue: Catalogue) -> None:
-    one = item(Clock.DELETION, FRIDAY)
+@pytest.mark.parametrize("clock", [Clock.DELETION, Clock.RETURNED])
+def test_a_document_for_two_recipients_counts_once(catalogue: Catalogue, clock: Clock) -> None:
+    one = item(clock, FRIDAY)
     other = replace(one, delivery_id=new_id())
 
     section = by_address(digests(catalogue, state(one, other), now=at(MONDAY)))[DESK]
 
-    assert section.leaving == 1
+    assert section.leaving + section.returned == 1
     assert len(section.told) == 2
 
 

@@ -243,7 +243,7 @@ def _section(
         oldest=max((one.waited for one in waiting), default=0),
         step=max((one.due for one in waiting if one.due is not None), default=0),
         kinds=_kinds(waiting),
-        returned=len(returned),
+        returned=len({item.document_id for item in returned}),
         leaving=len({item.document_id for item in leaving}),
         silent_days=silent,
         told=told,
