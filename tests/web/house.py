@@ -135,6 +135,13 @@ class Visitor:
         held = [*self.client.cookies.jar, *answer.cookies.jar]
         return [c.value for c in held if c.value and len(c.value) > 20]
 
+    def is_signed_in(self) -> bool:
+        """Whether the session in this browser's cookie has not ended since."""
+        tokens = self.secrets(Answer(200))
+        with self.house.services.transaction() as session:
+            now = self.house.clock()
+            return any(accounts.actor_of_sign_in(session, token, now=now) for token in tokens)
+
     def sign_in(self, subject: str, start: str = "/sign-in/start") -> Answer:
         """The authorization code flow, click by click; the answer of the callback."""
         return self.get(self.to_callback(subject, start))
@@ -177,8 +184,8 @@ class House:
         return Visitor(self, language)
 
     def person(self, subject: str) -> Visitor:
-        """The browser of somebody who signed in; the same one each time."""
-        if subject not in self._signed_in:
+        """The browser of somebody who signed in; the same one each time, while it is signed in."""
+        if subject not in self._signed_in or not self._signed_in[subject].is_signed_in():
             self._signed_in[subject] = self.newly(subject)
         return self._signed_in[subject]
 

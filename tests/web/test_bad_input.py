@@ -686,7 +686,7 @@ def test_somebody_of_two_agencies_must_name_one(house: House) -> None:
 
 
 @each_language
-def test_when_the_membership_has_ended_the_page_says_whom_to_ask(
+def test_when_the_membership_has_ended_so_has_the_session_and_what_was_typed_is_kept(
     house: House, language: str
 ) -> None:
     visitor = house.newly("pavlo.muster", language)
@@ -700,12 +700,13 @@ def test_when_the_membership_has_ended_the_page_says_whom_to_ask(
             membership.valid_from -= timedelta(hours=1)
             membership.valid_until = house.clock() - timedelta(minutes=1)
             session.add(membership)
-    looked, sent = visitor.get("/inbox"), visitor.send()
+    typed = sending_fields()
+    looked, sent = visitor.get("/inbox"), visitor.send(typed)
 
-    assert looked.status_code == sent.status_code == 403
-    heading = "noch keine Rolle" if language == "de" else "no role"
-    assert heading in Outline(looked.text).said()
-    assert "Pavlo Muster" in looked.text
+    assert looked.headers["location"] == "/sign-in?next=%2Finbox"
+    assert sent.status_code == 401
+    assert ("Bitte melden Sie sich an" if language == "de" else "sign in") in sent.text
+    assert_kept(sent, typed)
     assert house.newly("pavlo.muster").get("/inbox").status_code == 200
 
 
