@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -74,9 +75,10 @@ def test_a_duty_that_does_not_end_holds_the_process_no_longer_than_its_grace(
 
     monkeypatch.setattr(worker, "DUTIES", (Duty("hanging", 1, hang),))
     monkeypatch.setattr(running, "GRACE_SECONDS", 0.3)
+    services = cast(Services, SimpleNamespace(settings=SimpleNamespace(demo=False)))
 
     with capture_logs() as log:
-        with running._worker_beside(cast(Services, None), threading.Event()) as thread:
+        with running._worker_beside(services, threading.Event()) as thread:
             assert begun.wait(10)
         was_alive = thread.is_alive()
         never.set()

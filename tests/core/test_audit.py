@@ -152,6 +152,25 @@ def test_many_writers_at_once_make_one_chain_without_gaps(database: Database) ->
     assert verify(database) is None
 
 
+def test_a_check_raises_no_alarm_while_others_write(database: Database) -> None:
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.is_set():
+            note(database)
+
+    with ThreadPoolExecutor(2) as threads:
+        writers = [threads.submit(write) for _ in range(2)]
+        try:
+            found = [verify(database) for _ in range(60)]
+        finally:
+            done.set()
+        for writer in writers:
+            writer.result(10)
+
+    assert found == [None] * 60
+
+
 # --- Tampering -----------------------------------------------------------------------------------
 
 REFUSED = (

@@ -231,14 +231,24 @@ def _hash(event: AuditEvent) -> str:
 
 def verify(session: Session) -> int | None:
     """The ``seq`` of the first row that was altered, removed or inserted; ``None`` when whole."""
+    # The end first: others may append while this reads, and each row comes together with its end.
+    end = _end(session)
     expected, seq = "", 0
-    for event in session.exec(select(AuditEvent).order_by(col(AuditEvent.seq))):
+    known = select(AuditEvent).where(AuditEvent.seq <= end[0])
+    for event in session.exec(known.order_by(col(AuditEvent.seq))):
         seq += 1
         if event.seq != seq or event.previous_hash != expected or event.hash != _hash(event):
             return seq
         expected = event.hash
-    head = session.exec(select(AuditHead)).one()
-    return None if (head.seq, head.hash) == (seq, expected) else seq + 1
+    if end != (seq, expected):
+        return seq + 1
+    last = session.exec(select(sa.func.max(AuditEvent.seq))).one() or 0
+    return None if last <= _end(session)[0] else end[0] + 1
+
+
+def _end(session: Session) -> tuple[int, str]:
+    """Number and hash of the last row, as the end of the chain says now."""
+    return session.exec(select(AuditHead.seq, AuditHead.hash)).one()
 
 
 def page(
