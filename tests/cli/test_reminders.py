@@ -100,7 +100,6 @@ def test_a_dry_run_answers_programs_in_json(run: Run, waiting: dict[str, object]
 
     told = {one["to"]: one["why"] for one in json.loads(done.out)}
     assert done.code == 0
-    assert told[OFFICE] == "One delivery goes back to its sender, untouched for 16 working days."
     assert told[DESK].startswith("Auslaenderbehoerde (desk, step 15): ")
 
 
@@ -218,8 +217,13 @@ def test_in_the_demo_another_day_is_planned_and_delivered(
 def test_in_the_demo_the_end_of_the_ladder_can_be_seen(
     run: Run, waiting: dict[str, object], inside: Database
 ) -> None:
-    done = run("remind", "--at", "2026-03-24", "--json", **in_demo(waiting))
+    told_of_all = run("remind", "--at", "2026-03-23", "--json", **in_demo(waiting))
+    explained = run("remind", "--dry-run", "--at", "2026-03-26", **in_demo(waiting))
+    done = run("remind", "--at", "2026-03-26", "--json", **in_demo(waiting))
 
+    assert json.loads(told_of_all.out)["returned"] == 0, "nobody had heard of it before"
+    back = "One delivery goes back to its sender, untouched for 18 working days."
+    assert f"{OFFICE}: {back}" in explained.out
     assert json.loads(done.out)["returned"] == 1
     with inside.transaction() as session:
         assert session.exec(select(col(Delivery.state))).one() == "returned"

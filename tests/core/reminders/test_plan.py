@@ -161,7 +161,7 @@ def test_a_forgotten_document_climbs_step_by_step_and_goes_back(catalogue: Catal
     days = Workdays("NW")
     for waited in range(17):
         now = at(days.after(FRIDAY, waited))
-        found = state(replace(paper, told=dict(told)))
+        found = state(replace(paper, told=dict(told), told_since=FRIDAY if told else None))
         if plan := digests(catalogue, found, now=now):
             seen[waited] = {one.address for one in plan}
             told |= {t.addressee: t.step for one in plan for s in one.sections for t in s.told}
@@ -174,6 +174,39 @@ def test_a_forgotten_document_climbs_step_by_step_and_goes_back(catalogue: Catal
         10: {DESK, DEPUTY, HEAD},
         15: {DESK, DEPUTY, HEAD, COORDINATOR},
     }
+
+
+@pytest.mark.parametrize(
+    ("told", "since", "goes_back"),
+    [
+        ({}, None, False),  # nobody was ever told: no worker, no mail server
+        ({Addressee.DESK: 10}, 12, False),  # not of the last step
+        ({Addressee.DESK: 15}, 2, False),  # of all at once, the day before yesterday
+        ({Addressee.DESK: 15}, 3, True),
+        ({Addressee.HEAD: 15}, 12, False),  # the desk never heard of it
+    ],
+)
+def test_nothing_goes_back_of_which_nobody_heard_in_time(
+    told: dict[Addressee, int], since: int | None, goes_back: bool, catalogue: Catalogue
+) -> None:
+    days, late = Workdays("NW"), 30
+    today = days.after(FRIDAY, late)
+    told_since = None if since is None else days.after(FRIDAY, late - since)
+    paper = replace(waiting(FRIDAY, told), told_since=told_since)
+
+    assert bool(overdue(catalogue, state(paper), now=at(today))) is goes_back
+
+
+@pytest.mark.parametrize(
+    "changes", [{"is_closed": True}, {"mailbox": "", "head_mailbox": "", "deputy_mailbox": ""}]
+)
+def test_where_nobody_can_be_told_papers_go_back_all_the_same(
+    changes: dict[str, object], catalogue: Catalogue
+) -> None:
+    found = state(waiting(FRIDAY), desks=(desk(**changes),))
+
+    assert overdue(catalogue, found, now=at(Workdays("NW").after(FRIDAY, 16)))
+    assert not overdue(catalogue, found, now=at(Workdays("NW").after(FRIDAY, 15)))
 
 
 def test_a_report_with_consequences_climbs_faster(catalogue: Catalogue) -> None:

@@ -330,8 +330,10 @@ def _for_coordinator(
 def overdue(catalogue: Catalogue, state: State, *, now: datetime) -> list[Overdue]:
     """What nobody took over to the end of its ladder: it goes back to the sender.
 
-    Only while the agency works, so that the last day of the ladder is over when it happens. A
-    closed agency's papers go back too, though nobody is told on the way.
+    Only while the agency works, so that the last day of the ladder is over when it happens; and
+    only what its desk was told of to the last step, not just now but for as long as the ladder
+    waits before it reminds at all. After an outage, papers do not go back of which nobody ever
+    heard. A closed agency's papers go back too, and those of one that no mail can reach.
     """
     today, found = local_date(now), list[Overdue]()
     for desk, items in _by_desk(state):
@@ -340,10 +342,20 @@ def overdue(catalogue: Catalogue, state: State, *, now: datetime) -> list[Overdu
         ages = _Ages(desk.workdays, today)
         for item in items:
             if item.clock is Clock.WAITING:
-                waited = ages.of(item.day)
-                if waited > _ladder(catalogue, item).return_after:
+                waited, ladder = ages.of(item.day), _ladder(catalogue, item)
+                is_told = not desk.address(Addressee.DESK, today) or _was_told(item, ladder, ages)
+                if waited > ladder.return_after and (desk.is_closed or is_told):
                     found.append(Overdue(item.delivery_id, desk.municipality_id, desk.slug, waited))
     return found
+
+
+def _was_told(item: Item, ladder: Ladder, ages: _Ages) -> bool:
+    """Whether the desk heard of it to the last step, and long enough ago to have acted."""
+    last, _ = ladder.steps[-1]
+    patience, _ = ladder.steps[0]
+    if item.told.get(Addressee.DESK, -1) < last or item.told_since is None:
+        return False
+    return ages.of(item.told_since) > patience
 
 
 def postponed(catalogue: Catalogue, state: State, *, now: datetime) -> Mapping[UUID, str]:

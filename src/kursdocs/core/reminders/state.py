@@ -1,7 +1,7 @@
 """What the planner looks at, read from the database: desks, what waits there, what was told."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -79,6 +79,7 @@ class Item:
     kind: str
     day: date
     told: Mapping[Addressee, int]
+    told_since: date | None = None
 
 
 @dataclass(frozen=True)
@@ -233,25 +234,35 @@ def _items(session: Session, query: _Rows, clock: Clock) -> list[Item]:
             clock=clock,
             kind=kind,
             day=local_date(moment),
-            told=told.get((delivery_id, agency_id), _NOTHING),
+            told=told.get((delivery_id, agency_id), _NOTHING).steps,
+            told_since=told.get((delivery_id, agency_id), _NOTHING).since,
         )
         for delivery_id, document_id, agency_id, kind, moment in rows
     ]
 
 
-_NOTHING: Mapping[Addressee, int] = {}
+@dataclass
+class _SoFar:
+    """What the ledger says of one delivery: the highest step by addressee, the first day."""
+
+    steps: dict[Addressee, int] = field(default_factory=dict)
+    since: date | None = None
+
+
+_NOTHING = _SoFar()
 
 
 def _told(
     session: Session, clock: Clock, agency_ids: set[UUID]
-) -> Mapping[tuple[UUID, UUID], Mapping[Addressee, int]]:
-    """The highest step told so far of what is still open, by delivery and agency."""
+) -> Mapping[tuple[UUID, UUID], _SoFar]:
+    """What was told so far of what is still open, by delivery and agency."""
     query = (
         sa.select(
             col(Reminder.delivery_id),
             col(Reminder.agency_id),
             col(Reminder.addressee),
             sa.func.max(col(Reminder.step)),
+            sa.func.min(col(Reminder.sent_at)),
         )
         .join(Delivery, col(Delivery.id) == Reminder.delivery_id)
         .where(
@@ -261,9 +272,11 @@ def _told(
         )
         .group_by(col(Reminder.delivery_id), col(Reminder.agency_id), col(Reminder.addressee))
     )
-    told: dict[tuple[UUID, UUID], dict[Addressee, int]] = {}
-    for delivery_id, agency_id, addressee, step in session.execute(query):
-        told.setdefault((delivery_id, agency_id), {})[addressee] = step
+    told: dict[tuple[UUID, UUID], _SoFar] = {}
+    for delivery_id, agency_id, addressee, step, first in session.execute(query):
+        so_far = told.setdefault((delivery_id, agency_id), _SoFar())
+        so_far.steps[addressee] = step
+        so_far.since = min(so_far.since or date.max, local_date(first))
     return told
 
 
