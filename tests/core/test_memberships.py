@@ -302,6 +302,18 @@ def test_another_role_takes_the_place_of_the_old_one_until_the_same_day(
     assert code_of(lambda: change(database, vera, entry, Role.HEAD)) == "role_held_already"
 
 
+def test_nobody_gives_themselves_a_role_but_a_head_may_step_down(
+    database: Database, town: Town, vera: Actor, ines: Actor
+) -> None:
+    coordinator = own(database, ines, ines)
+
+    assert code_of(lambda: change(database, ines, coordinator, Role.AUDITOR, True)) == "role_own"
+    change(database, vera, own(database, vera, vera), Role.CLERK, knowing=True)
+
+    assert own(database, ines, ines).role is Role.COORDINATOR
+    assert own(database, ines, vera, PROVIDER).role is Role.CLERK
+
+
 def test_a_role_ends_by_itself_on_its_day_unless_that_is_taken_back(
     database: Database, town: Town, vera: Actor
 ) -> None:

@@ -246,6 +246,28 @@ def test_a_catalogue_that_keeps_it_longer_is_followed_in_the_last_moment(house: 
 
     assert house.document(document_id).delete_on == date(2027, 12, 31)
     assert house.read(document_id) == PAPER
+    operation.run(house.services)  # other tests share the house
+
+
+def test_a_catalogue_that_keeps_it_shorter_counts_for_what_is_there_already(
+    house: House,
+) -> None:
+    document_id = house.send().id
+    take_over(house, document_id)
+    later(house, 0)
+    assert house.document(document_id).delete_on == date(2028, 1, 13)
+    rules = make_catalogue()
+    kinds = tuple(
+        replace(kind, retention=replace(kind.retention, max_months=2)) for kind in rules.kinds
+    )
+
+    shorter = replace(house.services, catalogue=replace(rules, kinds=kinds))
+    assert operation.run(shorter)[Action.DATE] >= 1
+    assert operation.run(shorter)[Action.DATE] == 0
+
+    assert house.document(document_id).delete_reason == "maximum"
+    assert house.document(document_id).delete_on == date(2027, 1, 24)
+    assert operation.run(house.services)[Action.DATE] >= 1, "and back again"
 
 
 # -- What agencies are told ------------------------------------------------------------------------

@@ -22,6 +22,8 @@ class Installation(SQLModel, table=True):
     id: UUID = Field(default_factory=new_id)
     created_at: datetime
     bound_at: datetime | None = None
+    # By which rules the days of deletion were found out, as a fingerprint.
+    retention_rules: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
 
 
 def known(session: Session) -> Installation | None:
@@ -47,3 +49,11 @@ def mark_bound(session: Session, *, now: datetime) -> None:
     found = identity(session, now=now)
     found.bound_at = found.bound_at or now
     session.add(found)
+
+
+def follow_rules(session: Session, rules: str, *, now: datetime) -> bool:
+    """Note the rules of retention that count from now on; whether they replace others."""
+    found = identity(session, now=now)
+    before, found.retention_rules = found.retention_rules, rules
+    session.add(found)
+    return before not in ("", rules)

@@ -204,12 +204,15 @@ def change_role(
 ) -> Place:
     """Give another role at the same place instead of this one, until the same day.
 
-    Raises ``Conflict`` (``membership_from_claims``, ``role_held_already``), ``Invalid``
-    (``field_choice``) for a role that does not exist there, and as :func:`end_one`.
+    Raises ``Conflict`` (``membership_from_claims``, ``role_held_already``; ``role_own``, for nobody
+    but a head who steps down gives themselves a role), ``Invalid`` (``field_choice``) for a role
+    that does not exist there, and as :func:`end_one`.
     """
     at, entry, membership = _for_change(session, actor, membership_id, now=now)
     if role not in at.roles:
         raise Invalid("field_choice", field="role")
+    if membership.user_id == actor.user_id and role is not Role.CLERK:
+        raise Conflict("role_own")
     if entry.source is MembershipSource.CLAIM:
         raise Conflict("membership_from_claims")
     held = {one.role for one in roster(session, actor, at, now=now) if one.user_id == entry.user_id}

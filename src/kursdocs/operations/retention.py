@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 from sqlmodel import Session
 
+from kursdocs.core import installation
 from kursdocs.core.documents import erasing, holding, lifecycle, retention
 from kursdocs.core.documents.tables import Document
 from kursdocs.core.workdays import local_date
@@ -88,6 +89,7 @@ def run(services: Services) -> dict[Action, int]:
 
     Raises ``Unavailable`` when a part is down: what was not finished is finished by a later run.
     """
+    _follow_new_rules(services)
     done = {action: _all(services, due, step) for action, due, step in _STEPS}
     if any(done.values()):
         _log.info("retention.ran", **{action.value: count for action, count in done.items()})
@@ -96,6 +98,14 @@ def run(services: Services) -> dict[Action, int]:
         _log.warning("retention.log_in_use")
     sweeping.bury_tombstones(services)
     return done
+
+
+def _follow_new_rules(services: Services) -> None:
+    """A catalogue that keeps papers shorter, or longer, counts for those that are there too."""
+    rules = retention.fingerprint(services.catalogue)
+    with services.transaction() as session:
+        if installation.follow_rules(session, rules, now=services.clock()):
+            erasing.undate_all(session)
 
 
 def _all(services: Services, due: _Due, step: _Step) -> int:

@@ -163,6 +163,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         ),
         "invitation_over": N_("Diese Einladung gilt nicht mehr."),
         "invitation_own": N_("Niemand gibt sich selbst eine Rolle: Die Einladung ist Ihre eigene."),
+        "role_own": N_("Niemand gibt sich selbst eine Rolle. Bitten Sie jemand anderen darum."),
         "invitations_too_many": N_(
             "Hier sind schon %(limit)s Einladungen offen. Bitte ziehen Sie erst welche zurück."
         ),

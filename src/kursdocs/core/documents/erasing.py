@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session, col, delete, select, update
 
 from kursdocs.catalogue import Catalogue
 from kursdocs.core import audit
@@ -50,6 +50,12 @@ _IS_UNTOUCHED = (
 def undated(session: Session, *, today: date, limit: int) -> Sequence[UUID]:
     """Documents with content of which nobody has found out yet when it goes."""
     return _ids(session, limit, _HAS_CONTENT, col(Document.delete_on).is_(None))
+
+
+def undate_all(session: Session) -> None:
+    """Forget all days, because the rules that gave them have changed."""
+    dated = (_HAS_CONTENT, col(Document.delete_on).is_not(None))
+    session.exec(update(Document).where(*dated).values(delete_on=None))
 
 
 def unapproved_due(session: Session, *, today: date, limit: int) -> Sequence[UUID]:

@@ -10,6 +10,8 @@ writes its answer to a document; every change of a state calls it. :func:`notice
 """
 
 import calendar
+import dataclasses
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -178,6 +180,13 @@ def add_months(day: date, months: int) -> date:
     """The same day so many months later, or the last one of a shorter month (§ 188 Abs. 3 BGB)."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+
+
+def fingerprint(catalogue: Catalogue) -> str:
+    """What a catalogue says of keeping, as a hash: when it changes, all days are found out anew."""
+    kinds = sorted((*catalogue.kinds, *catalogue.ended), key=lambda kind: kind.code)
+    said = [(k.code, k.kept_from, *dataclasses.astuple(k.retention)[:5]) for k in kinds]
+    return hashlib.sha256(repr(said).encode()).hexdigest()
 
 
 def refresh(session: Session, document: Document, catalogue: Catalogue) -> None:

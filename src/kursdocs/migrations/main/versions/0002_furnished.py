@@ -68,6 +68,7 @@ def _columns() -> None:
         ("agency", _text("file_name_pattern", 120)),
         ("agency", _moment("looked_in_at")),
         ("sign_in", _text("provider_sid", 255)),
+        ("installation", _text("retention_rules", 64)),
         ("sign_in", _moment("issued_at")),
         ("app_user", _moment("signed_out_at")),
         ("service_account", _text("subject", 255)),
