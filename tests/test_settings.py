@@ -118,6 +118,33 @@ def test_nothing_shows_a_secret(environment: Environment) -> None:
     assert "invented" not in repr(load())
 
 
+@pytest.mark.parametrize("token", ["a" * 16, "Zm9vYmFyLWJhei1xdXV4Cg==", "9f-86_d0.81~88+4c/7d"])
+def test_a_metrics_token_is_whatever_a_header_may_carry(
+    environment: Environment, token: str
+) -> None:
+    environment.setenv("KURSDOCS_METRICS_TOKEN", token)
+
+    assert load().metrics_token.get_secret_value() == token
+
+
+@pytest.mark.parametrize("token", ["a" * 15, "sechzehn Zeichen!", "ä" * 16])
+def test_another_metrics_token_is_refused(environment: Environment, token: str) -> None:
+    environment.setenv("KURSDOCS_METRICS_TOKEN", token)
+
+    assert problems() == [
+        "KURSDOCS_METRICS_TOKEN: must be 16 or more letters, digits or any of . _ ~ + / = -"
+    ]
+
+
+@pytest.mark.parametrize("sender", ["quatsch", "a b@town.example", "Post <post@town.example>"])
+def test_mails_come_from_one_plain_address(environment: Environment, sender: str) -> None:
+    environment.setenv("KURSDOCS_MAIL_FROM", sender)
+
+    assert problems() == [
+        "KURSDOCS_MAIL_FROM: must be one plain address, like kursdocs@town.example"
+    ]
+
+
 # --- Secrets in files ----------------------------------------------------------------------------
 
 

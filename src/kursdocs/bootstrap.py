@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
@@ -347,6 +348,10 @@ def _check_mailboxes(settings: Settings) -> None:
 
 
 def _check_keys(settings: Settings) -> None:
+    with _naming("keys_url"):
+        url = make_url(settings.keys_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        raise SettingsError(f"{variable('keys_url')}: there is none yet: run 'kursdocs migrate'")
     keys = _key_store(settings)
     try:
         keys.claimed_by()

@@ -5,6 +5,7 @@ of a file that holds it.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -16,6 +17,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "KURSDOCS_"
 PUSH_PREFIX = "KURSDOCS_PUSH_"
+# What a bearer token may consist of (RFC 6750).
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")
+_ADDRESS = re.compile(r"[^@\s<>,;]{1,64}@[A-Za-z0-9.-]{1,190}")
 _WITH_PASSWORD = ("database_url", "keys_url")
 
 
@@ -120,8 +124,15 @@ class Settings(BaseSettings):
     @classmethod
     def _metrics_token(cls, value: SecretStr) -> SecretStr:
         token = value.get_secret_value()
-        if token and (len(token) < 16 or not token.isascii() or not token.isalnum()):
-            raise ValueError("must be 16 or more letters and digits")
+        if token and not _TOKEN.fullmatch(token):
+            raise ValueError("must be 16 or more letters, digits or any of . _ ~ + / = -")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _mail_from(cls, value: str) -> str:
+        if not _ADDRESS.fullmatch(value):
+            raise ValueError("must be one plain address, like kursdocs@town.example")
         return value
 
     @field_validator("demo")

@@ -27,13 +27,16 @@ def check(as_json: AsJson = False) -> None:
     It makes and changes nothing. Exit codes: 0 all parts answer; 1 some do not; 2 a setting is
     missing or wrong.
     """
-    parts = [(name, _in_words(problem)) for name, problem in bootstrap.check(load())]
+    settings = load()
+    parts = [(name, _in_words(problem)) for name, problem in bootstrap.check(settings)]
     if as_json:
         show_json({"parts": [{"name": n, "ok": not p, "problem": p} for n, p in parts]})
     else:
         for name, problem in parts:
             verdict = "FAILED" if problem else "ok"
             typer.echo(f"{verdict:7} {name}" + (f": {problem}" if problem else ""))
+        if settings.clamd == "off":
+            typer.echo("Nothing is scanned for malware: KURSDOCS_CLAMD is off.")
     if any(problem for _, problem in parts):
         raise typer.Exit(1)
 

@@ -447,7 +447,7 @@ async def refuse(call: Call, error: KursdocsError) -> Response:
     call = getattr(call.request.state, "known", call)
     if isinstance(error, Unavailable):
         _log.error("request.unavailable", code=error.code, route=call.row.name)
-    elif call.actor.user_id or call.actor.service_account_id:
+    elif (call.actor.user_id or call.actor.service_account_id) and not _way_round(call, error):
         try:
             await _in_thread(_note_refusal, call, error)
         except Unavailable as second:
@@ -493,7 +493,7 @@ async def _error_page(call: Call, error: KursdocsError) -> Response:
 
 def _way_round(call: Call, error: KursdocsError) -> str:
     """The page that leads back to the one asked for, once it has done its work; else empty."""
-    if call.request.method not in ("GET", "HEAD"):
+    if call.row.is_api or call.request.method not in ("GET", "HEAD"):
         return ""
     way = {"sign_in_required": "/sign-in", "instruction_missing": INSTRUCTION_PATH}
     return way.get(error.code, "")
