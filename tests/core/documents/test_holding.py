@@ -113,7 +113,7 @@ def delivery(database: Database, document_id: UUID) -> Delivery:
 def happenings(database: Database, document_id: UUID) -> list[Happening]:
     with database.transaction() as session:
         query = select(audit.AuditEvent).where(audit.AuditEvent.document_id == document_id)
-        return [event.happening for event in session.exec(query)]
+        return [event.happening for event in session.exec(query.order_by("seq"))]
 
 
 def refusal(run: Callable[[], object]) -> KursdocsError:

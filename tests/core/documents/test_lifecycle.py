@@ -108,7 +108,7 @@ def delivery_to(database: Database, document_id: UUID, agency: Agency) -> Delive
 def happenings(database: Database, document_id: UUID) -> list[Happening]:
     with database.transaction() as session:
         query = select(audit.AuditEvent).where(audit.AuditEvent.document_id == document_id)
-        return [event.happening for event in session.exec(query)]
+        return [event.happening for event in session.exec(query.order_by("seq"))]
 
 
 def refusal(run: Callable[[], object]) -> KursdocsError:
