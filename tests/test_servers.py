@@ -4,6 +4,7 @@ import smtplib
 import socket
 import subprocess
 import sys
+import time
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -220,10 +221,13 @@ def test_the_smtp_server_stops_with_a_client_on_the_line_and_starts_again() -> N
 
 def test_servers_die_with_the_test_run_that_started_them(tmp_path: Path) -> None:
     script = (
-        "import os, signal, sys, pathlib\n"
+        "import os, signal, sys, pathlib, time\n"
         "from tests.servers import start_process\n"
         "folder = pathlib.Path(sys.argv[1])\n"
-        "start_process(['sleep', '600.25'], log=folder / 'server.log')\n"
+        "server = start_process(['sleep', '600.25'], log=folder / 'server.log')\n"
+        # The guard holds from the moment the server itself runs, as in a run that got that far.
+        "while pathlib.Path(f'/proc/{server.pid}/comm').read_text() != 'sleep\\n':\n"
+        "    time.sleep(0.01)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     import_from = Path(__file__).parents[1]
@@ -232,4 +236,7 @@ def test_servers_die_with_the_test_run_that_started_them(tmp_path: Path) -> None
         [sys.executable, "-c", script, tmp_path], cwd=import_from, check=False, timeout=60
     )
 
+    deadline = time.monotonic() + 20
+    while processes_with("600.25") and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert processes_with("600.25") == []

@@ -662,7 +662,7 @@ def test_a_put_is_never_sent_twice_while_reading_is_tried_again(rude: Rude) -> N
     with pytest.raises(StoreUnavailable):
         server.store.get(name(1))
 
-    assert server.asked == ["PUT", "GET", "GET"]
+    assert server.asked == ["PUT", "GET", "GET", "GET", "GET"]
 
 
 def test_a_put_whose_answer_is_lost_is_not_sent_again(rude: Rude) -> None:

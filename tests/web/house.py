@@ -240,8 +240,8 @@ class House:
         return self._tokens[slug]
 
     def person_token(self, subject: str) -> str:
-        """An access token on behalf of a person."""
-        if subject not in self._tokens:
+        """An access token on behalf of a person; the same one each time, while it is accepted."""
+        while not self._is_accepted(subject):
             self.person(subject)
             code, verifier = self._code(subject)
             self._tokens[subject] = self._token(
@@ -254,6 +254,12 @@ class House:
                 },
             )
         return self._tokens[subject]
+
+    def _is_accepted(self, subject: str) -> bool:
+        """Whether the token kept for the person still counts; signing out everywhere ends it."""
+        if subject not in self._tokens:
+            return False
+        return self.program(self._tokens[subject]).get("/api/v1/me").status_code != 401
 
     def logout_token(self, **claims: object) -> str:
         """What the provider would send when a session there ends; a claim of ``None`` is left out.

@@ -303,18 +303,23 @@ class MinioStore:
 
 
 def _pool(read_seconds: float) -> urllib3.PoolManager:
-    """Connections with short timeouts, and one second try where it cannot do harm.
+    """Connections with short timeouts, and further tries where they cannot do harm.
 
     A connection that was never made is tried again for every method. A lost answer or a server
     error only where repeating changes nothing; after a PUT it would find its own object and call
-    it taken. Redirects are not followed.
+    it taken. A server error three times, a moment later each: SeaweedFS answers so for a moment
+    while a bucket is being made. Redirects are not followed.
     """
     return urllib3.PoolManager(
         timeout=urllib3.Timeout(connect=3.0, read=read_seconds),
         maxsize=_THREADS_MAX,
         cert_reqs="CERT_REQUIRED",
         retries=urllib3.Retry(
-            total=1,
+            total=None,
+            connect=1,
+            read=1,
+            status=3,
+            other=1,
             redirect=False,
             allowed_methods={"GET", "HEAD", "DELETE"},
             status_forcelist=(500, 502, 503, 504),
