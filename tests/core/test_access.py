@@ -15,6 +15,8 @@ TABLE = {
     "inbox.read": ("yes", "yes", "no", "no"),
     "sent.read": ("yes", "yes", "no", "no"),
     "delivery.settle": ("yes", "yes", "no", "no"),
+    "request.read": ("yes", "yes", "no", "no"),
+    "request.make": ("yes", "yes", "no", "no"),
     "agency_log.read": ("no", "yes", "no", "no"),
     "municipality_log.read": ("no", "no", "no", "yes"),
     "municipality_numbers.read": ("no", "no", "yes", "no"),

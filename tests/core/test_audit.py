@@ -33,7 +33,7 @@ from kursdocs.core.access import Actor, Role
 from kursdocs.core.accounts import ClaimRule
 from kursdocs.core.agencies import Agency
 from kursdocs.core.audit import DETAIL_KEYS, AuditEvent, AuditHead, Happening
-from kursdocs.core.documents import holding, lifecycle
+from kursdocs.core.documents import holding, lifecycle, settling
 from kursdocs.core.documents.tables import Document
 from kursdocs.core.errors import Forbidden, NotFound
 from kursdocs.core.ports import Identity
@@ -299,7 +299,7 @@ def test_no_row_holds_anything_of_the_person(database: Database, town: Town) -> 
         holding.block(session, TESTS, held, reason="infected", catalogue=make_catalogue(), now=NOW)
         sent = make_document(session, clerk, OFFICE, JOBCENTER)
         deliveries = lifecycle.deliveries_of(session, sent)
-        lifecycle.take_over(session, office, deliveries[0].id, catalogue=make_catalogue(), now=NOW)
+        settling.take_over(session, office, deliveries[0].id, catalogue=make_catalogue(), now=NOW)
         lifecycle.withdraw(
             session, clerk, sent, reason="wrong_person", catalogue=make_catalogue(), now=NOW
         )

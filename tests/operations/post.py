@@ -17,7 +17,7 @@ from tests.servers import Letter, SmtpServer
 from kursdocs.adapters.mail import open_mailer
 from kursdocs.core import agencies
 from kursdocs.core.agencies import Agency, Municipality
-from kursdocs.core.documents import lifecycle
+from kursdocs.core.documents import settling
 from kursdocs.core.documents.tables import Delivery, DeliveryState
 from kursdocs.core.outbox import OutboxMail
 from kursdocs.core.reminders.tables import Reminder
@@ -79,7 +79,7 @@ class Post:
         """Somebody of the agency takes it over."""
         delivery = self._delivery(document_id, slug)
         with self.services.transaction() as session:
-            lifecycle.take_over(
+            settling.take_over(
                 session,
                 self.house.actors[slug],
                 delivery.id,
@@ -91,7 +91,7 @@ class Post:
         """Somebody of the agency returns it."""
         delivery = self._delivery(document_id, slug)
         with self.services.transaction() as session:
-            lifecycle.return_(
+            settling.return_(
                 session,
                 self.house.actors[slug],
                 delivery.id,

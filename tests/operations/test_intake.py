@@ -27,9 +27,9 @@ from tests.servers_clamd import EICAR, ClamdServer, clamd_binary, running_clamd
 from kursdocs.adapters.scanner import ClamdScanner
 from kursdocs.core import audit
 from kursdocs.core.audit import Happening
-from kursdocs.core.documents import lifecycle, reading
+from kursdocs.core.documents import inbox, lifecycle
+from kursdocs.core.documents.inbox import InboxState
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
-from kursdocs.core.documents.reading import InboxState
 from kursdocs.core.documents.tables import Delivery
 from kursdocs.core.errors import Conflict, Invalid, KursdocsError, NotFound, Unavailable
 from kursdocs.core.ports import ObjectMissing, ObjectStore, Tampered, Verdict
@@ -54,9 +54,9 @@ def deliveries(house: House) -> Sequence[Delivery]:
         return session.exec(select(Delivery)).all()
 
 
-def inbox(house: House, slug: str = OFFICE) -> int:
+def inbox_size(house: House, slug: str = OFFICE) -> int:
     with house.services.transaction() as session:
-        return len(reading.inbox(session, house.actors[slug], InboxState.NEW))
+        return len(inbox.rows(session, house.actors[slug], InboxState.NEW))
 
 
 def assert_nothing_kept(house: House, states: Sequence[str] = ()) -> None:
@@ -119,7 +119,7 @@ def test_each_recipient_gets_a_delivery_and_the_log_one_row(house: House) -> Non
     assert event.happening == Happening.DOCUMENT_SENT
     assert event.agency_id == house.sender.acting.id
     assert event.detail == {"kind": "admission_ik_jc", "recipients": 2, "bytes": len(PAPER)}
-    assert (inbox(house, OFFICE), inbox(house, JOBCENTER)) == (1, 1)
+    assert (inbox_size(house, OFFICE), inbox_size(house, JOBCENTER)) == (1, 1)
 
 
 @pytest.mark.parametrize("part", ["deliveries", "log"])
@@ -256,7 +256,7 @@ def test_without_a_scanner_a_document_is_held_and_released_when_it_is_back(
     assert [delivery.delivered_at for delivery in view.deliveries] == [None]
     assert guarded.read(view.id, guarded.sender) == PAPER
     assert code_of(lambda: guarded.read(view.id), NotFound) == "not_found"
-    assert inbox(guarded) == 0
+    assert inbox_size(guarded) == 0
     assert guarded.sweep().released == 0
     assert guarded.send(key="k").id == view.id
 
@@ -266,7 +266,7 @@ def test_without_a_scanner_a_document_is_held_and_released_when_it_is_back(
 
     assert guarded.document(view.id).state == "live"
     assert [delivery.delivered_at for delivery in deliveries(guarded)] == [guarded.clock()]
-    assert inbox(guarded) == 1
+    assert inbox_size(guarded) == 1
     assert guarded.read(view.id) == PAPER
     assert [event.happening for event in guarded.events(document_id=view.id)] == [
         Happening.DOCUMENT_HELD,
@@ -288,7 +288,7 @@ def test_what_turns_out_infected_later_is_blocked_and_never_delivered(
 
     row = guarded.document(view.id)
     assert (row.state, row.end_reason) == ("blocked", "infected")
-    assert inbox(guarded) == 0
+    assert inbox_size(guarded) == 0
     for actor in (guarded.recipient, guarded.sender):
         with pytest.raises(NotFound):
             guarded.read(view.id, actor)

@@ -10,7 +10,7 @@ import pytest
 from tests import factories
 from tests.web.house import JOBCENTER, OFFICE, VHS, Answer, House, Visitor, sending_fields, the_file
 
-from kursdocs.core.documents import lifecycle
+from kursdocs.core.documents import lifecycle, settling
 from kursdocs.operations import retention
 
 FIRST, SECOND, OFFICER = "amina.muster", "vera.probe", "jonas.muster"
@@ -175,7 +175,7 @@ def gone(house: House) -> UUID:
     services = house.services
     with services.transaction() as session:
         delivery = lifecycle.deliveries_of(session, sent.document_id)[0]
-        lifecycle.return_untouched(
+        settling.return_untouched(
             session,
             factories.TESTS,
             delivery.id,

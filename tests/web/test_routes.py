@@ -44,7 +44,7 @@ from kursdocs.core.errors import Invalid
 from kursdocs.core.instructions import Instruction
 from kursdocs.core.invitations import Invitation
 from kursdocs.core.memberships import Place
-from kursdocs.web.endpoint import Gate, Row
+from kursdocs.web.call import Gate, Row
 from kursdocs.web.routes import ROUTES
 
 # Who calls, by column. In the agencies of the first four lie the documents of "own" and

@@ -23,7 +23,7 @@ from tests.web.lint import lint_headers
 
 from kursdocs import bootstrap
 from kursdocs.settings import SettingsError
-from kursdocs.web.endpoint import Row
+from kursdocs.web.call import Row
 from kursdocs.web.routes import ROUTES
 from kursdocs.web.security import page_policy
 

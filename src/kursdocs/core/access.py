@@ -39,6 +39,8 @@ class Permission(StrEnum):
     INBOX_READ = "inbox.read"
     SENT_READ = "sent.read"
     DELIVERY_SETTLE = "delivery.settle"
+    REQUEST_READ = "request.read"
+    REQUEST_MAKE = "request.make"
     AGENCY_LOG_READ = "agency_log.read"
     MUNICIPALITY_LOG_READ = "municipality_log.read"
     MUNICIPALITY_NUMBERS_READ = "municipality_numbers.read"
@@ -58,6 +60,8 @@ _CLERK = frozenset(
         Permission.INBOX_READ,
         Permission.SENT_READ,
         Permission.DELIVERY_SETTLE,
+        Permission.REQUEST_READ,
+        Permission.REQUEST_MAKE,
     }
 )
 

@@ -51,6 +51,22 @@ class Happening(StrEnum):
     RECEIPT_VIEWED = "receipt.viewed"
     DELIVERY_TAKEN_OVER = "delivery.taken_over"
     DELIVERY_RETURNED = "delivery.returned"
+    DOCUMENT_CORRECTED = "document.corrected"
+    DELIVERY_REOPENED = "delivery.reopened"
+    DELIVERY_CLAIMED = "delivery.claimed"
+    DELIVERY_UNCLAIMED = "delivery.unclaimed"
+    DELIVERY_FORWARDED = "delivery.forwarded"
+    DELIVERY_ACKNOWLEDGED = "delivery.acknowledged"
+    DRAFT_KEPT = "draft.kept"
+    DRAFT_PREVIEWED = "draft.previewed"
+    DRAFT_DISCARDED = "draft.discarded"
+    PAPER_REQUESTED = "paper_request.made"
+    PAPER_REQUEST_ANSWERED = "paper_request.answered"
+    PAPER_REQUEST_DECLINED = "paper_request.declined"
+    PAPER_REQUEST_CANCELLED = "paper_request.cancelled"
+    PAPER_REQUEST_LAPSED = "paper_request.lapsed"
+    PAPER_REQUEST_VIEWED = "paper_request.viewed"
+    PAPER_REQUESTS_LISTED = "paper_requests.listed"
     MUNICIPALITY_CREATED = "municipality.created"
     MUNICIPALITY_CHANGED = "municipality.changed"
     CLAIMS_TRIED = "claims.tried"
@@ -104,6 +120,22 @@ DETAIL_KEYS: Mapping[Happening, frozenset[str]] = {
         Happening.RECEIPT_VIEWED: "",
         Happening.DELIVERY_TAKEN_OVER: "",
         Happening.DELIVERY_RETURNED: "reason",
+        Happening.DOCUMENT_CORRECTED: "replaces",
+        Happening.DELIVERY_REOPENED: "",
+        Happening.DELIVERY_CLAIMED: "",
+        Happening.DELIVERY_UNCLAIMED: "",
+        Happening.DELIVERY_FORWARDED: "recipient",
+        Happening.DELIVERY_ACKNOWLEDGED: "",
+        Happening.DRAFT_KEPT: "draft bytes",
+        Happening.DRAFT_PREVIEWED: "draft page",
+        Happening.DRAFT_DISCARDED: "draft reason",
+        Happening.PAPER_REQUESTED: "paper_request kind",
+        Happening.PAPER_REQUEST_ANSWERED: "paper_request",
+        Happening.PAPER_REQUEST_DECLINED: "paper_request reason",
+        Happening.PAPER_REQUEST_CANCELLED: "paper_request",
+        Happening.PAPER_REQUEST_LAPSED: "paper_request",
+        Happening.PAPER_REQUEST_VIEWED: "paper_request",
+        Happening.PAPER_REQUESTS_LISTED: "count",
         Happening.MUNICIPALITY_CREATED: "slug",
         Happening.MUNICIPALITY_CHANGED: "slug fields",
         Happening.CLAIMS_TRIED: "rules",

@@ -11,7 +11,7 @@ import structlog
 
 from kursdocs.core import outbox
 from kursdocs.core.access import Actor, ActorKind
-from kursdocs.core.documents import lifecycle
+from kursdocs.core.documents import settling
 from kursdocs.core.reminders import plan, state
 from kursdocs.core.reminders.plan import Digest, Overdue
 from kursdocs.core.reminders.state import State
@@ -71,7 +71,7 @@ def _dedupe(digest: Digest) -> str:
 def _give_back(services: Services, late: Overdue) -> bool:
     actor = Actor(kind=ActorKind.SYSTEM, display_name=DUTY, municipality_id=late.municipality_id)
     with services.transaction() as session:
-        return lifecycle.return_untouched(
+        return settling.return_untouched(
             session,
             actor,
             late.delivery_id,

@@ -19,14 +19,8 @@ from kursdocs.core.ports import (
     SignInStart,
     SignInUnavailable,
 )
-from kursdocs.web.endpoint import (
-    LANGUAGE_COOKIE,
-    SMALL_BODY_SECONDS,
-    THEME_COOKIE,
-    Call,
-    read_body,
-    redirect,
-)
+from kursdocs.web.call import LANGUAGE_COOKIE, SMALL_BODY_SECONDS, THEME_COOKIE, Call, redirect
+from kursdocs.web.endpoint import read_body
 from kursdocs.web.errors import BadRequest, TooSlow
 from kursdocs.web.pages import LANGUAGES, THEMES
 

@@ -19,7 +19,7 @@ from kursdocs.core.documents import reading
 from kursdocs.core.documents.reading import AgencyNumbers
 from kursdocs.core.errors import Conflict, Invalid, InvalidForm
 from kursdocs.web import errors
-from kursdocs.web.endpoint import Call, redirect
+from kursdocs.web.call import Call, redirect
 from kursdocs.web.pages import N_
 from kursdocs.web.settings import HOURS
 

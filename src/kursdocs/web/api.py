@@ -11,14 +11,17 @@ from kursdocs.catalogue import Field, Kind
 from kursdocs.core import agencies
 from kursdocs.core.access import Permission
 from kursdocs.core.audit import Happening
-from kursdocs.core.documents import holding, lifecycle, reading
-from kursdocs.core.documents.reading import DocumentView, InboxRow
+from kursdocs.core.documents import holding, inbox, lifecycle, reading, settling
+from kursdocs.core.documents.inbox import InboxRow
+from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.reasons import BY_ITSELF, DECLINE_REASONS, decline_reason
 from kursdocs.core.errors import Invalid
 from kursdocs.operations import handout
 from kursdocs.web import models, uploads
-from kursdocs.web.documents import InboxList, SentQuery, pdf_response
-from kursdocs.web.endpoint import Call
+from kursdocs.web.call import Call
+from kursdocs.web.documents import pdf_response
+from kursdocs.web.inbox import InboxList
+from kursdocs.web.sent import SentQuery
 from kursdocs.web.uploads import Typed
 
 
@@ -60,10 +63,10 @@ def _delivery(delivery: reading.DeliveryView) -> models.DeliveryOut:
     )
 
 
-def inbox(call: Call) -> Response:
+def received(call: Call) -> Response:
     """The deliveries of the acting agency, newest first."""
     query: InboxPage = call.query()
-    rows = reading.inbox(
+    rows = inbox.rows(
         call.session, call.actor, query.state, after=query.after, limit=query.limit + 1
     )
     shown = rows[: query.limit]
@@ -185,7 +188,7 @@ def decline(call: Call) -> Response:
 
 def take_over(call: Call) -> Response:
     """Make a delivery the agency's own; a second time is a conflict that says when and who."""
-    document_id = lifecycle.take_over(
+    document_id = settling.take_over(
         call.session,
         call.actor,
         call.id_in_path("delivery_id"),
@@ -201,7 +204,7 @@ def return_(call: Call) -> Response:
     delivery_id = call.id_in_path("delivery_id")
     if call.services.catalogue.return_reason(reason) is None:
         raise Invalid("reason_unknown", field="reason")
-    document_id = lifecycle.return_(
+    document_id = settling.return_(
         call.session,
         call.actor,
         delivery_id,

@@ -22,7 +22,7 @@ from kursdocs.core.errors import KursdocsError, NotFound
 from kursdocs.operations import intake
 from kursdocs.services import Services
 from kursdocs.web import endpoint, openapi
-from kursdocs.web.endpoint import Gate, Kit, Mode, Row
+from kursdocs.web.call import Call, Gate, Kit, Mode, Row
 from kursdocs.web.errors import InternalError, MethodUnknown
 from kursdocs.web.health import Readiness
 from kursdocs.web.measures import Measures
@@ -156,7 +156,7 @@ class _Resource:
 def _refusing(path: str, error: KursdocsError) -> Row:
     """A row that leads nowhere, so that also these calls know who is asking."""
 
-    async def handler(call: endpoint.Call) -> Response:
+    async def handler(call: Call) -> Response:
         raise error
 
     gate = Gate.SIGNED_IN if path.startswith("/api/") else Gate.PUBLIC

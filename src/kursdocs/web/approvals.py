@@ -8,7 +8,7 @@ from kursdocs.core.documents import holding, reading
 from kursdocs.core.documents.reasons import decline_reason
 from kursdocs.core.errors import Conflict, Invalid
 from kursdocs.web import documents
-from kursdocs.web.endpoint import Call, redirect
+from kursdocs.web.call import Call, redirect
 
 
 def approve(call: Call) -> Response:

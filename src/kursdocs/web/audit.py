@@ -16,7 +16,7 @@ from kursdocs.core.audit import AuditEvent, Happening
 from kursdocs.core.errors import Forbidden, Invalid, InvalidForm
 from kursdocs.core.workdays import LOCAL
 from kursdocs.web import errors
-from kursdocs.web.endpoint import Call
+from kursdocs.web.call import Call
 from kursdocs.web.pages import N_, ROLE_NAMES, plain_date
 
 PAGE_SIZE = 100
@@ -55,6 +55,24 @@ SENTENCES = {
     Happening.RECEIPT_VIEWED: N_("hat eine Quittung angesehen"),
     Happening.DELIVERY_TAKEN_OVER: N_("hat ein Papier übernommen"),
     Happening.DELIVERY_RETURNED: N_("hat ein Papier zurückgegeben (%(reason)s)"),
+    Happening.DOCUMENT_CORRECTED: N_("hat ein Papier durch eine berichtigte Fassung ersetzt"),
+    Happening.DELIVERY_REOPENED: N_("hat „Übernehmen“ oder „Zurückgeben“ rückgängig gemacht"),
+    Happening.DELIVERY_CLAIMED: N_("hat „Ich bin dran“ gesetzt"),
+    Happening.DELIVERY_UNCLAIMED: N_("hat „Ich bin dran“ aufgehoben"),
+    Happening.DELIVERY_FORWARDED: N_("hat ein Papier weitergegeben"),
+    Happening.DELIVERY_ACKNOWLEDGED: N_(
+        "hat zur Kenntnis genommen, dass ein Papier zurückgezogen oder ersetzt wurde"
+    ),
+    Happening.DRAFT_KEPT: N_("hat eine Datei zum Senden bereitgelegt"),
+    Happening.DRAFT_PREVIEWED: N_("hat Seite %(page)s einer bereitgelegten Datei angesehen"),
+    Happening.DRAFT_DISCARDED: N_("hat eine bereitgelegte Datei verworfen (%(reason)s)"),
+    Happening.PAPER_REQUESTED: N_("hat ein Papier angefordert (%(kind)s)"),
+    Happening.PAPER_REQUEST_ANSWERED: N_("hat eine Anforderung beantwortet"),
+    Happening.PAPER_REQUEST_DECLINED: N_("hat eine Anforderung abgelehnt (%(reason)s)"),
+    Happening.PAPER_REQUEST_CANCELLED: N_("hat eine Anforderung zurückgenommen"),
+    Happening.PAPER_REQUEST_LAPSED: N_("hat eine Anforderung beendet, die niemand beantwortet hat"),
+    Happening.PAPER_REQUEST_VIEWED: N_("hat eine Anforderung geöffnet"),
+    Happening.PAPER_REQUESTS_LISTED: N_("hat die Anforderungen angesehen (Einträge: %(count)s)"),
     Happening.MUNICIPALITY_CREATED: N_("hat die Kommune eingerichtet"),
     Happening.MUNICIPALITY_CHANGED: N_("hat die Angaben der Kommune geändert (%(fields)s)"),
     Happening.CLAIMS_TRIED: N_("hat ausprobiert, was ein Token gäbe (Regeln: %(rules)s)"),

@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from kursdocs.core.errors import NotFound
-from kursdocs.web.endpoint import Call
+from kursdocs.web.call import Call
 
 
 class KindQuery(BaseModel):

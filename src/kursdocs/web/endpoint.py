@@ -8,219 +8,43 @@ transaction of its own.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from enum import StrEnum
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, quote
-from uuid import UUID
 
 import anyio
 import anyio.to_thread
 import structlog
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from sqlmodel import Session
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from kursdocs.core import accounts, audit, instructions
-from kursdocs.core.access import Actor, ActorKind, Permission
-from kursdocs.core.accounts import SignedIn
+from kursdocs.core.access import Actor, Permission
 from kursdocs.core.audit import Happening
-from kursdocs.core.documents import reading
-from kursdocs.core.documents.reading import InboxState
-from kursdocs.core.errors import Forbidden, Invalid, KursdocsError, NotFound, TooLarge, Unavailable
+from kursdocs.core.errors import Forbidden, Invalid, KursdocsError, TooLarge, Unavailable
 from kursdocs.core.ports import Identity, SignInRefused
-from kursdocs.core.workdays import local_date
-from kursdocs.services import Services
 from kursdocs.web import errors, pages, retry
+from kursdocs.web.call import (
+    INSTRUCTION_PATH,
+    LANGUAGE_COOKIE,
+    SMALL_BODY_SECONDS,
+    Body,
+    Call,
+    Gate,
+    Kit,
+    Mode,
+    Row,
+    page_of,
+    redirect,
+)
 from kursdocs.web.errors import BadRequest, Busy, SignInRequired, TooSlow, UnsupportedBody
-from kursdocs.web.multipart import ByteBudget
-from kursdocs.web.pages import N_, Flash, Membership, Page, Pages
+from kursdocs.web.pages import N_
 from kursdocs.web.retry import Retry
 
 _T = TypeVar("_T")
 _log = structlog.get_logger()
-
-SMALL_BODY_BYTES_MAX = 64 * 1024
-SMALL_BODY_SECONDS = 30
-LANGUAGE_COOKIE = "kursdocs_language"
-THEME_COOKIE = "kursdocs_theme"
-INSTRUCTION_PATH = "/instruction"
-
-
-class Gate(StrEnum):
-    """What a row asks for when it asks for no permission.
-
-    ``OPEN`` does not even look who it is, so it answers without a database; ``PUBLIC`` is for
-    anybody, signed in or not.
-    """
-
-    OPEN = "open"
-    PUBLIC = "public"
-    SIGNED_IN = "signed_in"
-
-
-class Body(StrEnum):
-    """What kind of body a row takes."""
-
-    NONE = "none"
-    FORM = "form"
-    JSON = "json"
-    FILES = "files"
-
-
-class Mode(StrEnum):
-    """Where a handler runs: inside a transaction, in a thread without one, or in the event loop."""
-
-    INSIDE = "inside"
-    OUTSIDE = "outside"
-    SHELL = "shell"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the route table.
-
-    ``happening`` is what a successful call leaves in the audit log, exactly once. ``query``,
-    ``request`` and ``response`` are the models of the API, from which OpenAPI is made.
-    ``before_instruction``: open also to people who must confirm their instruction first.
-    """
-
-    method: str
-    path: str
-    handler: Callable[..., Any]
-    gate: Gate | Permission
-    name: str
-    summary: str = ""
-    happening: Happening | None = None
-    body: Body = Body.NONE
-    body_bytes_max: int = SMALL_BODY_BYTES_MAX
-    mode: Mode = Mode.INSIDE
-    status: int = 200
-    before_instruction: bool = False
-    query: type[BaseModel] | None = None
-    request: type[BaseModel] | None = None
-    response: type[BaseModel] | None = None
-
-    @property
-    def is_api(self) -> bool:
-        """API rows take bearer tokens and answer JSON; pages take cookies and answer HTML."""
-        return self.path.startswith("/api/")
-
-
-@dataclass(frozen=True)
-class Kit:
-    """What all requests share. Limiters and budget belong to the event loop."""
-
-    services: Services
-    pages: Pages
-    uploads: anyio.CapacityLimiter
-    downloads: anyio.CapacityLimiter
-    budget: ByteBudget
-
-    @property
-    def session_cookie(self) -> str:
-        """The session cookie's name; browsers keep a ``__Host-`` cookie over TLS only."""
-        return "__Host-kursdocs" if self.services.settings.is_https else "kursdocs"
-
-    @property
-    def browser_cookie(self) -> str:
-        """The cookie that binds a sign-in attempt to one browser."""
-        return self.session_cookie + "_login"
-
-    @property
-    def invitation_cookie(self) -> str:
-        """The cookie that carries an invitation through the sign-in."""
-        return self.session_cookie + "_invitation"
-
-    def set_cookie(
-        self, response: Response, name: str, value: str, *, seconds: int | None = None
-    ) -> None:
-        """Set a cookie that scripts cannot read and other sites cannot send along."""
-        response.set_cookie(
-            name,
-            value,
-            max_age=seconds,
-            path="/",
-            secure=self.services.settings.is_https,
-            httponly=True,
-            samesite="lax",
-        )
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request as a handler sees it. ``db`` is the open transaction (mode INSIDE only)."""
-
-    kit: Kit
-    row: Row
-    request: Request
-    now: datetime
-    language: str
-    token: str = ""
-    identity: Identity | None = None
-    signed_in: SignedIn | None = None
-    actor: Actor = field(default_factory=lambda: Actor(kind=ActorKind.PERSON))
-    form: Mapping[str, str] = field(default_factory=dict)
-    db: Session | None = None
-
-    @property
-    def services(self) -> Services:
-        """The ports."""
-        return self.kit.services
-
-    @property
-    def session(self) -> Session:
-        """The open transaction."""
-        if self.db is None:
-            raise RuntimeError("this handler runs outside a transaction")
-        return self.db
-
-    def inside(self, session: Session) -> "Call":
-        """The same call within an open transaction."""
-        return replace(self, db=session)
-
-    def id_in_path(self, name: str) -> UUID:
-        """An id of the path; whatever is none cannot be found: ``NotFound``."""
-        try:
-            return UUID(self.request.path_params[name])
-        except ValueError:
-            raise NotFound from None
-
-    def query(self) -> Any:
-        """The row's query model, checked; raises ``BadRequest`` (``parameter_invalid``)."""
-        if self.row.query is None:
-            raise RuntimeError("this row declares no query")
-        try:
-            return self.row.query.model_validate(dict(self.request.query_params))
-        except ValidationError as error:
-            name = str((error.errors()[0]["loc"] or ("?",))[0])
-            raise BadRequest("parameter_invalid", field=name[:60]) from None
-
-    def page(self, flash: str = "") -> Page:
-        """What every page needs to know about this request."""
-        return _page(self, flash=flash)
-
-    def render(
-        self, template: str, *, status: int = 200, flash: str = "", **context: Any
-    ) -> Response:
-        """A page."""
-        html = self.kit.pages.render(template, self.page(flash), **context)
-        return HTMLResponse(html, status)
-
-    def record(self, happening: Happening, **detail: Any) -> None:
-        """Write the audit row of this call."""
-        audit.record(self.session, self.actor, happening, now=self.now, **detail)
-
-    def refused(self, error: KursdocsError) -> None:
-        """Write down a refusal that is answered by the same page with its mistakes."""
-        self.record(Happening.REQUEST_REFUSED, route=self.row.name, code=error.code)
-
-
-def redirect(path: str) -> Response:
-    """Go on to another page of ours, by GET."""
-    return RedirectResponse(path, 303)
 
 
 def _call(kit: Kit, row: Row, request: Request) -> Call:
@@ -361,7 +185,9 @@ def _run(call: Call) -> Response:
 
 
 async def _inside(call: Call) -> Response:
-    call = replace(call, form=await _small_body(call))
+    chosen = await _small_body(call)
+    last = {name: values[-1] for name, values in chosen.items()}
+    call = replace(call, form=last, chosen=chosen)
     return await _in_thread(_run, call)
 
 
@@ -384,12 +210,12 @@ _HANDLED_BY: Mapping[Mode, Callable[[Call], Awaitable[Response]]] = {
 }
 
 
-async def _small_body(call: Call) -> dict[str, str]:
+async def _small_body(call: Call) -> dict[str, list[str]]:
     """The fields of a small form or JSON object, as text."""
     retry.keep(call.request, {})  # a body that fails on its way is not read a second time
     raw = await read_body(call.request, call.row.body_bytes_max, seconds=SMALL_BODY_SECONDS)
     if call.row.body is Body.JSON:
-        return _json_fields(call, raw)
+        return {name: [value] for name, value in _json_fields(call, raw).items()}
     if raw and _content_type(call) != "application/x-www-form-urlencoded":
         raise UnsupportedBody
     try:
@@ -399,7 +225,7 @@ async def _small_body(call: Call) -> dict[str, str]:
     except (UnicodeDecodeError, ValueError) as error:
         raise BadRequest("body_malformed") from error
     retry.keep(call.request, fields)
-    return {name: values[-1] for name, values in fields.items()}
+    return fields
 
 
 def _content_type(call: Call) -> str:
@@ -526,7 +352,7 @@ def error_response(call: Call, told: errors.Told, *, again: Retry | None = None)
     """One page for every refusal. It says nothing about the address it stands at."""
     html = call.kit.pages.render(
         "error.html",
-        replace(_page(call, with_count=False), path="/"),
+        replace(page_of(call, with_count=False), path="/"),
         heading=told.heading,
         sentence=told.sentence,
         advice=" ".join(text for text in told.fields.values() if text != told.sentence),
@@ -543,58 +369,9 @@ def _no_role(call: Call) -> Response:
     user = call.signed_in.user
     html = call.kit.pages.render(
         "accounts/no_role.html",
-        replace(_page(call, with_count=False), path="/"),
+        replace(page_of(call, with_count=False), path="/"),
         issuer=user.issuer,
         subject_tail=user.subject[-6:],
         contact="",
     )
     return HTMLResponse(html, 403)
-
-
-# ── What a page needs to know ────────────────────────────────────────────────────────────────
-
-
-def _page(call: Call, *, flash: str = "", with_count: bool = True) -> Page:
-    signed_in, actor = call.signed_in, call.actor
-    path = call.request.url.path
-    if call.request.url.query:
-        path += "?" + call.request.url.query
-    theme = call.request.cookies.get(THEME_COOKIE, "")
-    count = 0
-    if with_count and call.db is not None and actor.may(Permission.INBOX_READ):
-        count = reading.inbox_counts(call.db, actor)[InboxState.NEW]
-    return Page(
-        language=call.language,
-        today=local_date(call.now),
-        path=path if call.request.method == "GET" else "/",
-        theme=theme if theme in pages.THEMES else "",
-        municipality=_municipality(call),
-        actor_name=actor.display_name or ("?" if signed_in else ""),
-        agency_name=actor.agency.name if actor.agency else "",
-        memberships=_memberships(signed_in),
-        permissions=frozenset(p for p in Permission if actor.may(p)),
-        new_count=count,
-        flash=Flash("success", call.kit.pages.text(call.language, flash)) if flash else None,
-        is_demo=call.services.settings.demo,
-        is_unscanned=call.services.settings.clamd == "off",
-    )
-
-
-def _municipality(call: Call) -> str:
-    if call.signed_in is None:
-        return ""
-    acting = call.signed_in.membership_id
-    return next((m.municipality_name for m in call.signed_in.memberships if m.id == acting), "")
-
-
-def _memberships(signed_in: SignedIn | None) -> list[Membership]:
-    if signed_in is None:
-        return []
-    return [
-        Membership(
-            id=str(membership.id),
-            label=membership.agency_name or membership.municipality_name,
-            is_acting=membership.id == signed_in.membership_id,
-        )
-        for membership in signed_in.memberships
-    ]

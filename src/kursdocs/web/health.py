@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from kursdocs.operations.readiness import PROBES, Part, Parts, Report
 from kursdocs.services import Services
-from kursdocs.web.endpoint import Call
+from kursdocs.web.call import Call
 
 # However many ask, the parts are asked this seldom.
 FRESH_SECONDS = 1.0

@@ -9,7 +9,7 @@ from kursdocs.core import instructions
 from kursdocs.core.errors import Conflict, NotFound
 from kursdocs.web import errors
 from kursdocs.web.accounts import own_path
-from kursdocs.web.endpoint import INSTRUCTION_PATH, Call, redirect
+from kursdocs.web.call import INSTRUCTION_PATH, Call, redirect
 
 
 class InstructionQuery(BaseModel):

@@ -16,7 +16,7 @@ from kursdocs.core.errors import Conflict, Invalid, InvalidForm, KursdocsError, 
 from kursdocs.core.invitations import DAYS_DEFAULT, DAYS_MAX, NOTE_LENGTH_MAX, Offer
 from kursdocs.core.memberships import Place
 from kursdocs.web import errors, members
-from kursdocs.web.endpoint import Call, redirect
+from kursdocs.web.call import Call, redirect
 
 _JOIN = "/join"
 _COOKIE_SECONDS = 60 * 60

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from kursdocs.core.errors import NotFound
 from kursdocs.operations.letters.wording import List
-from kursdocs.web.endpoint import Call, redirect
+from kursdocs.web.call import Call, redirect
 
 _PATHS: Mapping[str, str] = {
     List.WAITING: "/inbox?state=new",

@@ -15,7 +15,7 @@ from kursdocs.core.errors import Invalid, InvalidForm
 from kursdocs.core.memberships import Entry, Place
 from kursdocs.core.workdays import LOCAL
 from kursdocs.web import errors
-from kursdocs.web.endpoint import Call, redirect
+from kursdocs.web.call import Call, redirect
 from kursdocs.web.pages import N_, last_day, plain_date
 
 _DAYS = DateFormat(earliest=date(2020, 1, 1), latest=date(2099, 12, 31))

@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.responses import PlainTextResponse, Response
 
 from kursdocs.core.errors import NotFound
-from kursdocs.web.endpoint import Call
+from kursdocs.web.call import Call
 
 
 async def show(call: Call) -> Response:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSche
 
 from kursdocs.catalogue import AgencyKind, Need
 from kursdocs.core.access import Role
-from kursdocs.core.documents.reading import InboxState
+from kursdocs.core.documents.inbox import InboxState
 from kursdocs.core.documents.tables import DeliveryState, DocumentState, ReleaseForm
 
 

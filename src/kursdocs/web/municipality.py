@@ -14,7 +14,7 @@ from kursdocs.core.audit import Happening
 from kursdocs.core.errors import Invalid, InvalidForm
 from kursdocs.core.workdays import local_date
 from kursdocs.web import errors
-from kursdocs.web.endpoint import Call, redirect
+from kursdocs.web.call import Call, redirect
 from kursdocs.web.pages import N_
 
 FREE_DAYS_SHOWN = 4

@@ -11,7 +11,7 @@ from kursdocs.catalogue import Catalogue
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents.sending import COMMON_FIELDS
 from kursdocs.web import models
-from kursdocs.web.endpoint import Body, Call, Gate, Row
+from kursdocs.web.call import Body, Call, Gate, Row
 
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}]
 _PROBLEM = "application/problem+json"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from kursdocs.core.access import Permission
 from kursdocs.core.audit import Happening
 from kursdocs.web import instruction, invitations, members
-from kursdocs.web.endpoint import INSTRUCTION_PATH, Body, Gate, Row
+from kursdocs.web.call import INSTRUCTION_PATH, Body, Gate, Row
 
 PEOPLE: Sequence[Row] = (
     Row(

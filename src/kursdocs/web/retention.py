@@ -11,7 +11,7 @@ from kursdocs.core.audit import Happening
 from kursdocs.core.documents import retention
 from kursdocs.core.documents.retention import NOTICE_DAYS, LeavingReason
 from kursdocs.core.workdays import local_date
-from kursdocs.web.endpoint import Call
+from kursdocs.web.call import Call
 from kursdocs.web.pages import N_
 
 PAGE_SIZE = 50

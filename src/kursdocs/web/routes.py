@@ -19,15 +19,18 @@ from kursdocs.web import (
     catalogue,
     documents,
     health,
+    inbox,
     lists,
     metrics,
     models,
     municipality,
     openapi,
     retention,
+    sending,
+    sent,
     settings,
 )
-from kursdocs.web.endpoint import Body, Gate, Mode, Row
+from kursdocs.web.call import Body, Gate, Mode, Row
 from kursdocs.web.people_routes import PEOPLE
 
 # Fields and part headers stand beside the file; the file itself is counted to the byte.
@@ -92,17 +95,17 @@ PAGES: Sequence[Row] = (
     Row(
         "GET",
         "/inbox",
-        documents.inbox,
+        inbox.index,
         Permission.INBOX_READ,
         "inbox",
         happening=Happening.INBOX_LISTED,
-        query=documents.InboxQuery,
+        query=inbox.InboxQuery,
     ),
     # A search changes nothing, but a name must not stand in an address.
     Row(
         "POST",
         "/inbox/search",
-        documents.search,
+        inbox.search,
         Permission.INBOX_READ,
         "inbox.search",
         happening=Happening.INBOX_LISTED,
@@ -111,24 +114,24 @@ PAGES: Sequence[Row] = (
     Row(
         "GET",
         "/sent",
-        documents.sent,
+        sent.index,
         Permission.SENT_READ,
         "sent",
         happening=Happening.SENT_LISTED,
-        query=documents.SentQuery,
+        query=sent.SentQuery,
     ),
     Row(
         "GET",
         "/documents/new",
-        documents.new,
+        sending.new,
         Permission.DOCUMENT_SEND,
         "documents.new",
-        query=documents.KindQuery,
+        query=sending.KindQuery,
     ),
     Row(
         "POST",
         "/documents",
-        documents.create,
+        sending.create,
         Permission.DOCUMENT_SEND,
         "documents.create",
         happening=Happening.DOCUMENT_SENT,
@@ -211,7 +214,7 @@ PAGES: Sequence[Row] = (
     Row(
         "POST",
         "/deliveries/{delivery_id}/take-over",
-        documents.take_over,
+        inbox.take_over,
         Permission.DELIVERY_SETTLE,
         "deliveries.take_over",
         happening=Happening.DELIVERY_TAKEN_OVER,
@@ -220,7 +223,7 @@ PAGES: Sequence[Row] = (
     Row(
         "POST",
         "/deliveries/{delivery_id}/return",
-        documents.return_,
+        inbox.return_,
         Permission.DELIVERY_SETTLE,
         "deliveries.return",
         happening=Happening.DELIVERY_RETURNED,
@@ -386,7 +389,7 @@ API: Sequence[Row] = (
     Row(
         "GET",
         "/api/v1/inbox",
-        api.inbox,
+        api.received,
         Permission.INBOX_READ,
         "api.inbox",
         summary="List what came in",

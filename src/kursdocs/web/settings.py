@@ -19,7 +19,7 @@ from kursdocs.core.audit import Happening
 from kursdocs.core.errors import Invalid, InvalidForm, KursdocsError
 from kursdocs.core.workdays import local_date
 from kursdocs.web import errors
-from kursdocs.web.endpoint import Call, redirect
+from kursdocs.web.call import Call, redirect
 from kursdocs.web.pages import N_
 
 HOURS: Sequence[tuple[str, str]] = tuple(

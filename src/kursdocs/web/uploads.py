@@ -16,7 +16,8 @@ from kursdocs.core.documents.sending import COMMON_FIELDS, Sending, SendingForm
 from kursdocs.core.errors import Conflict, Invalid, KursdocsError
 from kursdocs.operations import intake
 from kursdocs.web import retry
-from kursdocs.web.endpoint import Call, readmit
+from kursdocs.web.call import Call
+from kursdocs.web.endpoint import readmit
 from kursdocs.web.errors import Busy, TooSlow
 from kursdocs.web.multipart import FormReceiver, Received
 

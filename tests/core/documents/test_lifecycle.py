@@ -27,9 +27,9 @@ from kursdocs.core import accounts, audit
 from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
 from kursdocs.core.audit import Happening
-from kursdocs.core.documents import holding, lifecycle, reading
+from kursdocs.core.documents import holding, inbox, lifecycle, reading, settling
+from kursdocs.core.documents.inbox import InboxState
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
-from kursdocs.core.documents.reading import InboxState
 from kursdocs.core.documents.tables import (
     Delivery,
     DeliveryState,
@@ -218,7 +218,7 @@ def test_a_document_as_long_as_names_can_be_is_delivered(
         )
 
     with database.transaction() as session:
-        rows = reading.inbox(session, people[OFFICE], InboxState.NEW, name="SS" * 120)
+        rows = inbox.rows(session, people[OFFICE], InboxState.NEW, name="SS" * 120)
     assert [found.document_id for found in rows] == [document_id]
 
 
@@ -282,7 +282,7 @@ def test_a_held_document_can_be_withdrawn_but_not_taken_over(
     delivery = delivery_to(database, held, town[OFFICE])
 
     with pytest.raises(NotFound), database.transaction() as session:
-        lifecycle.take_over(
+        settling.take_over(
             session, people[OFFICE], delivery.id, catalogue=make_catalogue(), now=LATER
         )
     with database.transaction() as session:
@@ -297,7 +297,7 @@ def test_a_held_document_can_be_withdrawn_but_not_taken_over(
 
     assert row(database, held).state is DocumentState.WITHDRAWN
     with database.transaction() as session:
-        assert reading.inbox(session, people[OFFICE], InboxState.WITHDRAWN) == []
+        assert inbox.rows(session, people[OFFICE], InboxState.WITHDRAWN) == []
 
 
 def test_held_documents_are_listed_page_by_page(
@@ -322,7 +322,7 @@ def test_taking_over_is_noted_once_with_who_and_when(
 
     with database.transaction() as session:
         assert (
-            lifecycle.take_over(
+            settling.take_over(
                 session, people[OFFICE], delivery.id, catalogue=make_catalogue(), now=LATER
             )
             == sent
@@ -346,7 +346,7 @@ def test_a_second_take_over_is_told_who_was_first_and_when(
             [],
             now=NOW,
         )
-        lifecycle.take_over(
+        settling.take_over(
             session, people[OFFICE], delivery.id, catalogue=make_catalogue(), now=LATER
         )
 
@@ -361,14 +361,14 @@ TOWN_ISSUER = "https://sign-in.example"
 
 def again(database: Database, actor: Actor, delivery_id: UUID) -> object:
     with database.transaction() as session:
-        return lifecycle.take_over(
+        return settling.take_over(
             session, actor, delivery_id, catalogue=make_catalogue(), now=LATER
         )
 
 
 def give_back(database: Database, actor: Actor, delivery_id: UUID) -> object:
     with database.transaction() as session:
-        return lifecycle.return_(
+        return settling.return_(
             session, actor, delivery_id, reason="not_ours", catalogue=make_catalogue(), now=LATER
         )
 
@@ -382,7 +382,7 @@ def test_a_program_that_took_over_is_named_by_its_client_id(
         program = accounts.actor_of_bearer(
             session, Identity(TOWN_ISSUER, OFFICE, client_id=OFFICE), [], agency="", now=NOW
         )
-        lifecycle.take_over(session, program, delivery.id, catalogue=make_catalogue(), now=LATER)
+        settling.take_over(session, program, delivery.id, catalogue=make_catalogue(), now=LATER)
 
     refused = refusal(lambda: again(database, people[OFFICE], delivery.id))
 
@@ -446,7 +446,7 @@ def test_of_many_who_take_over_at_once_exactly_one_succeeds(
 
 def give_back_untouched(database: Database, delivery_id: UUID) -> bool:
     with database.transaction() as session:
-        return lifecycle.return_untouched(
+        return settling.return_untouched(
             session, TESTS, delivery_id, catalogue=make_catalogue(), now=LATER
         )
 
@@ -530,8 +530,8 @@ def test_a_withdrawn_document_is_gone_for_the_recipient_but_for_a_trace(
 
     with database.transaction() as session:
         for gone in (InboxState.NEW, InboxState.TAKEN_OVER, InboxState.RETURNED):
-            assert reading.inbox(session, people[OFFICE], gone) == []
-        (trace,) = reading.inbox(session, people[OFFICE], InboxState.WITHDRAWN)
+            assert inbox.rows(session, people[OFFICE], gone) == []
+        (trace,) = inbox.rows(session, people[OFFICE], InboxState.WITHDRAWN)
         assert session.exec(select(SearchToken)).all() == []
     assert (trace.id, trace.kind, trace.sender) == (delivery.id, "admission_ik_jc", PROVIDER)
     assert trace.state is InboxState.WITHDRAWN

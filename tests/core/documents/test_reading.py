@@ -26,8 +26,9 @@ from kursdocs.adapters.database import Database
 from kursdocs.catalogue import AgencyKind
 from kursdocs.core.access import Actor, Role
 from kursdocs.core.agencies import Agency
-from kursdocs.core.documents import lifecycle, reading
-from kursdocs.core.documents.reading import DocumentView, InboxState
+from kursdocs.core.documents import inbox, lifecycle, reading, settling
+from kursdocs.core.documents.inbox import InboxState
+from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.tables import Delivery, Document, DocumentState
 from kursdocs.core.errors import Gone, NotFound
 from kursdocs.core.tables import new_id
@@ -56,9 +57,9 @@ def view(database: Database, actor: Actor, document_id: UUID) -> DocumentView:
         return reading.view(session, actor, document_id)
 
 
-def inbox(database: Database, actor: Actor, **how: object) -> list[reading.InboxRow]:
+def inbox_of(database: Database, actor: Actor, **how: object) -> list[inbox.InboxRow]:
     with database.transaction() as session:
-        return reading.inbox(session, actor, **{"state": InboxState.NEW, **how})  # type: ignore[arg-type]  # keywords of the function
+        return inbox.rows(session, actor, **{"state": InboxState.NEW, **how})  # type: ignore[arg-type]  # keywords of the function
 
 
 def deliveries(database: Database, document_id: UUID) -> dict[UUID, UUID]:
@@ -134,7 +135,7 @@ def test_the_same_agency_kind_in_another_town_sees_nothing(
 
     with pytest.raises(NotFound):
         view(database, stranger, document_id)
-    assert inbox(database, stranger) == []
+    assert inbox_of(database, stranger) == []
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def test_each_state_shows_itself_to_whom_it_should(
 
     assert sees(database, people[PROVIDER], document_id) == (sender_sees, sender_reads)
     assert sees(database, people[OFFICE], document_id) == (recipient_sees, recipient_reads)
-    listed = [row.document_id for row in inbox(database, people[OFFICE])]
+    listed = [row.document_id for row in inbox_of(database, people[OFFICE])]
     assert listed == ([document_id] if recipient_reads else [])
 
 
@@ -198,10 +199,10 @@ def test_a_pending_or_held_document_is_in_no_inbox(database: Database, people: P
         )
 
     for state in InboxState:
-        assert inbox(database, people[OFFICE], state=state) == []
+        assert inbox_of(database, people[OFFICE], state=state) == []
     with database.transaction() as session:
-        assert set(reading.inbox_counts(session, people[OFFICE]).values()) == {0}
-        assert reading.waiting(session, people[OFFICE].acting.id) == 0
+        assert set(inbox.counts(session, people[OFFICE]).values()) == {0}
+        assert inbox.waiting(session, people[OFFICE].acting.id) == 0
         assert len(reading.sent(session, people[PROVIDER])) == 1
 
 
@@ -213,9 +214,9 @@ def test_an_inbox_is_paged_by_key_without_loss_or_doubles(
 ) -> None:
     wanted = [send(database, people[PROVIDER], OFFICE) for _ in range(7)]
 
-    pages: list[list[reading.InboxRow]] = []
+    pages: list[list[inbox.InboxRow]] = []
     after: UUID | None = None
-    while page := inbox(database, people[OFFICE], after=after, limit=3):
+    while page := inbox_of(database, people[OFFICE], after=after, limit=3):
         pages.append(page)
         after = page[-1].id
         # What arrives meanwhile stands before the pages that are still to come.
@@ -241,7 +242,7 @@ def test_a_list_of_sent_documents_is_paged_by_key(database: Database, people: Pe
 def test_an_inbox_row_tells_what_a_clerk_needs(database: Database, people: People) -> None:
     document_id = send(database, people[PROVIDER], OFFICE, JOBCENTER)
 
-    (row,) = inbox(database, people[OFFICE])
+    (row,) = inbox_of(database, people[OFFICE])
 
     assert (row.document_id, row.kind, row.sender) == (document_id, "admission_ik_jc", PROVIDER)
     assert (row.state, row.opened_at, row.due_on) == (InboxState.NEW, None, date(2026, 11, 30))
@@ -253,9 +254,9 @@ def test_counts_follow_every_state(database: Database, people: People, town: Tow
     to_office = [deliveries(database, one)[town[OFFICE].id] for one in ids]
     office = people[OFFICE]
     with database.transaction() as session:
-        lifecycle.take_over(session, office, to_office[0], catalogue=make_catalogue(), now=NOW)
-        lifecycle.take_over(session, office, to_office[1], catalogue=make_catalogue(), now=NOW)
-        lifecycle.return_(
+        settling.take_over(session, office, to_office[0], catalogue=make_catalogue(), now=NOW)
+        settling.take_over(session, office, to_office[1], catalogue=make_catalogue(), now=NOW)
+        settling.return_(
             session, office, to_office[2], reason="not_ours", catalogue=make_catalogue(), now=NOW
         )
         lifecycle.withdraw(
@@ -267,9 +268,9 @@ def test_counts_follow_every_state(database: Database, people: People, town: Tow
             now=NOW,
         )
 
-        counts = reading.inbox_counts(session, office)
-        others = reading.inbox_counts(session, people[JOBCENTER])
-        waiting = reading.waiting(session, town[OFFICE].id)
+        counts = inbox.counts(session, office)
+        others = inbox.counts(session, people[JOBCENTER])
+        waiting = inbox.waiting(session, town[OFFICE].id)
 
     assert counts == {
         InboxState.NEW: 3,
@@ -281,7 +282,7 @@ def test_counts_follow_every_state(database: Database, people: People, town: Tow
     assert others[InboxState.NEW] == 5
     assert waiting == 3
     for state, count in counts.items():
-        assert len(inbox(database, office, state=state)) == count
+        assert len(inbox_of(database, office, state=state)) == count
 
 
 # --- Search --------------------------------------------------------------------------------------
@@ -320,26 +321,26 @@ def test_a_person_is_found_by_any_spelling_and_the_beginning_of_each_word(
         "815",
         "Müller 815047",
     ):
-        found = inbox(database, people[OFFICE], name=typed)
+        found = inbox_of(database, people[OFFICE], name=typed)
         assert [row.document_id for row in found] == [mueller], typed
 
 
 def test_what_fits_nobody_finds_nothing(database: Database, people: People, mueller: UUID) -> None:
     for typed in ("üller", "Müller Lin", "%", "_", "…", "5047", "Probe Müller", "x" * 5000):
-        assert inbox(database, people[OFFICE], name=typed) == [], typed
+        assert inbox_of(database, people[OFFICE], name=typed) == [], typed
 
 
 def test_an_empty_search_narrows_nothing(database: Database, people: People, mueller: UUID) -> None:
-    assert len(inbox(database, people[OFFICE], name="  ")) == 2
+    assert len(inbox_of(database, people[OFFICE], name="  ")) == 2
 
 
 def test_search_never_crosses_agencies(database: Database, people: People, mueller: UUID) -> None:
     also = send(database, people[PROVIDER], JOBCENTER, family_name="Müller")
 
-    assert [r.document_id for r in inbox(database, people[OFFICE], name="Müller")] == [mueller]
-    assert [r.document_id for r in inbox(database, people[JOBCENTER], name="Müller")] == [also]
-    assert inbox(database, people["sprachwerk"], name="Müller") == []
-    assert inbox(database, people[PROVIDER], name="Müller") == []
+    assert [r.document_id for r in inbox_of(database, people[OFFICE], name="Müller")] == [mueller]
+    assert [r.document_id for r in inbox_of(database, people[JOBCENTER], name="Müller")] == [also]
+    assert inbox_of(database, people["sprachwerk"], name="Müller") == []
+    assert inbox_of(database, people[PROVIDER], name="Müller") == []
 
 
 # --- Opening and the timeline --------------------------------------------------------------------
@@ -366,7 +367,7 @@ def test_a_timeline_tells_the_way_in_order(database: Database, people: People, t
     hours = [NOW + timedelta(hours=number) for number in range(4)]
     with database.transaction() as session:
         reading.mark_opened(session, people[OFFICE], document_id, now=hours[1])
-        lifecycle.return_(
+        settling.return_(
             session,
             people[OFFICE],
             delivery_id,
@@ -406,7 +407,7 @@ def test_the_coordinator_sees_counts_of_the_own_town_and_nothing_else(
     send(database, people[PROVIDER], OFFICE, scanned=False)
     taken = deliveries(database, first)[town[OFFICE].id]
     with database.transaction() as session:
-        lifecycle.take_over(session, people[OFFICE], taken, catalogue=make_catalogue(), now=NOW)
+        settling.take_over(session, people[OFFICE], taken, catalogue=make_catalogue(), now=NOW)
         make_municipality(session, "beispielstadt")
         make_agency(session, "fremd", AgencyKind.JOBCENTER, municipality="beispielstadt")
         coordinator = make_person_actor(
@@ -455,7 +456,7 @@ def test_lists_cost_as_many_statements_for_one_row_as_for_thirty(
             for _ in range(rows):
                 make_document(session, people[PROVIDER], OFFICE, JOBCENTER)
         with database.transaction() as session, counted(database) as statements:
-            listed = reading.inbox(session, people[OFFICE], InboxState.NEW, name="Muster")
+            listed = inbox.rows(session, people[OFFICE], InboxState.NEW, name="Muster")
             in_inbox = len(statements)
             sent = reading.sent(session, people[PROVIDER])
             in_sent = len(statements) - in_inbox

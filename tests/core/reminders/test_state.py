@@ -24,7 +24,7 @@ from kursdocs.catalogue import Addressee, AgencyKind
 from kursdocs.core import agencies
 from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency, AgencyPause, Municipality
-from kursdocs.core.documents import lifecycle
+from kursdocs.core.documents import lifecycle, settling
 from kursdocs.core.documents.tables import Delivery, Document
 from kursdocs.core.reminders import state
 from kursdocs.core.reminders.state import EXPECTS_ANSWERS, Desk, Item, State
@@ -64,12 +64,12 @@ def delivery_to(database: Database, document_id: UUID, agency: Agency) -> UUID:
 
 def take_over(database: Database, actor: Actor, delivery_id: UUID, at: datetime = NOW) -> None:
     with database.transaction() as session:
-        lifecycle.take_over(session, actor, delivery_id, catalogue=make_catalogue(), now=at)
+        settling.take_over(session, actor, delivery_id, catalogue=make_catalogue(), now=at)
 
 
 def give_back(database: Database, actor: Actor, delivery_id: UUID, at: datetime = NOW) -> None:
     with database.transaction() as session:
-        lifecycle.return_(
+        settling.return_(
             session,
             actor,
             delivery_id,

@@ -12,6 +12,8 @@ from sqlmodel import Session, col, select
 
 from kursdocs.core.documents.tables import Delivery, DeliveryState, Document, DocumentState
 
+# Nobody reads higher numbers from a page, and counting them takes long.
+COUNT_CAP = 1000
 # Upper ends of the ages in whole days; what is older stands in the last one, without an end.
 AGES_DAYS: Sequence[int] = (1, 3, 7, 14)
 

@@ -19,7 +19,7 @@ from kursdocs.catalogue import Catalogue
 from kursdocs.core import audit
 from kursdocs.core.access import Actor
 from kursdocs.core.audit import Happening
-from kursdocs.core.documents import lifecycle, retention
+from kursdocs.core.documents import lifecycle, retention, settling
 from kursdocs.core.documents.retention import (
     APPROVAL_DAYS,
     NOTICE_DAYS,
@@ -131,7 +131,7 @@ def give_back(
     if not _still_due(session, document_id, catalogue, local_date(now), SETTLED_DAYS_MIN + 1):
         return False
     done = [
-        lifecycle.return_untouched(session, actor, delivery.id, catalogue=catalogue, now=now)
+        settling.return_untouched(session, actor, delivery.id, catalogue=catalogue, now=now)
         for delivery in lifecycle.deliveries_of(session, document_id)
     ]
     return any(done)

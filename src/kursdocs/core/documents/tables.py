@@ -69,6 +69,7 @@ class Document(SQLModel, table=True):
         sa.UniqueConstraint("id", "sender_agency_id"),
         sa.Index("ix_document_sender_agency_id_id", "sender_agency_id", "id"),
         sa.Index("ix_document_state_created_at", "state", "created_at"),
+        sa.Index("ix_document_replaces_id", "replaces_id"),
         sa.Index("ix_document_delete_on", "delete_on"),
         sa.Index("ix_document_deletion_noticed_at", "deletion_noticed_at"),
     )
@@ -115,6 +116,8 @@ class Document(SQLModel, table=True):
     delete_reason: str = Field(default="", max_length=40, sa_column_kwargs={"server_default": ""})
     deletion_noticed_at: datetime | None = None
     erased_at: datetime | None = None
+    # A corrected paper names what it replaces. Rows of documents are never deleted.
+    replaces_id: UUID | None = None
 
 
 class Delivery(SQLModel, table=True):
@@ -140,6 +143,13 @@ class Delivery(SQLModel, table=True):
             "state = 'new' OR delivered_at IS NOT NULL", name="settled_after_delivery"
         ),
         sa.Index("ix_delivery_recipient_agency_id_state_id", "recipient_agency_id", "state", "id"),
+        sa.Index(
+            "ix_delivery_recipient_agency_id_state_due_on_id",
+            "recipient_agency_id",
+            "state",
+            "due_on",
+            "id",
+        ),
         sa.Index("ix_delivery_sender_agency_id_state", "sender_agency_id", "state"),
     )
 
@@ -161,7 +171,22 @@ class Delivery(SQLModel, table=True):
         default=None, foreign_key="service_account.id", ondelete="SET NULL"
     )
     returned_at: datetime | None = None
+    # People below are plain values like those of the log: they stay known when the account goes.
+    returned_by_user_id: UUID | None = None
     return_reason: str = Field(default="", max_length=60)
+    # "I am on it": who of the recipient works on it, and until when that holds.
+    working_user_id: UUID | None = None
+    working_until: datetime | None = None
+    # A recipient handed it on to this one, because the person released it for that.
+    forwarded_by_agency_id: UUID | None = None
+    forward_release_given_on: date | None = None
+    forward_release_form: ReleaseForm | None = Field(
+        default=None, sa_type=stored_as_value(ReleaseForm)
+    )
+    # Since when the recipient must acknowledge that the paper was withdrawn or replaced.
+    acknowledge_since: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by_user_id: UUID | None = None
 
 
 class SearchToken(SQLModel, table=True):

@@ -14,12 +14,14 @@ from kursdocs.core import (
     tables,
 )
 from kursdocs.core.documents import tables as documents
+from kursdocs.core.drafts import tables as drafts
 from kursdocs.core.reminders import tables as reminders
+from kursdocs.core.requests import tables as requests
 
 # The tables are known to the metadata once their modules are imported.
 NOUNS = (
     *(agencies, audit, heartbeats, installation, outbox, accounts, instructions, invitations),
-    *(documents, reminders),
+    *(documents, drafts, requests, reminders),
 )
 
 context.configure(

@@ -1,0 +1,126 @@
+"""The form of one paper, kind by kind, and what becomes of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from secrets import token_urlsafe
+
+import anyio.to_thread
+from pydantic import Field
+from starlette.responses import Response
+
+from kursdocs.catalogue import Kind, Need, Route
+from kursdocs.core import agencies
+from kursdocs.core.agencies import Agency
+from kursdocs.core.audit import Happening
+from kursdocs.core.errors import KursdocsError, NotFound, Unavailable
+from kursdocs.operations import intake
+from kursdocs.web import errors, uploads
+from kursdocs.web.call import Call, Query, redirect
+from kursdocs.web.uploads import PHOTOGRAPHS_MAX, Typed
+
+
+class KindQuery(Query):
+    """Which kind of paper to send."""
+
+    kind: str = Field(default="", max_length=60)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A possible recipient of a kind, and the route there."""
+
+    agency: Agency
+    route: Route
+
+
+def new(call: Call) -> Response:
+    """The list of kinds, or the form of one."""
+    catalogue = call.services.catalogue
+    code = call.query().kind
+    if not code:
+        kinds = catalogue.sendable_by(call.actor.acting.kind)
+        return call.render(
+            "documents/choose_kind.html",
+            groups=catalogue.by_group(kinds),
+            excluded=catalogue.excluded,
+        )
+    kind = catalogue.kind(code)
+    if kind is None or kind not in catalogue.sendable_by(call.actor.acting.kind):
+        raise NotFound
+    return _form(call, kind, Typed(), told=None)
+
+
+def _form(call: Call, kind: Kind, typed: Typed, told: errors.Told | None) -> Response:
+    offers = _offers(call, kind)
+    shown = _shown(kind, offers)
+    # A key that is spent or unusable would refuse this form for ever.
+    is_spent = told is not None and told.code in ("key_reused", "key_too_long")
+    return call.render(
+        "documents/new.html",
+        status=told.status if told else 200,
+        kind=kind,
+        offers=offers,
+        typed=typed.form,
+        # A mistake in what the form does not show stands above it, and leads nowhere.
+        errors={n if n in shown else "": text for n, text in _by_field(told).items()},
+        acting_agency=call.actor.acting.slug,
+        idempotency_key=token_urlsafe(16) if is_spent or not typed.key else typed.key,
+        upload_bytes_max=intake.FILE_BYTES_MAX,
+        photographs_max=PHOTOGRAPHS_MAX,
+    )
+
+
+def _by_field(told: errors.Told | None) -> dict[str, str]:
+    if told is None:
+        return {}
+    return dict(told.fields) or {"": told.sentence}
+
+
+def _shown(kind: Kind, offers: Sequence[Offer]) -> set[str]:
+    """The names of the fields that the form shows."""
+    shown = {"recipient", "family_name", "given_names", "birth_date", "original_at", "file"}
+    shown |= {asked.field.name for asked in kind.fields}
+    needs = {need for offer in offers for need in offer.route.needs}
+    if needs & {Need.OBLIGING_BODY, Need.ISSUING_BODY}:
+        shown.add("obliging_body")
+    if Need.RELEASE in needs:
+        shown |= {"released", "release_given_on", "release_form"}
+    return shown
+
+
+def _offers(call: Call, kind: Kind) -> list[Offer]:
+    sender = call.actor.acting.kind
+    kinds = kind.recipient_kinds(sender)
+    found = agencies.recipients(call.session, call.actor, kinds=kinds)
+    routes = ((agency, kind.route(sender, agency.kind)) for agency in found)
+    return [Offer(agency, route) for agency, route in routes if route is not None]
+
+
+async def create(call: Call) -> Response:
+    """Receive a document from the form; on mistakes the form comes back with what was typed."""
+    typed = Typed()
+    try:
+        stored = await uploads.receive(call, typed)
+    except KursdocsError as error:
+        return await anyio.to_thread.run_sync(_form_again, call, typed, error)
+    return redirect(f"/documents/{stored.id}/receipt")
+
+
+def _form_again(call: Call, typed: Typed, error: KursdocsError) -> Response:
+    """The form with its mistakes; raises the error again where no form can be shown."""
+    catalogue = call.services.catalogue
+    kind = catalogue.kind(typed.form.kind or typed.received.one("kind"))
+    if kind is None or kind not in catalogue.sendable_by(call.actor.acting.kind):
+        raise error
+    if not typed.form.kind:
+        typed.form = uploads.read_form(typed.received)
+        typed.key = typed.received.one("idempotency_key")
+    told = errors.tell(call.kit.pages, call.language, error)
+    with call.services.transaction() as session:
+        inside = call.inside(session)
+        response = _form(inside, kind, typed, told)
+        # A part that does not answer is no refusal: nobody did anything wrong.
+        if not isinstance(error, Unavailable):
+            inside.record(Happening.REQUEST_REFUSED, route=call.row.name, code=error.code)
+    response.headers.update(errors.headers_of(told))
+    return response
