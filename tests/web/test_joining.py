@@ -292,12 +292,13 @@ def _leave_one_head(house: House, subject: str) -> None:
     with house.services.transaction() as session:
         query = select(Membership).join(User).where(User.subject == subject)
         kept = session.exec(query.where(Membership.role == Role.HEAD)).one()
-        others = delete(Membership).where(
-            col(Membership.agency_id) == kept.agency_id,
-            col(Membership.role) == Role.HEAD,
-            col(Membership.id) != kept.id,
+        others = select(Membership).where(
+            Membership.agency_id == kept.agency_id,
+            Membership.role == Role.HEAD,
+            Membership.id != kept.id,
         )
-        session.exec(others)
+        for membership in session.exec(others):
+            membership.valid_until = house.clock()
 
 
 def test_a_head_sees_who_confirmed_the_instruction(house: House) -> None:
