@@ -161,8 +161,6 @@ def _colleagues(call: Call, document: DocumentView) -> dict[UUID, str]:
 
 
 def _document(call: Call, document: DocumentView, names: dict[UUID, str]) -> SimpleNamespace:
-    kind = call.services.catalogue.kind(document.kind)
-    labels = {f.field.name: f.field.label.get(call.language) for f in kind.fields} if kind else {}
     released = None
     if document.release_given_on is not None:
         noted_by = names.get(document.sent_by_user_id, "") if document.sent_by_user_id else ""
@@ -170,11 +168,18 @@ def _document(call: Call, document: DocumentView, names: dict[UUID, str]) -> Sim
             given_on=document.release_given_on, form=document.release_form, noted_by=noted_by
         )
     values = {name: getattr(document, name) for name in document.__dataclass_fields__}
-    values["fields"] = [
+    values["fields"] = fields_of(call, document)
+    return SimpleNamespace(**values, released=released)
+
+
+def fields_of(call: Call, document: DocumentView) -> list[tuple[str, str]]:
+    """What the kind asks for beside the person: label and value, as people read them."""
+    kind = call.services.catalogue.kind(document.kind)
+    labels = {f.field.name: f.field.label.get(call.language) for f in kind.fields} if kind else {}
+    return [
         (labels.get(name, name), _field_text(call, kind, name, value))
         for name, value in document.fields.items()
     ]
-    return SimpleNamespace(**values, released=released)
 
 
 def _field_text(call: Call, kind: Kind | None, name: str, value: str) -> str:

@@ -50,6 +50,8 @@ _MOMENT_FORMATS = {
     "en": "d\N{NO-BREAK SPACE}MMM\N{NO-BREAK SPACE}yyyy, HH:mm",
 }
 
+_CLOCK_FORMATS = {"de": "HH:mm\N{NO-BREAK SPACE}'Uhr'", "en": "HH:mm"}
+
 
 class FrontendMissing(Exception):
     """The built front end is not where it should be; the message says what to do."""
@@ -326,6 +328,7 @@ def _filters(
     return {
         "date": lambda day: show_date(day, language),
         "moment": lambda moment: show_moment(moment, language),
+        "clock": lambda moment: show_clock(moment, language),
         "day": lambda moment: show_date(local_date(moment), language),
         "last_day": lambda until: show_date(last_day(until), language),
         "size": lambda count: show_size(count, language),
@@ -342,7 +345,13 @@ def _filters(
         "role": lambda role: translations.gettext(ROLE_NAMES[role]),
         "return_reason": lambda code: worded(code, (*catalogue.return_reasons, *BY_ITSELF)),
         "withdrawal_reason": lambda code: worded(
-            code, (*catalogue.withdrawal_reasons, *DECLINE_REASONS, *BY_ITSELF)
+            code,
+            (
+                *catalogue.withdrawal_reasons,
+                *catalogue.correction_reasons,
+                *DECLINE_REASONS,
+                *BY_ITSELF,
+            ),
         ),
     }
 
@@ -392,6 +401,18 @@ def show_moment(moment: datetime, language: str) -> Markup:
     text = format_datetime(
         moment.astimezone(LOCAL_TIME),
         _MOMENT_FORMATS[language],
+        tzinfo=LOCAL_TIME,
+        locale=_LOCALES[language],
+    )
+    exact = moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return Markup('<time datetime="{}">{}</time>').format(exact, text)
+
+
+def show_clock(moment: datetime, language: str) -> Markup:
+    """The time of a moment of today as ``<time>``."""
+    text = format_datetime(
+        moment.astimezone(LOCAL_TIME),
+        _CLOCK_FORMATS[language],
         tzinfo=LOCAL_TIME,
         locale=_LOCALES[language],
     )
