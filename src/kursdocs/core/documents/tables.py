@@ -118,6 +118,10 @@ class Document(SQLModel, table=True):
     erased_at: datetime | None = None
     # A corrected paper names what it replaces. Rows of documents are never deleted.
     replaces_id: UUID | None = None
+    # Why, by the catalogue's list; the replaced one is withdrawn with it when this one goes out.
+    correction_reason: str = Field(
+        default="", max_length=60, sa_column_kwargs={"server_default": ""}
+    )
 
 
 class Delivery(SQLModel, table=True):
@@ -150,6 +154,7 @@ class Delivery(SQLModel, table=True):
             "due_on",
             "id",
         ),
+        sa.Index("ix_delivery_recipient_agency_id_change_id", "recipient_agency_id", "change_id"),
         sa.Index("ix_delivery_sender_agency_id_state", "sender_agency_id", "state"),
     )
 
@@ -187,15 +192,26 @@ class Delivery(SQLModel, table=True):
     acknowledge_since: datetime | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by_user_id: UUID | None = None
+    # Another one with every change of the row, whoever makes it, so that open lists notice news.
+    change_id: UUID = Field(
+        default_factory=new_id, sa_column_kwargs={"server_default": "0" * 32, "onupdate": new_id}
+    )
 
 
 class SearchToken(SQLModel, table=True):
-    """A folded name part or number of one delivery, within one agency; goes with the delivery."""
+    """What finds one delivery within one agency (``names.tokens``); goes with the delivery."""
 
     __tablename__ = "search_token"
 
     agency_id: UUID = Field(primary_key=True, foreign_key="agency.id", ondelete="RESTRICT")
-    token: str = Field(primary_key=True, max_length=TOKEN_LENGTH_MAX)
+    # Compared letter by letter, whatever language the database speaks, so that the key finds what
+    # begins with a text.
+    token: str = Field(
+        primary_key=True,
+        sa_type=sa.String(TOKEN_LENGTH_MAX).with_variant(  # type: ignore[call-overload]  # a type with a variant is an instance
+            sa.String(TOKEN_LENGTH_MAX, collation="C"), "postgresql"
+        ),
+    )
     delivery_id: UUID = Field(
         primary_key=True, foreign_key="delivery.id", ondelete="CASCADE", index=True
     )

@@ -15,6 +15,10 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("document", sa.Column("replaces_id", sa.Uuid(), nullable=True))
+    op.add_column(
+        "document",
+        sa.Column("correction_reason", sa.String(length=60), server_default="", nullable=False),
+    )
     op.create_index("ix_document_replaces_id", "document", ["replaces_id"])
     for column in (
         sa.Column("returned_by_user_id", sa.Uuid(), nullable=True),
@@ -26,6 +30,7 @@ def upgrade() -> None:
         _moment("acknowledge_since"),
         _moment("acknowledged_at"),
         sa.Column("acknowledged_by_user_id", sa.Uuid(), nullable=True),
+        sa.Column("change_id", sa.Uuid(), server_default="0" * 32, nullable=False),
     ):
         op.add_column("delivery", column)
     op.create_index(
@@ -33,12 +38,24 @@ def upgrade() -> None:
         "delivery",
         ["recipient_agency_id", "state", "due_on", "id"],
     )
+    op.create_index(
+        "ix_delivery_recipient_agency_id_change_id",
+        "delivery",
+        ["recipient_agency_id", "change_id"],
+    )
+    _search_tokens()
     _draft()
     _paper_request()
 
 
 def _moment(name: str) -> sa.Column[object]:
     return sa.Column(name, sa.DateTime(timezone=True), nullable=True)
+
+
+def _search_tokens() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        # Under most other collations the key cannot find what begins with a text.
+        op.execute('ALTER TABLE search_token ALTER COLUMN token TYPE VARCHAR(120) COLLATE "C"')
 
 
 def _draft() -> None:
