@@ -21,6 +21,13 @@ function sources(): string[] {
   );
 }
 
+/** Our own style sheets; what they take from KERN must stay. */
+function ownStyles(): string[] {
+  return readdirSync(here("src"))
+    .filter((name) => name.endsWith(".css"))
+    .map((name) => here(`src/${name}`));
+}
+
 /** Whole words, and what the macros make of them: `icon("mail")` means `kern-icon--mail`. */
 function classes(text: string): string[] {
   const words = text.match(/[\w-]+/g) ?? [];
@@ -64,7 +71,7 @@ function kernInUse(): Plugin {
     async load(source) {
       if (source !== `\0${id}`) return undefined;
       const files = sources();
-      for (const file of [...files, here("src/app.css"), KERN]) this.addWatchFile(file);
+      for (const file of [...files, ...ownStyles(), KERN]) this.addWatchFile(file);
       const css = onBody(readFileSync(KERN, "utf8").replace(/@charset[^;]*;/, ""));
       const [used] = await new PurgeCSS().purge({
         content: files.map((file) => ({ raw: readFileSync(file, "utf8"), extension: "html" })),
@@ -73,9 +80,10 @@ function kernInUse(): Plugin {
         // Elements are no words of a template.
         safelist: ["html", "body", "bdi"],
       });
+      const ours = ownStyles().map((file) => readFileSync(file, "utf8")).join("\n");
       if (!used) throw new Error("PurgeCSS returned nothing for kern.css");
       // "Important" turns the order of layers round: only an earlier layer beats KERN's own.
-      return `@layer kd-first, kern, kd; @layer kern { ${withoutUnusedTokens(used.css, readFileSync(here("src/app.css"), "utf8"))} }`;
+      return `@layer kd-first, kern, kd; @layer kern { ${withoutUnusedTokens(used.css, ours)} }`;
     },
   };
 }

@@ -184,17 +184,22 @@ def _run(call: Call) -> Response:
         return response
 
 
-async def _inside(call: Call) -> Response:
+async def _with_body(call: Call) -> Call:
     chosen = await _small_body(call)
     last = {name: values[-1] for name, values in chosen.items()}
-    call = replace(call, form=last, chosen=chosen)
-    return await _in_thread(_run, call)
+    return replace(call, form=last, chosen=chosen)
+
+
+async def _inside(call: Call) -> Response:
+    return await _in_thread(_run, await _with_body(call))
 
 
 async def _outside(call: Call) -> Response:
     limiter = call.kit.downloads
     if limiter.available_tokens <= 0 and limiter.statistics().tasks_waiting >= limiter.total_tokens:
         raise Busy("downloads_busy")
+    if call.row.body is Body.FORM:
+        call = await _with_body(call)
     return await _in_thread(call.row.handler, call, limiter=limiter)
 
 

@@ -118,9 +118,21 @@ class FormReceiver:
     """Receives one multipart body; use once."""
 
     def __init__(
-        self, content_type: str, *, budget: ByteBudget, file_bytes_max: int, files_max: int
+        self,
+        content_type: str,
+        *,
+        budget: ByteBudget,
+        file_bytes_max: int,
+        files_max: int,
+        each_file: Callable[[str, bytes | TooLarge], Awaitable[None]] | None = None,
     ) -> None:
-        """Raises ``UnsupportedBody`` unless it is a multipart form."""
+        """Raises ``UnsupportedBody`` unless it is a multipart form.
+
+        With ``each_file`` every file is handed over as soon as it is whole, with its name as the
+        browser says it, and is held no longer; ``file_bytes_max`` then counts for each of them,
+        and of one that is larger only the error is handed over. Without it all files are kept,
+        and together may not be larger.
+        """
         kind, options = parse_options_header(content_type)
         if kind != b"multipart/form-data" or not options.get(b"boundary"):
             raise UnsupportedBody
@@ -135,6 +147,10 @@ class FormReceiver:
         self._field_bytes = 0
         self._file_bytes = 0
         self._asked = False
+        self._each_file = each_file
+        self._file_name = ""
+        self._files_seen = 0
+        self._too_large: TooLarge | None = None
 
     async def receive(
         self, chunks: AsyncIterator[bytes], before_files: Callable[[Received], Awaitable[None]]
@@ -150,17 +166,47 @@ class FormReceiver:
             except FormParserError as error:
                 raise BadRequest("body_malformed") from error
             for kind, data in self._parts.drain():
-                if kind == "file" and not self._asked:
-                    if not self.received.fields:
-                        raise BadRequest("file_before_fields")
-                    self._asked = True
-                    await before_files(self.received)
+                await self._judge(kind, before_files)
                 self._take(kind, data)
+                if kind == "end" and self._each_file is not None:
+                    await self._hand_over(self._each_file)
         if not self._parts.ended:
             raise BadRequest("body_truncated")
         if not self._asked:
             await before_files(self.received)
         return self.received
+
+    async def _judge(self, kind: str, before_files: Callable[[Received], Awaitable[None]]) -> None:
+        """Have the fields judged once, when the first file begins."""
+        if kind != "file" or self._asked:
+            return
+        if not self.received.fields:
+            raise BadRequest("file_before_fields")
+        self._asked = True
+        await before_files(self.received)
+
+    async def _hand_over(
+        self, each_file: Callable[[str, bytes | TooLarge], Awaitable[None]]
+    ) -> None:
+        """Hand over the file that has just ended, if it was one, and let go of it."""
+        found: list[bytes | TooLarge] = [*self.received.files]
+        if self._too_large is not None:
+            found, self._too_large = [self._too_large], None
+        self.received.files.clear()
+        for file in found:
+            await each_file(self._file_name, file)
+            held = len(file) if isinstance(file, bytes) else 0
+            self._budget.give_back(held)
+            self.received.held -= held
+
+    @property
+    def file_name(self) -> str:
+        """What the browser calls the latest file; text of a stranger."""
+        return self._file_name
+
+    def keep_together(self) -> None:
+        """Keep all files after all, because they are one; to be said before the first one."""
+        self._each_file = None
 
     def release(self) -> None:
         """Give what is held back to the budget."""
@@ -185,10 +231,14 @@ class FormReceiver:
         self._field, self._buffer = name, bytearray()
 
     def _begin_file(self, filename: bytes) -> None:
-        if len(self.received.files) >= self._files_max:
+        if self._files_seen >= self._files_max:
             raise Invalid("files_too_many", field="file", limit=self._files_max)
+        self._files_seen += 1
         self._field, self._buffer = None, bytearray()
         self._unnamed_file = not filename
+        self._file_name = filename.decode("utf-8", "replace")
+        if self._each_file is not None:
+            self._file_bytes = 0
 
     def _grow(self, data: bytes) -> None:
         if self._buffer is None:
@@ -197,15 +247,29 @@ class FormReceiver:
             self._field_bytes += len(data)
             if self._field_bytes > FIELD_BYTES_MAX:
                 raise BadRequest("body_too_large")
-        else:
-            self._file_bytes += len(data)
-            if self._file_bytes > self._file_bytes_max:
-                raise TooLarge(
-                    "file_too_large", field="file", limit_mib=self._file_bytes_max // 1024**2
-                )
+        elif not self._has_room(len(data)):
+            return
         self._budget.take(len(data))
         self.received.held += len(data)
         self._buffer += data
+
+    def _has_room(self, count: int) -> bool:
+        """Whether the file may grow by so much; raises ``TooLarge`` where they count together."""
+        self._file_bytes += count
+        if self._file_bytes <= self._file_bytes_max:
+            return True
+        error = TooLarge("file_too_large", field="file", limit_mib=self._file_bytes_max // 1024**2)
+        if self._each_file is None:
+            raise error
+        # The rest of it is read past, so that the other files still arrive.
+        self._drop_file()
+        self._too_large = error
+        return False
+
+    def _drop_file(self) -> None:
+        held, self._buffer = len(self._buffer or b""), bytearray()
+        self._budget.give_back(held)
+        self.received.held -= held
 
     def _end_part(self) -> None:
         if self._buffer is None:
@@ -217,6 +281,6 @@ class FormReceiver:
             except UnicodeDecodeError as error:
                 raise BadRequest("body_malformed") from error
             self.received.fields.setdefault(self._field, []).append(text)
-        elif data or not self._unnamed_file:
+        elif self._too_large is None and (data or not self._unnamed_file):
             # Browsers send an empty part without a name when no file was chosen.
             self.received.files.append(data)
