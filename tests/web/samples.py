@@ -16,6 +16,7 @@ from kursdocs import catalogue as rules
 from kursdocs.catalogue import AgencyKind, Catalogue
 from kursdocs.core.access import ROLE_PERMISSIONS, Role
 from kursdocs.core.documents.reasons import DECLINE_REASONS
+from kursdocs.web import help
 from kursdocs.web.pages import Flash, Membership, Page
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -236,6 +237,7 @@ def samples() -> list[Sample]:
         *_member_pages(),
         *_joining_pages(catalogue),
         *_other_pages(catalogue),
+        *_help_pages(catalogue),
     ]
 
 
@@ -749,4 +751,28 @@ def _other_pages(catalogue: Catalogue) -> list[Sample]:
         Sample("error", "error.html", VISITOR, error),
         Sample("error-retry", "error.html", CLERK, error | {"retry": retry, "advice": ""}),
         Sample("error-expired", "error.html", VISITOR, error | {"retry": expired, "advice": ""}),
+    ]
+
+
+def _help_pages(catalogue: Catalogue) -> list[Sample]:
+    given: dict[str, object] = {
+        "is_office": False,
+        "retentions": [each.text.de for each in catalogue.retentions],
+        "steps": [(1, "das Postfach der Stelle"), (15, "auch die Koordination")],
+        "return_after": 15,
+        "file_mib_max": 32,
+        "contact": "",
+    }
+    offices = given | {"is_office": True, "contact": HOSTILE}
+    kinds = (AgencyKind.COURSE_PROVIDER, AgencyKind.JOBCENTER)
+    providers, of_offices = (help.sections_for(Role.HEAD, kind) for kind in kinds)
+    town = help.sections_for(Role.COORDINATOR, None) + help.sections_for(Role.AUDITOR, None)[:1]
+    readers = (
+        ("help", VISITOR, given | {"sections": providers}),
+        ("help-office", CLERK, offices | {"sections": of_offices}),
+        ("help-town", COORDINATOR, given | {"sections": town}),
+    )
+    return [
+        Sample(name, "help/show.html", replace(page, path="/help"), context)
+        for name, page, context in readers
     ]

@@ -85,6 +85,7 @@ sign_out                  -            303  303      303      303   303 303  303
 sign_out.everywhere       -            303  303      303      303   303 303  303     401       401
 sign_out.back_channel     -            200  200      200      200   200 200  200     200       200
 signed_out                -            200  200      200      200   200 200  200     200       200
+help                      -            200  200      200      200   200 200  200     200       200
 acting_agency             own          303  303      303      303   303 303  404     401       401
 acting_agency             foreign      404  404      404      404   404 404  404     401       401
 acting_agency             unknown      404  404      404      404   404 404  404     401       401

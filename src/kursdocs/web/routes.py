@@ -19,6 +19,7 @@ from kursdocs.web import (
     catalogue,
     documents,
     health,
+    help,
     inbox,
     lists,
     metrics,
@@ -80,6 +81,7 @@ PAGES: Sequence[Row] = (
         mode=Mode.SHELL,
     ),
     Row("GET", "/signed-out", accounts.signed_out, Gate.PUBLIC, "signed_out"),
+    Row("GET", "/help", help.show, Gate.PUBLIC, "help"),
     Row(
         "POST",
         "/acting-agency",
