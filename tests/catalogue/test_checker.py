@@ -121,6 +121,12 @@ text = { de = "Nicht zuständig", en = "Not responsible" }
 [withdrawal_reasons.wrong_recipient]
 text = { de = "Falsche Stelle", en = "Wrong agency" }
 
+[correction_reasons.wrong_date]
+text = { de = "Falsches Datum", en = "Wrong date" }
+
+[request_decline_reasons.no_release]
+text = { de = "Nicht freigegeben", en = "Not released" }
+
 [instruction]
 version = "1"
 for = ["course_provider"]
@@ -141,6 +147,30 @@ needs = "none"
 
 # (what is replaced, by what, the line to be blamed begins with, the reason)
 MISTAKES = {
+    "a field to ask with that the kind has not": (
+        'due_working_days = 10\n[[',
+        'due_working_days = 10\nrequest_fields = ["course_no"]\n[[',
+        "request_fields = ",
+        "kinds.certificate: 'course_no' is no field of this kind",
+    ),
+    "a field to ask with, twice": (
+        'due_working_days = 10\n[[',
+        'due_working_days = 10\nrequest_fields = ["level", "level"]\n[[',
+        "request_fields = ",
+        "kinds.certificate: a field is named twice",
+    ),
+    "a request that is neither possible nor not": (
+        'due_working_days = 10\n[[',
+        'due_working_days = 10\non_request = "no"\n[[',
+        "on_request = ",
+        "kinds.certificate: on_request must be true or false",
+    ),
+    "no time for the person": (
+        'version = "2026-11"',
+        'version = "2026-11"\nperson_has_days = 0',
+        "person_has_days = ",
+        "the file: person_has_days must lie between 1 and 60, not 0",
+    ),
     "an instruction for nobody known": (
         'for = ["course_provider"]',
         'for = ["school"]',
@@ -378,6 +408,32 @@ MISTAKES = {
         'to = ["jobcenter", "course_provider"]',
         "kinds.admission.routes: course_provider can send to its own kind of agency only with "
         "own_kind = true",
+    ),
+    "handing on what only an obliging body may have": (
+        '["jobcenter", "immigration_office"]\nground = "§ 7 Abs. 1 IntV"\nneeds = "release"',
+        '["jobcenter", "immigration_office"]\nground = "§ 7 Abs. 1 IntV"\nneeds = "obliging_body"'
+        "\nforward = true",
+        "forward",
+        "kinds.admission.routes: forward is possible only where needs is release or none",
+    ),
+    "handing on what nobody brings": (
+        'needs = "none"',
+        'needs = "none"\nforward = true',
+        "[[kinds.certificate.routes]]",
+        "kinds.certificate: course_provider cannot hand on what no route brings to course_provider",
+    ),
+    "offices that hand on to each other": (
+        'from = "jobcenter"\nto = "course_provider"\nground = "§ 5a IntV"\nneeds = "release"',
+        'from = "jobcenter"\nto = "immigration_office"\nground = "§ 5a IntV"\nneeds = "release"'
+        "\nforward = true",
+        "forward",
+        "kinds.admission.routes: offices do not hand papers on to each other",
+    ),
+    "a reason for two ends": (
+        "[correction_reasons.wrong_date]",
+        "[correction_reasons.wrong_recipient]",
+        "[correction_reasons.wrong_recipient]",
+        "the file: 'wrong_recipient' is a withdrawal reason too",
     ),
     "an own kind that does not stand there": (
         'needs = "none"',
@@ -805,6 +861,7 @@ def test_an_empty_file_is_told_all_that_is_missing(tmp_path: Path) -> None:
         f"{path}:1: the file: {key} is missing"
         for key in (
             "agency_kinds",
+            "correction_reasons",
             "excluded",
             "fields",
             "groups",
@@ -812,6 +869,7 @@ def test_an_empty_file_is_told_all_that_is_missing(tmp_path: Path) -> None:
             "kinds",
             "ladders",
             "needs",
+            "request_decline_reasons",
             "retention",
             "return_reasons",
             "version",

@@ -148,6 +148,26 @@ CHANGES = {
         ("withdrawal_reasons", "error"),
         Detail("name.de", "", "Irrtum"),
     ),
+    "a correction reason": (
+        '[correction_reasons.false_date]\ntext = { de = "Datum", en = "Date" }\n',
+        ("correction_reasons", "false_date"),
+        Detail("name.de", "Falsches Datum", "Datum"),
+    ),
+    "a reason not to answer a request": (
+        '[request_decline_reasons.no_release]\ntext = { de = "Ohne Freigabe", en = "No release" }\n',
+        ("request_decline_reasons", "no_release"),
+        Detail("name.de", "Die Person hat es nicht freigegeben", "Ohne Freigabe"),
+    ),
+    "how long the person has": (
+        "person_has_days = 14\n",
+        ("clocks", "person_has_days"),
+        Detail("days", "7", "14"),
+    ),
+    "how long whoever is asked has": (
+        "answer_working_days = 5\n",
+        ("clocks", "answer_working_days"),
+        Detail("days", "10", "5"),
+    ),
     "what an agency is called": (
         '[agency_kinds.jobcenter]\nname = { de = "Jobcenter Kreis", en = "Jobcenter" }\n',
         ("agency_kinds", "jobcenter"),

@@ -37,11 +37,13 @@ from kursdocs.catalogue.instruction import read_instruction
 from kursdocs.catalogue.tables import E, Mistakes, Table
 from kursdocs.catalogue.types import (
     Catalogue,
+    CorrectionReason,
     ExcludedPaper,
     Group,
     Kind,
     Ladder,
     NeedText,
+    RequestDeclineReason,
     Retention,
     ReturnReason,
     Route,
@@ -57,6 +59,9 @@ RESERVED_FIELD_NAMES = frozenset(
         "kind",
         "recipient",
         "recipients",
+        "request",
+        "provider",
+        "due_on",
         "obliging_body",
         "obliging_bodies",
         "family_name",
@@ -122,6 +127,8 @@ def _catalogue(top: Table) -> Catalogue:
         retentions=tuple(retentions.values()),
         ladders=tuple(ladders.values()),
         silent_after_days=top.number("silent_after_days", 1, 60, default=7),
+        person_has_days=top.number("person_has_days", 1, 60, default=7),
+        answer_working_days=top.number("answer_working_days", 1, 60, default=10),
         excluded=tuple(_excluded(table) for table in excluded_tables),
         return_reasons=tuple(
             ReturnReason(code, text) for code, text in _reasons(top, "return_reasons")
@@ -129,11 +136,19 @@ def _catalogue(top: Table) -> Catalogue:
         withdrawal_reasons=tuple(
             WithdrawalReason(code, text) for code, text in _reasons(top, "withdrawal_reasons")
         ),
+        request_decline_reasons=tuple(
+            RequestDeclineReason(code, text)
+            for code, text in _reasons(top, "request_decline_reasons")
+        ),
+        correction_reasons=tuple(
+            CorrectionReason(code, text) for code, text in _reasons(top, "correction_reasons")
+        ),
         fields=fields,
         agency_kind_names=_agency_kind_names(top),
         need_texts=_need_texts(top),
         instruction=read_instruction(top),
     )
+    _refuse_shared_reasons(top, catalogue)
     top.done()
     return catalogue
 
@@ -307,9 +322,12 @@ def _kind(table: Table, parts: _Parts) -> Kind:
         kept_from=table.string("kept_from", length_max=60, default=""),
         four_eyes=table.flag("four_eyes", default=False),
         due_working_days=table.number("due_working_days", 1, 60, default=5),
+        on_request=table.flag("on_request", default=True),
+        request_fields=_request_fields(table, asked),
     )
     _check_kept_from(table, kind)
     _refuse_two_bodies(table, kind)
+    _refuse_unheld_forward(table, kind)
     table.done()
     return kind
 
@@ -336,6 +354,23 @@ def _kind_fields(table: Table, fields: Mapping[str, Field]) -> tuple[KindField, 
         if isinstance(format_, DateFormat) and format_.not_before not in ("", *_dates(asked)):
             table.wrong("fields", f"{name!r} needs the date {format_.not_before!r} beside it")
     return tuple(asked.values())
+
+
+def _request_fields(table: Table, asked: Iterable[KindField]) -> tuple[KindField, ...]:
+    """Those of the kind's fields that may be given when asking for it; none must be."""
+    known = {one.field.name: one.field for one in asked}
+    names = table.strings("request_fields") if table.has("request_fields") else []
+    for name in names:
+        if name not in known:
+            table.wrong("request_fields", f"{name!r} is no field of this kind")
+    if len(set(names)) < len(names):
+        table.wrong("request_fields", "a field is named twice")
+    # What was typed is checked against the day it must not precede, so that must be there too.
+    for name in names:
+        format_ = known[name].format if name in known else None
+        if isinstance(format_, DateFormat) and format_.not_before not in ("", *names):
+            table.wrong("request_fields", f"{name!r} needs {format_.not_before!r} beside it")
+    return tuple(KindField(known[name], required=False) for name in names if name in known)
 
 
 def _dates(asked: Mapping[str, KindField]) -> set[str]:
@@ -376,15 +411,41 @@ def _routes(table: Table, asked: Iterable[KindField]) -> tuple[Route, ...]:
         ground = row.string("ground", length_max=200)
         needs = _needs(row)
         own_kind = row.flag("own_kind", default=False)
+        forward = row.flag("forward", default=False)
         row.done()
         if sender is None or not needs:
             continue
-        route = Route(sender, recipients, ground, needs[0], needs[1:])
+        route = Route(sender, recipients, ground, needs[0], needs[1:], forward)
         _refuse_own_kind(row, route, own_kind)
         _refuse_bad_recipients(row, route, asked)
         _refuse_contradiction(row, route, first_seen)
+        _refuse_bad_forward(row, route)
         routes.append(route)
     return tuple(routes)
+
+
+def _refuse_bad_forward(row: Table, route: Route) -> None:
+    """What is handed on rests on the person's word or the law alone, and never joins two offices.
+
+    Who obliged, issued or requested is known of the first sending only.
+    """
+    if not route.forward:
+        return
+    if not set(route.needs) <= {Need.RELEASE, Need.NONE}:
+        row.wrong("forward", "forward is possible only where needs is release or none")
+    provider = AgencyKind.COURSE_PROVIDER
+    if route.sender is not provider and set(route.recipients) != {provider}:
+        row.wrong("forward", "offices do not hand papers on to each other")
+
+
+def _refuse_unheld_forward(table: Table, kind: Kind) -> None:
+    """Nobody can hand on what nobody may send them."""
+    held = {recipient for route in kind.routes for recipient in route.recipients}
+    for route in kind.routes:
+        if route.forward and route.sender not in held:
+            table.wrong(
+                "routes", f"{route.sender} cannot hand on what no route brings to {route.sender}"
+            )
 
 
 def _refuse_two_bodies(table: Table, kind: Kind) -> None:
@@ -447,6 +508,14 @@ def _reasons(top: Table, key: str) -> Iterable[tuple[str, Text]]:
         table.check_code()
         yield table.name, table.text("text", _NAME_LENGTH_MAX)
         table.done()
+
+
+def _refuse_shared_reasons(top: Table, catalogue: Catalogue) -> None:
+    """A paper that ended names one code; whether it was withdrawn or replaced is one of the two."""
+    withdrawal = {reason.code for reason in catalogue.withdrawal_reasons}
+    for reason in catalogue.correction_reasons:
+        if reason.code in withdrawal:
+            top.wrong("correction_reasons", f"{reason.code!r} is a withdrawal reason too")
 
 
 def _agency_kind_names(top: Table) -> dict[AgencyKind, Text]:

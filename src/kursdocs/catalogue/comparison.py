@@ -132,6 +132,8 @@ def _kind(kind: Kind) -> Iterator[tuple[str, str]]:
     yield "four_eyes", _yes(kind.four_eyes)
     yield "due_working_days", str(kind.due_working_days)
     yield "ladder", kind.ladder.code
+    yield "on_request", _yes(kind.on_request)
+    yield "request_fields", ", ".join(asked.field.name for asked in kind.request_fields)
     for asked in kind.fields:
         yield f"fields.{asked.field.name}", "required" if asked.required else "optional"
     for route in kind.routes:
@@ -140,7 +142,8 @@ def _kind(kind: Kind) -> Iterator[tuple[str, str]]:
 
 
 def _route(route: Route) -> str:
-    return f"needs {' or '.join(route.needs)}; {route.ground}"
+    forward = "; may be handed on" if route.forward else ""
+    return f"needs {' or '.join(route.needs)}; {route.ground}{forward}"
 
 
 def _field(field: Field) -> Iterator[tuple[str, str]]:
@@ -206,7 +209,15 @@ _SECTIONS: Mapping[str, Callable[[Catalogue], _Parts]] = {
     "clocks": lambda rules: {
         "silent_after_days": _Part(
             Text("Stille in Tagen", "Silence in days"), {"days": str(rules.silent_after_days)}
-        )
+        ),
+        "person_has_days": _Part(
+            Text("Zeit der Person in Tagen", "The person's time in days"),
+            {"days": str(rules.person_has_days)},
+        ),
+        "answer_working_days": _Part(
+            Text("Antwort in Arbeitstagen", "Answer in working days"),
+            {"days": str(rules.answer_working_days)},
+        ),
     },
     "groups": lambda rules: {one.code: _named(one.name) for one in rules.groups},
     "excluded": lambda rules: {
@@ -215,6 +226,12 @@ _SECTIONS: Mapping[str, Callable[[Catalogue], _Parts]] = {
     "return_reasons": lambda rules: {one.code: _named(one.text) for one in rules.return_reasons},
     "withdrawal_reasons": lambda rules: {
         one.code: _named(one.text) for one in rules.withdrawal_reasons
+    },
+    "correction_reasons": lambda rules: {
+        one.code: _named(one.text) for one in rules.correction_reasons
+    },
+    "request_decline_reasons": lambda rules: {
+        one.code: _named(one.text) for one in rules.request_decline_reasons
     },
     "agency_kinds": lambda rules: {
         kind: _named(name) for kind, name in rules.agency_kind_names.items()

@@ -19,7 +19,8 @@ class Route:
     """A kind of paper may go from this kind of agency to those, on this legal ground.
 
     ``ground`` cites the law in its own language, German. One need is enough: ``need`` or, where
-    the law knows several ways, one of the ``alternatives``.
+    the law knows several ways, one of the ``alternatives``. ``forward``: who received such a paper
+    may hand it on along this route.
     """
 
     sender: AgencyKind
@@ -27,11 +28,17 @@ class Route:
     ground: str
     need: Need
     alternatives: tuple[Need, ...] = ()
+    forward: bool = False
 
     @property
     def needs(self) -> tuple[Need, ...]:
         """All needs of which one must be met, the usual one first."""
         return (self.need, *self.alternatives)
+
+    @property
+    def is_two_step(self) -> bool:
+        """Whether the agency may ask for the paper itself once the person did not hand it in."""
+        return Need.PRIOR_REQUEST in self.needs
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,8 @@ class Kind:
     ``kept_from`` names the date field from which the retention period runs when its start is a
     date of the paper, else it is empty; when an optional date was left open, the maximum counts.
     ``due_working_days`` is the time in which a recipient should have taken the paper over.
+    ``on_request``: an agency that may receive it may also ask for it; ``request_fields`` are those
+    of ``fields`` that say which paper is meant, and may be given when asking.
     """
 
     code: str
@@ -101,6 +110,8 @@ class Kind:
     kept_from: str = ""
     four_eyes: bool = False
     due_working_days: int = 5
+    on_request: bool = True
+    request_fields: tuple[KindField, ...] = ()
 
     def route(self, sender: AgencyKind, recipient: AgencyKind) -> Route | None:
         """The route from one kind of agency to another, or None: then it may not go there."""
@@ -145,6 +156,22 @@ class WithdrawalReason:
 
 
 @dataclass(frozen=True)
+class CorrectionReason:
+    """Why a sender replaces a paper that is out by a corrected one."""
+
+    code: str
+    text: Text
+
+
+@dataclass(frozen=True)
+class RequestDeclineReason:
+    """Why an agency that was asked for a paper does not send it."""
+
+    code: str
+    text: Text
+
+
+@dataclass(frozen=True)
 class NeedText:
     """How a need is called, and what it asks of the clerk who sends."""
 
@@ -155,6 +182,10 @@ class NeedText:
 @dataclass(frozen=True)
 class Catalogue:
     """The rules of one municipality, as its catalogue file states them.
+
+    ``person_has_days`` is how long a person who was asked for a paper has time before an agency
+    may ask for it elsewhere (§ 14 Abs. 6 Satz 4 bis 7 IntV names no number). Whoever is asked for a
+    paper has ``answer_working_days``, unless the request names a day.
 
     ``kinds`` are those that may be sent. ``ended`` ones were switched off: they have no routes,
     but papers that came before keep name, fields and retention, so :meth:`kind` finds them.
@@ -167,9 +198,13 @@ class Catalogue:
     retentions: tuple[Retention, ...]
     ladders: tuple[Ladder, ...]
     silent_after_days: int
+    person_has_days: int
+    answer_working_days: int
     excluded: tuple[ExcludedPaper, ...]
     return_reasons: tuple[ReturnReason, ...]
     withdrawal_reasons: tuple[WithdrawalReason, ...]
+    request_decline_reasons: tuple[RequestDeclineReason, ...]
+    correction_reasons: tuple[CorrectionReason, ...]
     fields: Mapping[str, Field] = field(repr=False)
     agency_kind_names: Mapping[AgencyKind, Text] = field(repr=False)
     need_texts: Mapping[Need, NeedText] = field(repr=False)
@@ -216,6 +251,14 @@ class Catalogue:
             if any(recipient_kind in route.recipients for route in kind.routes)
         )
 
+    def requestable_by(self, recipient_kind: AgencyKind) -> tuple[Kind, ...]:
+        """What this kind of agency may ask others for, in the order of the file."""
+        return tuple(kind for kind in self.receivable_by(recipient_kind) if kind.on_request)
+
+    def askable_of(self, sender_kind: AgencyKind) -> tuple[Kind, ...]:
+        """What this kind of agency may be asked for, in the order of the file."""
+        return tuple(kind for kind in self.sendable_by(sender_kind) if kind.on_request)
+
     def excluded_paper(self, code: str) -> ExcludedPaper | None:
         """The excluded paper of that code, or None."""
         return next((paper for paper in self.excluded if paper.code == code), None)
@@ -227,6 +270,21 @@ class Catalogue:
     def withdrawal_reason(self, code: str) -> WithdrawalReason | None:
         """The withdrawal reason of that code, or None."""
         return next((reason for reason in self.withdrawal_reasons if reason.code == code), None)
+
+    def correction_reason(self, code: str) -> CorrectionReason | None:
+        """The correction reason of that code, or None."""
+        return next((reason for reason in self.correction_reasons if reason.code == code), None)
+
+    def forward_route(
+        self, kind: Kind | str, holder_kind: AgencyKind, recipient_kind: AgencyKind
+    ) -> Route | None:
+        """The route on which who received such a paper may hand it on; None: not allowed."""
+        route = self.route(kind, holder_kind, recipient_kind)
+        return route if route is not None and route.forward else None
+
+    def request_decline_reason(self, code: str) -> RequestDeclineReason | None:
+        """The reason of that code for not answering a request, or None."""
+        return next((one for one in self.request_decline_reasons if one.code == code), None)
 
     def _find(self, kind: Kind | str) -> Kind | None:
         return kind if isinstance(kind, Kind) else self.kind(kind)

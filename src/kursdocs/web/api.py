@@ -12,7 +12,7 @@ from kursdocs.core import agencies
 from kursdocs.core.access import Permission
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import holding, inbox, lifecycle, reading, settling
-from kursdocs.core.documents.inbox import InboxRow
+from kursdocs.core.documents.inbox import Filter, InboxRow
 from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.reasons import BY_ITSELF, DECLINE_REASONS, decline_reason
 from kursdocs.core.errors import Invalid
@@ -66,16 +66,15 @@ def _delivery(delivery: reading.DeliveryView) -> models.DeliveryOut:
 def received(call: Call) -> Response:
     """The deliveries of the acting agency, newest first."""
     query: InboxPage = call.query()
-    rows = inbox.rows(
-        call.session, call.actor, query.state, after=query.after, limit=query.limit + 1
-    )
+    filter_ = Filter(state=query.state, now=call.now)
+    rows = inbox.rows(call.session, call.actor, filter_, after=query.after, limit=query.limit + 1)
     shown = rows[: query.limit]
     agencies.note_look(call.session, call.actor.acting.id, now=call.now)
     call.record(Happening.INBOX_LISTED, state=query.state.value, count=len(shown))
     return _json(
         models.InboxOut(
             items=[_inbox_item(row) for row in shown],
-            next=shown[-1].id if len(rows) > query.limit else None,
+            next=inbox.cursor(shown[-1], filter_) if len(rows) > query.limit else None,
         )
     )
 
@@ -256,6 +255,7 @@ def catalogue(call: Call) -> Response:
                 "excluded": rules.excluded,
                 "return_reasons": rules.return_reasons,
                 "withdrawal_reasons": rules.withdrawal_reasons,
+                "correction_reasons": rules.correction_reasons,
                 "decline_reasons": DECLINE_REASONS,
                 "automatic_reasons": BY_ITSELF,
             }

@@ -115,7 +115,7 @@ class InboxOut(Model):
     """A page of the inbox; ``next`` goes into ``after`` for the following one."""
 
     items: Sequence[InboxItemOut]
-    next: UUID | None
+    next: str | None
 
 
 class SentItemOut(Model):
@@ -207,7 +207,8 @@ class FieldOut(Model):
 class RouteOut(Model):
     """From whom to whom a kind may go, on which ground, and what that needs.
 
-    ``need`` or one of the ``alternatives`` is enough.
+    ``need`` or one of the ``alternatives`` is enough. ``forward``: who received such a paper may
+    hand it on this way.
     """
 
     sender: AgencyKind
@@ -215,6 +216,7 @@ class RouteOut(Model):
     ground: str
     need: Need
     alternatives: Sequence[Need]
+    forward: bool
 
 
 class GroupOut(Model):
@@ -262,6 +264,7 @@ class CatalogueOut(Model):
     excluded: Sequence[ExcludedOut]
     return_reasons: Sequence[ReasonOut]
     withdrawal_reasons: Sequence[ReasonOut]
+    correction_reasons: Sequence[ReasonOut]
     decline_reasons: Sequence[ReasonOut]
     automatic_reasons: Sequence[ReasonOut]
 
@@ -284,4 +287,5 @@ class Problem(BaseModel):
     errors: Sequence[FieldProblem] = ()
     at: str = ""
     by: str = ""
+    until: str = ""
     reference: str = ""

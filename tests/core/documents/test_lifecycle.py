@@ -28,7 +28,7 @@ from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import holding, inbox, lifecycle, reading, settling
-from kursdocs.core.documents.inbox import InboxState
+from kursdocs.core.documents.inbox import Filter, InboxState
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
 from kursdocs.core.documents.tables import (
     Delivery,
@@ -218,7 +218,7 @@ def test_a_document_as_long_as_names_can_be_is_delivered(
         )
 
     with database.transaction() as session:
-        rows = inbox.rows(session, people[OFFICE], InboxState.NEW, name="SS" * 120)
+        rows = inbox.rows(session, people[OFFICE], Filter(), name="SS" * 120)
     assert [found.document_id for found in rows] == [document_id]
 
 
@@ -297,7 +297,7 @@ def test_a_held_document_can_be_withdrawn_but_not_taken_over(
 
     assert row(database, held).state is DocumentState.WITHDRAWN
     with database.transaction() as session:
-        assert inbox.rows(session, people[OFFICE], InboxState.WITHDRAWN) == []
+        assert inbox.rows(session, people[OFFICE], Filter(state=InboxState.WITHDRAWN)) == []
 
 
 def test_held_documents_are_listed_page_by_page(
@@ -530,17 +530,17 @@ def test_a_withdrawn_document_is_gone_for_the_recipient_but_for_a_trace(
 
     with database.transaction() as session:
         for gone in (InboxState.NEW, InboxState.TAKEN_OVER, InboxState.RETURNED):
-            assert inbox.rows(session, people[OFFICE], gone) == []
-        (trace,) = inbox.rows(session, people[OFFICE], InboxState.WITHDRAWN)
+            assert inbox.rows(session, people[OFFICE], Filter(state=gone)) == []
+        (trace,) = inbox.rows(session, people[OFFICE], Filter(state=InboxState.WITHDRAWN))
         assert session.exec(select(SearchToken)).all() == []
     assert (trace.id, trace.kind, trace.sender) == (delivery.id, "admission_ik_jc", PROVIDER)
     assert trace.state is InboxState.WITHDRAWN
     assert (trace.family_name, trace.given_names, trace.birth_date) == ("", "", None)
-    for refused in (
-        refusal(lambda: again(database, people[OFFICE], delivery.id)),
-        refusal(lambda: look(database, people[OFFICE], sent)),
-    ):
-        assert refused.code == "not_found"
+    assert refusal(lambda: again(database, people[OFFICE], delivery.id)).code == "not_found"
+    seen = look(database, people[OFFICE], sent)
+    assert (seen.family_name, seen.given_names, seen.birth_date) == ("", "", None)
+    assert (seen.fields, seen.sha256, seen.original_at) == ({}, "", "")
+    assert (seen.end_reason, seen.withdrawn_at) == ("wrong_recipient", LATER)
     own = look(database, people[PROVIDER], sent)
     assert (own.withdrawn_at, own.end_reason) == (LATER, "wrong_recipient")
 
@@ -557,7 +557,8 @@ def test_a_document_is_withdrawn_once(
 
     refused = refusal(lambda: pull_back(database, people[PROVIDER], sent))
 
-    assert (refused.code, refused.details) == ("not_withdrawable", {"state": "withdrawn"})
+    assert refused.code == "already_withdrawn"
+    assert refused.details == {"at": lifecycle.utc(LATER), "by": ""}
 
 
 def test_nobody_withdraws_what_others_sent(

@@ -211,6 +211,9 @@ def _forget(session: Session, document: Document, now: datetime) -> None:
     session.exec(delete(IdempotencyKey).where(col(IdempotencyKey.document_id) == document.id))
     lifecycle.forget_person(document)
     document.release_given_on = document.release_form = None
+    for delivery in lifecycle.deliveries_of(session, document.id):
+        delivery.forward_release_given_on = delivery.forward_release_form = None
+        session.add(delivery)
     document.stored_sha256 = ""
     document.state = DocumentState.ERASED
     # That it was withdrawn, and when, stands in the log; a row says it of withdrawn ones only.

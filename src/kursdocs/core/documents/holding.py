@@ -21,9 +21,6 @@ from kursdocs.core.documents.reasons import UNAPPROVED
 from kursdocs.core.documents.tables import Document, DocumentState
 from kursdocs.core.errors import Conflict, Forbidden, NotFound
 
-_DUE_WORKING_DAYS = 5
-"""For a kind that the catalogue does not know any more; the same as for kinds that say nothing."""
-
 
 def awaiting_scan(session: Session, *, after: UUID | None, limit: int) -> Sequence[Document]:
     """Documents that wait for the scanner, by id."""
@@ -44,7 +41,7 @@ def pass_scan(
     """
     document = _unscanned(session, document_id)
     document.scanned_at = now
-    if not _go_out(session, document, catalogue=catalogue, now=now):
+    if not _go_out(session, actor, document, catalogue=catalogue, now=now):
         return False
     audit.record(session, actor, Happening.DOCUMENT_RELEASED, now=now, document_id=document_id)
     return True
@@ -73,6 +70,7 @@ def block(
 
 
 def _unscanned(session: Session, document_id: UUID) -> Document:
+    lifecycle.lock_replaced(session, document_id)
     document = lifecycle.locked(session, document_id)
     if document is None or document.state is not DocumentState.HELD:
         raise Conflict("not_held")
@@ -81,17 +79,20 @@ def _unscanned(session: Session, document_id: UUID) -> Document:
     return document
 
 
-def _go_out(session: Session, document: Document, *, catalogue: Catalogue, now: datetime) -> bool:
+def _go_out(
+    session: Session, actor: Actor, document: Document, *, catalogue: Catalogue, now: datetime
+) -> bool:
     """Deliver the (locked, held) document if nothing is missing; returns whether it was.
 
-    The recipients have their working days from now on, not from when it was stored.
+    The recipients have their working days from now on, not from when it was stored. What it
+    replaces is withdrawn.
     """
     is_approved = document.approved_at is not None or not document.approval_needed
     if document.scanned_at is None or not is_approved:
         retention.refresh(session, document, catalogue)
         return False
     kind = catalogue.kind(document.kind)
-    days = kind.due_working_days if kind else _DUE_WORKING_DAYS
+    days = kind.due_working_days if kind else lifecycle.DUE_WORKING_DAYS
     document.state = DocumentState.LIVE
     session.add(document)
     deliveries = lifecycle.deliveries_of(session, document.id)
@@ -101,6 +102,7 @@ def _go_out(session: Session, document: Document, *, catalogue: Catalogue, now: 
         delivery.due_on = due_on[delivery.recipient_agency_id]
         session.add(delivery)
     session.flush()
+    lifecycle.end_replaced(session, actor, document, catalogue=catalogue, now=now)
     retention.refresh(session, document, catalogue)
     return True
 
@@ -122,7 +124,7 @@ def approve(
     document = _awaiting(session, actor, document_id)
     document.approved_at = now
     document.approved_by_user_id = actor.user_id
-    goes_out = _go_out(session, document, catalogue=catalogue, now=now)
+    goes_out = _go_out(session, actor, document, catalogue=catalogue, now=now)
     audit.record(
         session,
         actor,
@@ -162,6 +164,7 @@ def decline(
 
 def _awaiting(session: Session, actor: Actor, document_id: UUID) -> Document:
     """The locked document, if this actor may decide on it now."""
+    lifecycle.lock_replaced(session, document_id)
     document = lifecycle.locked(session, document_id)
     if document is None or document.sender_agency_id != actor.acting.id:
         raise NotFound

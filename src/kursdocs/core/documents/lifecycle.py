@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select
 
 from kursdocs.catalogue import Catalogue
-from kursdocs.core import audit
+from kursdocs.core import accounts, audit
 from kursdocs.core.access import Actor, ActorKind
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import names, retention
@@ -24,6 +24,7 @@ from kursdocs.core.documents.deadlines import due_dates
 from kursdocs.core.documents.sending import Sending
 from kursdocs.core.documents.tables import (
     Delivery,
+    DeliveryState,
     Document,
     DocumentState,
     IdempotencyKey,
@@ -35,6 +36,8 @@ from kursdocs.core.errors import Conflict, NotFound
 INTAKE_LIMIT = timedelta(minutes=4)
 # How long a tombstone is kept, because a slow upload may still be writing.
 TOMBSTONE_AGE = timedelta(hours=24)
+# For a kind that the catalogue does not know any more; the same as for kinds that say nothing.
+DUE_WORKING_DAYS = 5
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,12 @@ def reserve(
 ) -> None:
     """Write the row before any byte: whatever dies from here on can be found by it.
 
-    Raises ``Conflict`` (``still_running``) when another attempt took the key a moment ago.
+    Raises ``Conflict`` (``still_running``) when another attempt took the key a moment ago; for a
+    correction as :func:`correctable` does.
     """
     agency = actor.acting
+    if sending.replaces_id is not None:
+        correctable(session, actor, sending.replaces_id)
     document = Document(
         id=document_id,
         kind=sending.kind.code,
@@ -109,6 +115,8 @@ def reserve(
         byte_size=stored.byte_size,
         page_count=stored.page_count,
         created_at=now,
+        replaces_id=sending.replaces_id,
+        correction_reason=sending.correction_reason,
     )
     session.add(document)
     session.flush()
@@ -146,8 +154,10 @@ def finish(
     """Make a pending document live, or held: unscanned, or to be approved; and address it.
 
     Raises ``Conflict`` (``intake_died``) when the sweeper has given the intake up meanwhile, or
-    might do so now: its key may be gone already.
+    might do so now: its key may be gone already; for a correction ``not_correctable``.
     """
+    if not lock_replaced(session, document_id):
+        raise Conflict("not_correctable")
     document = locked(session, document_id)
     if document is None or document.state is not DocumentState.PENDING:
         raise Conflict("intake_died")
@@ -174,7 +184,9 @@ def finish(
         )
         session.add(delivery)
         session.flush()
-        _index(session, document, delivery)
+        index(session, document, delivery)
+    if goes_out:
+        end_replaced(session, actor, document, catalogue=catalogue, now=now)
     retention.refresh(session, document, catalogue)
     audit.record(
         session,
@@ -186,6 +198,15 @@ def finish(
         recipients=len(sending.addressed),
         bytes=document.byte_size,
     )
+    if document.replaces_id is not None:
+        audit.record(
+            session,
+            actor,
+            Happening.DOCUMENT_CORRECTED,
+            now=now,
+            document_id=document_id,
+            replaces=str(document.replaces_id),
+        )
 
 
 def locked(session: Session, document_id: UUID) -> Document | None:
@@ -195,10 +216,10 @@ def locked(session: Session, document_id: UUID) -> Document | None:
     return session.exec(query.execution_options(populate_existing=True)).first()
 
 
-def _index(session: Session, document: Document, delivery: Delivery) -> None:
+def index(session: Session, document: Document, delivery: Delivery) -> None:
     """Make the delivery findable inside the recipient's own inbox, and nowhere else."""
     texts = [document.family_name, document.given_names, *document.fields.values()]
-    for token in names.tokens(texts):
+    for token in names.index_tokens(texts):
         session.add(
             SearchToken(
                 agency_id=delivery.recipient_agency_id, token=token, delivery_id=delivery.id
@@ -251,33 +272,187 @@ def withdraw(
 ) -> None:
     """Take a misaddressed document back: gone for every recipient, with a trace.
 
-    Raises ``NotFound`` for anything but the actor's agency's own document, ``Conflict``
-    (``not_withdrawable``) when it is no longer on its way.
+    A corrected one that still waits to replace it goes with it. Raises ``NotFound`` for anything
+    but the actor's agency's own document, ``Conflict`` (``already_withdrawn`` with when and who,
+    ``not_withdrawable``) when it is no longer on its way.
     """
     document = locked(session, document_id)
     if document is None or document.sender_agency_id != actor.acting.id:
         raise NotFound
+    if document.state is DocumentState.WITHDRAWN and document.withdrawn_at is not None:
+        raise Conflict(
+            "already_withdrawn",
+            at=utc(document.withdrawn_at),
+            by=_withdrawn_by(session, document_id),
+        )
     if document.state not in (DocumentState.LIVE, DocumentState.HELD):
         raise Conflict("not_withdrawable", state=document.state.value)
+    for one in (document, *_waiting_to_replace(session, document_id)):
+        _withdraw(session, actor, one, reason=reason, catalogue=catalogue, now=now)
+
+
+def _withdraw(
+    session: Session,
+    actor: Actor,
+    document: Document,
+    *,
+    reason: str,
+    catalogue: Catalogue,
+    now: datetime,
+) -> None:
     end_withdrawn(session, document, reason=reason, catalogue=catalogue, now=now)
     audit.record(
         session,
         actor,
         Happening.DOCUMENT_WITHDRAWN,
         now=now,
-        document_id=document_id,
+        document_id=document.id,
         reason=reason,
     )
+
+
+def _withdrawn_by(session: Session, document_id: UUID) -> str:
+    """Who of the own agency withdrew it, by name; empty when that is not known."""
+    query = (
+        select(audit.AuditEvent)
+        .where(
+            audit.AuditEvent.document_id == document_id,
+            audit.AuditEvent.happening == Happening.DOCUMENT_WITHDRAWN,
+        )
+        .order_by(col(audit.AuditEvent.seq).desc())
+    )
+    event = session.exec(query).first()
+    if event is None:
+        return ""
+    people = accounts.names_of(session, [event.user_id])
+    programs = accounts.services_of(session, [event.service_account_id])
+    return next(iter((people | programs).values()), "")
 
 
 def end_withdrawn(
     session: Session, document: Document, *, reason: str, catalogue: Catalogue, now: datetime
 ) -> None:
-    """Make a (locked) document withdrawn, so that nobody finds it by its person any more."""
+    """Make a (locked) document withdrawn, so that nobody finds it by its person any more.
+
+    Whoever received it must acknowledge that; not those who gave it back: they have put it right.
+    """
     document.state = DocumentState.WITHDRAWN
     document.withdrawn_at = now
     document.end_reason = reason
+    for delivery in deliveries_of(session, document.id):
+        if delivery.delivered_at is not None and delivery.state is not DeliveryState.RETURNED:
+            delivery.acknowledge_since = now
+            session.add(delivery)
     forget_words(session, document.id)
+    retention.refresh(session, document, catalogue)
+
+
+# ── Replacing ────────────────────────────────────────────────────────────────────────────────
+
+
+def correctable(session: Session, actor: Actor, document_id: UUID) -> Document:
+    """The locked document, if a corrected one may replace it.
+
+    Raises ``NotFound`` for anything but the actor's agency's own document, ``Conflict``
+    (``not_correctable`` when it is not out, ``already_corrected`` while another one replaces it).
+    """
+    document = locked(session, document_id)
+    if document is None or document.sender_agency_id != actor.acting.id:
+        raise NotFound
+    if document.state in (DocumentState.PENDING, DocumentState.ABANDONED):
+        raise NotFound
+    if document.state is not DocumentState.LIVE:
+        raise Conflict("not_correctable", state=document.state.value)
+    if _waiting_to_replace(session, document_id, DocumentState.PENDING):
+        raise Conflict("already_corrected")
+    return document
+
+
+def _waiting_to_replace(
+    session: Session, document_id: UUID, *also: DocumentState
+) -> Sequence[Document]:
+    """The (locked) corrected documents that are not out yet; at most one."""
+    query = select(Document).where(
+        Document.replaces_id == document_id,
+        col(Document.state).in_([DocumentState.HELD, *also]),
+    )
+    return session.exec(query.with_for_update().execution_options(populate_existing=True)).all()
+
+
+def lock_replaced(session: Session, document_id: UUID) -> bool:
+    """Lock what the document replaces, before it: everybody locks the older one first.
+
+    Returns whether the way is free: ``False`` when what it replaces has ended meanwhile.
+    """
+    query = select(Document.replaces_id).where(Document.id == document_id)
+    replaces_id = session.exec(query).first()
+    if replaces_id is None:
+        return True
+    replaced = locked(session, replaces_id)
+    return replaced is not None and replaced.state is DocumentState.LIVE
+
+
+def end_replaced(
+    session: Session, actor: Actor, document: Document, *, catalogue: Catalogue, now: datetime
+) -> None:
+    """Withdraw what a document replaces, in the transaction in which that goes out.
+
+    Where the replaced one was handed on, the corrected one follows, if who handed it on gets it
+    too: wrong facts do most harm where nobody tells of them.
+    """
+    if document.replaces_id is None:
+        return
+    replaced = locked(session, document.replaces_id)
+    if replaced is None or replaced.state is not DocumentState.LIVE:
+        return
+    _follow(session, replaced, document, catalogue=catalogue, now=now)
+    reason = document.correction_reason
+    _withdraw(session, actor, replaced, reason=reason, catalogue=catalogue, now=now)
+
+
+def _follow(
+    session: Session, replaced: Document, document: Document, *, catalogue: Catalogue, now: datetime
+) -> None:
+    """Address the corrected document to those to whom recipients handed the replaced one on."""
+    reached = {one.recipient_agency_id for one in deliveries_of(session, document.id)}
+    for known in deliveries_of(session, replaced.id):
+        is_kept = known.forwarded_by_agency_id in reached
+        if known.state is DeliveryState.RETURNED or not is_kept:
+            continue
+        if known.recipient_agency_id in reached:
+            continue
+        reached.add(known.recipient_agency_id)
+        hand_on(
+            session,
+            document,
+            Delivery(
+                document_id=document.id,
+                sender_agency_id=document.sender_agency_id,
+                recipient_agency_id=known.recipient_agency_id,
+                ground=known.ground,
+                need=known.need,
+                due_on=known.due_on,
+                forwarded_by_agency_id=known.forwarded_by_agency_id,
+                forward_release_given_on=known.forward_release_given_on,
+                forward_release_form=known.forward_release_form,
+            ),
+            catalogue=catalogue,
+            now=now,
+        )
+
+
+def hand_on(
+    session: Session, document: Document, delivery: Delivery, *, catalogue: Catalogue, now: datetime
+) -> None:
+    """Deliver a live document to one more recipient, who has the usual time from now on."""
+    kind = catalogue.kind(document.kind)
+    days = kind.due_working_days if kind else DUE_WORKING_DAYS
+    recipient = delivery.recipient_agency_id
+    delivery.due_on = due_dates(session, [recipient], days, now=now)[recipient]
+    delivery.delivered_at = now
+    session.add(delivery)
+    session.flush()
+    index(session, document, delivery)
     retention.refresh(session, document, catalogue)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 from sqlmodel.sql.sqltypes import UTCDateTime
 
@@ -55,12 +56,38 @@ class DeliveryView:
     taken_over_by_user_id: UUID | None
     taken_over_by_service_account_id: UUID | None
     returned_at: datetime | None
+    returned_by_user_id: UUID | None
     return_reason: str
+    forwarded_by: str
+    forwarded_by_name: str
+    forward_release_given_on: date | None
+    forward_release_form: ReleaseForm | None
+    acknowledge_since: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by_user_id: UUID | None
+
+    @property
+    def must_acknowledge(self) -> bool:
+        """Whether nobody of the recipient has taken note yet that the paper ended."""
+        return self.acknowledge_since is not None and self.acknowledged_at is None
+
+
+@dataclass(frozen=True)
+class Linked:
+    """A document that replaces another one or is replaced, for whoever may see both."""
+
+    id: UUID
+    kind: str
+    state: DocumentState
+    stored_at: datetime | None
 
 
 @dataclass(frozen=True)
 class DocumentView:
-    """A document as the actor may see it; ``deliveries`` holds only what is theirs to see."""
+    """A document as the actor may see it; ``deliveries`` holds only what is theirs to see.
+
+    For a recipient the first one is its own; the others are those that it handed on itself.
+    """
 
     id: UUID
     kind: str
@@ -93,6 +120,9 @@ class DocumentView:
     delete_on: date | None
     delete_reason: str
     erased_at: datetime | None
+    correction_reason: str
+    replaces: Linked | None
+    replaced_by: Linked | None
     deliveries: Sequence[DeliveryView]
 
     @property
@@ -100,6 +130,12 @@ class DocumentView:
         """Whether a second person of the sender must still decide."""
         is_held = self.state is DocumentState.HELD
         return is_held and self.approval_needed and self.approved_at is None
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether it ended because a corrected one went out, as far as the actor may see that."""
+        other = self.replaced_by
+        return other is not None and other.state is not DocumentState.HELD
 
     @property
     def own_delivery(self) -> DeliveryView | None:
@@ -211,35 +247,34 @@ def approvals_waiting(session: Session, agency_id: UUID, *, not_sent_by: UUID | 
 def _deliveries(
     session: Session, document_ids: Sequence[UUID], *, recipient: UUID | None = None
 ) -> dict[UUID, list[DeliveryView]]:
-    """Delivery views by document, all of them or those of one recipient."""
+    """Delivery views by document: all of them, or what one recipient got (first) and handed on."""
+    forwarder = aliased(Agency)
     query = (
-        select(Delivery, Agency)
+        select(Delivery, Agency, forwarder)
         .join(Agency, col(Agency.id) == Delivery.recipient_agency_id)
+        .outerjoin(forwarder, col(forwarder.id) == Delivery.forwarded_by_agency_id)
         .where(col(Delivery.document_id).in_(list(document_ids)))
         .order_by(col(Delivery.id))
     )
     if recipient is not None:
-        query = query.where(Delivery.recipient_agency_id == recipient)
+        is_own = col(Delivery.recipient_agency_id) == recipient
+        has_it = sa.or_(is_own, col(Delivery.forwarded_by_agency_id) == recipient)
+        query = query.where(has_it).order_by(None).order_by(is_own.desc(), col(Delivery.id))
     found: dict[UUID, list[DeliveryView]] = {}
-    for delivery, agency in session.exec(query):
-        found.setdefault(delivery.document_id, []).append(
-            DeliveryView(
-                id=delivery.id,
-                recipient=agency.slug,
-                recipient_name=agency.name,
-                ground=delivery.ground,
-                state=delivery.state,
-                due_on=delivery.due_on,
-                delivered_at=delivery.delivered_at,
-                opened_at=delivery.opened_at,
-                taken_over_at=delivery.taken_over_at,
-                taken_over_by_user_id=delivery.taken_over_by_user_id,
-                taken_over_by_service_account_id=delivery.taken_over_by_service_account_id,
-                returned_at=delivery.returned_at,
-                return_reason=delivery.return_reason,
-            )
-        )
+    for delivery, agency, by in session.exec(query):
+        found.setdefault(delivery.document_id, []).append(_delivery(delivery, agency, by))
     return found
+
+
+def _delivery(delivery: Delivery, agency: Agency, by: Agency | None) -> DeliveryView:
+    shown = set(DeliveryView.__dataclass_fields__) & set(Delivery.model_fields)
+    return DeliveryView(
+        **{name: getattr(delivery, name) for name in shown},
+        recipient=agency.slug,
+        recipient_name=agency.name,
+        forwarded_by=by.slug if by else "",
+        forwarded_by_name=by.name if by else "",
+    )
 
 
 _SENDER_SEES = (
@@ -249,37 +284,70 @@ _SENDER_SEES = (
     DocumentState.BLOCKED,
     DocumentState.ERASED,
 )
-_RECIPIENTS_SEE = (DocumentState.LIVE, DocumentState.ERASED)
+_RECIPIENTS_SEE = (DocumentState.LIVE, DocumentState.WITHDRAWN, DocumentState.ERASED)
+_OF_PERSON: Mapping[str, Any] = {
+    "family_name": "",
+    "given_names": "",
+    "birth_date": None,
+    "fields": {},
+    "release_given_on": None,
+    "release_form": None,
+    "original_at": "",
+    "sha256": "",
+    "received_sha256": "",
+}
+"""What a recipient no longer sees of a paper that was withdrawn: it may have been another's."""
 
 
 def in_reach(session: Session, actor: Actor, document_id: UUID) -> tuple[Document, bool]:
     """The document's row and whether the acting agency sent it; raises ``NotFound``.
 
-    This is the object gate: the sender reaches its own, a recipient what is delivered to it and
-    neither withdrawn nor held; of what is erased both reach the record. Nothing else can be told
-    from an id that never existed.
+    This is the object gate: the sender reaches its own, a recipient what is delivered to it; of
+    what is withdrawn it reaches the trace, of what is erased both reach the record. Nothing else
+    can be told from an id that never existed.
     """
     agency_id = actor.acting.id
+    query = select(Document).where(Document.id == document_id, _is_in_reach(agency_id))
+    document = session.exec(query.execution_options(populate_existing=True)).first()
+    if document is None:
+        raise NotFound
+    return document, document.sender_agency_id == agency_id
+
+
+def _is_in_reach(agency_id: UUID) -> sa.ColumnElement[bool]:
     delivered = (
         sa.exists()
         .where(col(Delivery.document_id) == Document.id)
         .where(col(Delivery.recipient_agency_id) == agency_id)
         .where(col(Delivery.delivered_at).is_not(None))
     )
-    query = select(Document).where(
-        Document.id == document_id,
-        sa.or_(
-            sa.and_(
-                col(Document.sender_agency_id) == agency_id,
-                col(Document.state).in_(_SENDER_SEES),
-            ),
-            sa.and_(col(Document.state).in_(_RECIPIENTS_SEE), delivered),
-        ),
+    is_own = col(Document.sender_agency_id) == agency_id
+    return sa.or_(
+        sa.and_(is_own, col(Document.state).in_(_SENDER_SEES)),
+        sa.and_(col(Document.state).in_(_RECIPIENTS_SEE), delivered),
     )
-    document = session.exec(query.execution_options(populate_existing=True)).first()
-    if document is None:
-        raise NotFound
-    return document, document.sender_agency_id == agency_id
+
+
+def _linked(session: Session, actor: Actor, *conditions: Any) -> Linked | None:
+    """The one other document that fits, if it is in the actor's reach too."""
+    query = (
+        select(Document)
+        .where(*conditions, _is_in_reach(actor.acting.id))
+        .order_by(col(Document.id).desc())
+    )
+    found = session.exec(query).first()
+    return Linked(found.id, found.kind, found.state, found.stored_at) if found else None
+
+
+def _replaced_by(session: Session, actor: Actor, document_id: UUID) -> Linked | None:
+    """The corrected document: out, or still to go out; not one that ended before it did."""
+    went_out = (
+        sa.exists()
+        .where(col(Delivery.document_id) == Document.id)
+        .where(col(Delivery.delivered_at).is_not(None))
+    )
+    waits = col(Document.state) == DocumentState.HELD
+    return _linked(session, actor, Document.replaces_id == document_id, sa.or_(waits, went_out))
 
 
 def view(session: Session, actor: Actor, document_id: UUID) -> DocumentView:
@@ -292,8 +360,12 @@ def view(session: Session, actor: Actor, document_id: UUID) -> DocumentView:
     values = {name: getattr(document, name) for name in shown}
     if document.state is DocumentState.ERASED:
         values["withdrawn_at"] = _withdrawn_at(session, document_id)
+    if document.state is DocumentState.WITHDRAWN and not is_own:
+        values |= _OF_PERSON
     return DocumentView(
         **values,
+        replaces=_linked(session, actor, Document.id == document.replaces_id),
+        replaced_by=_replaced_by(session, actor, document_id),
         sender=sender.slug,
         sender_name=sender.name,
         is_own=is_own,
@@ -333,9 +405,11 @@ def document_delivered(session: Session, actor: Actor, delivery_id: UUID) -> UUI
 
 def readable(session: Session, actor: Actor, document_id: UUID) -> Document:
     """The row of a document whose bytes the actor may read; raises ``NotFound`` or ``Gone``."""
-    document, _ = in_reach(session, actor, document_id)
+    document, is_own = in_reach(session, actor, document_id)
     if document.state is DocumentState.ERASED:
         raise Gone("content_erased")
+    if document.state is DocumentState.WITHDRAWN and not is_own:
+        raise NotFound
     if document.state not in (DocumentState.LIVE, DocumentState.HELD, DocumentState.WITHDRAWN):
         raise NotFound
     return document
@@ -356,14 +430,18 @@ def mark_opened(session: Session, actor: Actor, document_id: UUID, *, now: datet
 
 def timeline(document: DocumentView, delivery: DeliveryView) -> list[TimelineEvent]:
     """What happened to one delivery, oldest first, like a parcel's way."""
+    forwarded_at = delivery.delivered_at if delivery.forwarded_by else None
+    ended = "corrected" if document.is_corrected else "withdrawn"
     steps = (
         ("sent", document.stored_at, document.sender_name, ""),
         ("approved", document.approved_at, document.sender_name, ""),
+        ("forwarded", forwarded_at, delivery.forwarded_by_name, ""),
         ("delivered", delivery.delivered_at, delivery.recipient_name, ""),
         ("opened", delivery.opened_at, delivery.recipient_name, ""),
         ("taken_over", delivery.taken_over_at, delivery.recipient_name, ""),
         ("returned", delivery.returned_at, delivery.recipient_name, delivery.return_reason),
-        ("withdrawn", document.withdrawn_at, document.sender_name, document.end_reason),
+        (ended, document.withdrawn_at, document.sender_name, document.end_reason),
+        ("acknowledged", delivery.acknowledged_at, delivery.recipient_name, ""),
         ("erased", document.erased_at, "", ""),
     )
     events = [TimelineEvent(code, at, name, reason) for code, at, name, reason in steps if at]

@@ -6,7 +6,7 @@ Entry points: :class:`SendingForm` (as typed), :func:`check` (raises every mista
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
@@ -44,7 +44,10 @@ _UNMET = {
 
 @dataclass(frozen=True)
 class SendingForm:
-    """The fields of a sending as they were typed, page or API alike."""
+    """The fields of a sending as they were typed, page or API alike.
+
+    ``request`` is the id of the request that the paper answers, where somebody came by way of it.
+    """
 
     kind: str = ""
     recipients: Sequence[str] = ()
@@ -57,6 +60,7 @@ class SendingForm:
     release_form: str = ""
     obliging_bodies: Sequence[str] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
+    request: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,10 @@ class Sending:
     release_given_on: date | None
     release_form: ReleaseForm | None
     release_as_typed: str = ""
+    request_id: UUID | None = None
+    # The document that this one corrects, and why; both or neither.
+    replaces_id: UUID | None = None
+    correction_reason: str = ""
 
     def content_hash(self, received_sha256: str) -> str:
         """One hash of fields and bytes, so that a repeated key can be told from a reused one."""
@@ -95,6 +103,8 @@ class Sending:
             "original_at": self.original_at,
             "received": received_sha256,
         }
+        if self.replaces_id is not None:
+            said["replaces"] = [str(self.replaces_id), self.correction_reason]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
@@ -123,14 +133,23 @@ def _field(
 
 
 def check(
-    session: Session, actor: Actor, catalogue: Catalogue, form: SendingForm, *, today: date
+    session: Session,
+    actor: Actor,
+    catalogue: Catalogue,
+    form: SendingForm,
+    *,
+    today: date,
+    requested: Collection[str] = (),
 ) -> Sending:
-    """Check a form against catalogue and agencies; raises ``InvalidForm`` with every mistake."""
+    """Check a form against catalogue and agencies; raises ``InvalidForm`` with every mistake.
+
+    ``requested`` are the recipients (slugs) that lawfully asked the acting agency for this paper.
+    """
     mistakes: list[Invalid] = []
     kind = _kind(actor, catalogue, form, mistakes)
     if kind is None:
         raise InvalidForm(mistakes)
-    addressed = _addressed(session, actor, catalogue, kind, form, mistakes)
+    addressed = _addressed(session, actor, catalogue, kind, form, requested, mistakes)
     common = {name: getattr(form, name) for name in COMMON_FIELDS}
     asked = (*common_fields(today), *kind.fields)
     values, wrong = validate_fields(asked, {**form.fields, **common})
@@ -181,6 +200,7 @@ def _addressed(
     catalogue: Catalogue,
     kind: Kind,
     form: SendingForm,
+    requested: Collection[str],
     mistakes: list[Invalid],
 ) -> list[Addressed]:
     slugs = list(dict.fromkeys(form.recipients))
@@ -201,17 +221,23 @@ def _addressed(
                 Invalid("recipient_not_allowed", field="recipient", recipient=slug, kind=kind.code)
             )
             continue
-        addressed.append(Addressed(agency.id, route, _need(slug, route, form, mistakes)))
+        addressed.append(Addressed(agency.id, route, _need(slug, route, form, requested, mistakes)))
     return addressed
 
 
-def _need(slug: str, route: Route, form: SendingForm, mistakes: list[Invalid]) -> Need:
+def _need(
+    slug: str,
+    route: Route,
+    form: SendingForm,
+    requested: Collection[str],
+    mistakes: list[Invalid],
+) -> Need:
     """The first of the route's needs that is met; when none is, the usual one, as a mistake.
 
     A missing release is no mistake here: it is told once for all recipients.
     """
     for need in route.needs:
-        if _is_met(need, slug, form):
+        if _is_met(need, slug, form, requested):
             return need
     if route.need in _UNMET:
         field, code = _UNMET[route.need]
@@ -219,12 +245,13 @@ def _need(slug: str, route: Route, form: SendingForm, mistakes: list[Invalid]) -
     return route.need
 
 
-def _is_met(need: Need, slug: str, form: SendingForm) -> bool:
-    """Whether the form says what the need asks for towards this recipient.
+def _is_met(need: Need, slug: str, form: SendingForm, requested: Collection[str]) -> bool:
+    """Whether what the need asks for towards this recipient is there.
 
-    Who obliged the person and who issued the entitlement stand in the same field of the form. No
-    paper can be requested here so far, so nothing was.
+    Who obliged the person and who issued the entitlement stand in the same field of the form.
     """
+    if need is Need.PRIOR_REQUEST:
+        return slug in requested
     if need is Need.RELEASE:
         return _says_released(form)
     if need in (Need.OBLIGING_BODY, Need.ISSUING_BODY):
