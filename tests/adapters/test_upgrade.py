@@ -27,7 +27,7 @@ from kursdocs.adapters.database import Database, migrate
 from kursdocs.core import agencies, audit
 from kursdocs.core.access import Actor
 from kursdocs.core.documents import erasing, holding, inbox, lifecycle, reading, settling
-from kursdocs.core.documents.inbox import InboxState
+from kursdocs.core.documents.inbox import Filter
 from kursdocs.core.documents.tables import Document, DocumentState
 from kursdocs.core.reminders import state
 from kursdocs.core.tables import metadata
@@ -180,4 +180,4 @@ def test_what_was_under_way_goes_on(old: Town) -> None:
 
 def inbox_of(session: Session, slug: str) -> set[UUID]:
     actor: Actor = make_person_actor(session, agencies.by_slug(session, slug), subject="nora.probe")
-    return {row.document_id for row in inbox.rows(session, actor, InboxState.NEW)}
+    return {row.document_id for row in inbox.rows(session, actor, Filter())}

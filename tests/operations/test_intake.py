@@ -28,7 +28,7 @@ from kursdocs.adapters.scanner import ClamdScanner
 from kursdocs.core import audit
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import inbox, lifecycle
-from kursdocs.core.documents.inbox import InboxState
+from kursdocs.core.documents.inbox import Filter
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
 from kursdocs.core.documents.tables import Delivery
 from kursdocs.core.errors import Conflict, Invalid, KursdocsError, NotFound, Unavailable
@@ -56,7 +56,7 @@ def deliveries(house: House) -> Sequence[Delivery]:
 
 def inbox_size(house: House, slug: str = OFFICE) -> int:
     with house.services.transaction() as session:
-        return len(inbox.rows(session, house.actors[slug], InboxState.NEW))
+        return len(inbox.rows(session, house.actors[slug], Filter()))
 
 
 def assert_nothing_kept(house: House, states: Sequence[str] = ()) -> None:

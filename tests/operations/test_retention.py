@@ -18,7 +18,7 @@ from tests.servers import S3Server
 
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import holding, inbox, lifecycle, reading, retention, settling
-from kursdocs.core.documents.inbox import InboxState
+from kursdocs.core.documents.inbox import Filter, InboxState
 from kursdocs.core.documents.tables import Delivery, DeliveryState, Document, SearchToken
 from kursdocs.core.errors import Conflict, Gone, NotFound, Unavailable
 from kursdocs.core.workdays import local_date
@@ -146,9 +146,9 @@ def test_sender_and_recipient_see_that_it_existed_and_others_nothing(house: Hous
             codes = [event.code for event in reading.timeline(view, view.deliveries[0])]
             assert (view.state.value, view.family_name) == ("erased", "")
             assert codes == ["sent", "delivered", "taken_over", "erased"]
-        listed = inbox.rows(session, house.recipient, InboxState.ERASED)
+        listed = inbox.rows(session, house.recipient, Filter(state=InboxState.ERASED))
         assert [(row.document_id, row.family_name) for row in listed] == [(document_id, "")]
-        assert inbox.rows(session, house.recipient, InboxState.TAKEN_OVER) == []
+        assert inbox.rows(session, house.recipient, Filter(state=InboxState.TAKEN_OVER)) == []
     for actor in (house.sender, house.recipient):
         with pytest.raises(Gone):
             house.read(document_id, actor)

@@ -24,7 +24,6 @@ from kursdocs.core.access import Actor, ActorKind, Permission
 from kursdocs.core.accounts import SignedIn
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import inbox
-from kursdocs.core.documents.inbox import InboxState
 from kursdocs.core.errors import KursdocsError, NotFound
 from kursdocs.core.ports import Identity
 from kursdocs.core.workdays import local_date
@@ -44,6 +43,7 @@ PAGE_SIZE = 50
 COUNT_MAX = 100
 LANGUAGE_COOKIE = "kursdocs_language"
 THEME_COOKIE = "kursdocs_theme"
+KEYS_COOKIE = "kursdocs_keys"
 INSTRUCTION_PATH = "/instruction"
 
 
@@ -242,7 +242,7 @@ def page_of(call: Call, *, flash: str = "", with_count: bool = True) -> Page:
     theme = call.request.cookies.get(THEME_COOKIE, "")
     count = 0
     if with_count and call.db is not None and actor.may(Permission.INBOX_READ):
-        count = inbox.counts(call.db, actor)[InboxState.NEW]
+        count = inbox.new_count(call.db, actor)
     return Page(
         language=call.language,
         today=local_date(call.now),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 
+from kursdocs.core.documents.inbox import BadCursor
 from kursdocs.core.errors import (
     Conflict,
     Forbidden,
@@ -67,6 +68,7 @@ class InternalError(KursdocsError):
 
 
 _STATUS: tuple[tuple[type[KursdocsError], int], ...] = (
+    (BadCursor, 400),
     (NotFound, 404),
     (Forbidden, 403),
     (Conflict, 409),
@@ -222,6 +224,30 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
             " halten Sie fest, wann und wie."
         ),
         "reason_unknown": N_("Bitte wählen Sie einen der Gründe aus der Liste."),
+        # Requests
+        "kind_not_requestable": N_("Diese Art von Papier kann Ihre Stelle nicht anfordern."),
+        "provider_not_askable": N_("„%(recipient)s“ kann Ihrer Stelle dieses Papier nicht senden."),
+        "person_asked_lately": N_(
+            "Die Person hat nach Ihrer Aufforderung mindestens %(days)s Tage Zeit. Sie können das"
+            " Papier frühestens am %(min)s hier anfordern."
+        ),
+        "request_repeated": N_(
+            "Dieses Papier hat Ihre Stelle hier schon angefordert, und es ist noch offen."
+        ),
+        "requests_too_many": N_(
+            "Ihre Stelle hat schon %(limit)s offene Anforderungen. Nehmen Sie bitte erst welche"
+            " zurück, die sich erledigt haben."
+        ),
+        "request_over": N_("Diese Anforderung ist nicht mehr offen. Es wurde nichts gesendet."),
+        "request_unknown": N_("Diese Anforderung gibt es für Ihre Stelle nicht."),
+        "request_of_other": N_(
+            "Das Formular passt nicht zur Anforderung: Art des Papiers, Empfänger oder Person sind"
+            " andere. Ohne Bezug zur Anforderung können Sie es trotzdem senden."
+        ),
+        "request_agency_changed": N_(
+            "Sie handeln jetzt für „%(agency)s“, das Formular war für eine andere Stelle. Es wurde"
+            " nichts angefordert. Prüfen Sie bitte, wer anfordert, und senden Sie noch einmal."
+        ),
         # File
         "file_missing": N_("Bitte wählen Sie eine Datei aus."),
         "files_too_many": N_("Das sind zu viele Dateien; höchstens %(limit)s."),
@@ -265,6 +291,16 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         ),
         "already_taken_over": N_("Das Papier hat schon jemand aus Ihrer Stelle übernommen."),
         "already_returned": N_("Das Papier wurde schon zurückgegeben."),
+        "claimed_by_colleague": N_("An diesem Papier arbeitet gerade jemand aus Ihrer Stelle."),
+        "claim_by_program": N_("„Ich bin dran“ kann nur eine Person sagen, kein Programm."),
+        "undo_too_late": N_("Dafür ist es zu spät: Rückgängig machen geht nur gleich danach."),
+        "undo_not_yours": N_("Rückgängig machen kann das nur, wer es getan hat."),
+        "deliveries_missing": N_("Bitte wählen Sie mindestens ein Papier aus."),
+        "deliveries_too_many": N_("Das sind zu viele Papiere auf einmal; höchstens %(limit)s."),
+        "bundle_too_large": N_(
+            "Diese Papiere sind zusammen zu groß für eine ZIP-Datei; höchstens %(limit_mib)s MiB."
+            " Bitte wählen Sie weniger aus."
+        ),
         "not_withdrawable": N_("Dieses Papier lässt sich nicht mehr zurückziehen."),
         "approval_by_sender": N_(
             "Sie haben dieses Papier selbst gesendet. Freigeben oder ablehnen muss es eine zweite"
@@ -431,6 +467,9 @@ def headers_of(told: Told) -> dict[str, str]:
     return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
+_TOLD = ("at", "by", "until", "retry_after_seconds")
+
+
 def problem(told: Told, *, reference: str = "") -> dict[str, object]:
     """The body of an ``application/problem+json`` answer; ``reference`` finds it in the log."""
     body: dict[str, object] = {
@@ -442,7 +481,7 @@ def problem(told: Told, *, reference: str = "") -> dict[str, object]:
     }
     if told.fields:
         body["errors"] = [{"field": field, "detail": text} for field, text in told.fields.items()]
-    body.update({k: v for k, v in told.details.items() if k in ("at", "by", "retry_after_seconds")})
+    body.update({name: value for name, value in told.details.items() if name in _TOLD})
     if reference:
         body["reference"] = reference
     return body

@@ -403,7 +403,7 @@ def test_returning_is_noted_with_its_reason_and_is_final(
         refused = refusal(lambda settle=settle: settle(database, people[OFFICE], delivery.id))  # type: ignore[misc]  # bound at once
         assert (refused.code, refused.details) == (
             "already_returned",
-            {"at": "2026-11-23T12:30:00.000Z"},
+            {"at": "2026-11-23T12:30:00.000Z", "by": ""},
         )
 
 

@@ -1,21 +1,27 @@
 """What came in for an agency: its list, narrowed and searched, and how much stands in it.
 
-Only what was addressed to the acting agency can be found. Lists read columns, page by key.
+Only what was addressed to the acting agency can be found. Lists read columns, page by key and cap
+what they count. Entry points: :class:`Filter`, :func:`rows` with :func:`cursor`, :func:`counts`,
+:func:`counts_by`, :func:`version`.
 """
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
+from kursdocs.core.documents import names
 from kursdocs.core.documents.counting import COUNT_CAP
-from kursdocs.core.documents.names import tokens
+from kursdocs.core.documents.names import Word
 from kursdocs.core.documents.tables import (
     Delivery,
     DeliveryState,
@@ -23,6 +29,8 @@ from kursdocs.core.documents.tables import (
     DocumentState,
     SearchToken,
 )
+from kursdocs.core.errors import Invalid
+from kursdocs.core.workdays import local_date, local_moment
 
 
 class InboxState(StrEnum):
@@ -35,15 +43,94 @@ class InboxState(StrEnum):
     ERASED = "erased"
 
 
+class Due(StrEnum):
+    """Which due dates: all, past ones, that of today, or those of the next seven days."""
+
+    ANY = ""
+    OVERDUE = "overdue"
+    TODAY = "today"
+    WEEK = "week"
+
+
+class Order(StrEnum):
+    """The earliest due date first and then what came first, or what came last first."""
+
+    DUE = "due"
+    NEWEST = "newest"
+
+
+class Match(StrEnum):
+    """How a search found a row: each word as it was typed, the sender's name, or by its sound."""
+
+    EXACT = "exact"
+    SENDER = "sender"
+    SIMILAR = "similar"
+
+
 _TRACES = {
     DocumentState.WITHDRAWN: InboxState.WITHDRAWN,
     DocumentState.ERASED: InboxState.ERASED,
 }
+_MATCHES = tuple(Match)
+# Beyond every letter: whatever begins with a text stands before the text and this.
+_LAST = "\U0010ffff"
+FACETS_MAX = 10_000
+"""So many rows of a tab are looked at to say which kinds and senders are in it."""
+WEEK_DAYS = 7
+# Among so many of the last changes none is overlooked, even when they become visible in another
+# order than the one in which they were made.
+_CHANGES_LOOKED_AT = 20
+
+
+class BadCursor(Invalid):
+    """The text that says where a list goes on is not one that this list gave."""
+
+    def __init__(self) -> None:
+        super().__init__("parameter_invalid", field="after")
+        self.details = {"field": "after"}  # for the sentence
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which deliveries of the acting agency to list, and in which order.
+
+    ``kind`` is a code, ``sender`` an agency's slug; empty means all. ``mine`` keeps what the acting
+    person works on (new), took over or returned. ``since`` and ``until`` are local days of arrival,
+    both included. ``now`` is needed for ``due`` and ``mine``.
+    """
+
+    state: InboxState = InboxState.NEW
+    kind: str = ""
+    sender: str = ""
+    due: Due = Due.ANY
+    mine: bool = False
+    since: date | None = None
+    until: date | None = None
+    order: Order | None = None
+    now: datetime | None = None
+
+    @property
+    def sorted_by(self) -> Order:
+        """The order asked for, or the usual one: new ones by due date, all others newest first."""
+        usual = Order.DUE if self.state is InboxState.NEW else Order.NEWEST
+        return self.order or usual
+
+    @property
+    def moment(self) -> datetime:
+        """``now``; raises ``ValueError`` where a filter needs it and it was not given."""
+        if self.now is None:
+            raise ValueError("filters by due date and by person need the time")
+        return self.now
 
 
 @dataclass(frozen=True)
 class InboxRow:
-    """One delivery in the recipient's list."""
+    """One delivery in the recipient's list.
+
+    ``sender`` is a slug. ``working_until`` may be over. ``replaces_id`` and ``replaced_by_id`` name
+    documents that were addressed to the acting agency too, else nothing. ``match`` says how a
+    search found it.
+    """
 
     id: UUID
     document_id: UUID
@@ -58,75 +145,213 @@ class InboxRow:
     delivered_at: datetime
     opened_at: datetime | None
     taken_over_at: datetime | None
+    taken_over_by_user_id: UUID | None
     returned_at: datetime | None
+    working_user_id: UUID | None
+    working_until: datetime | None
+    forwarded_by_name: str
+    replaces_id: UUID | None
+    replaced_by_id: UUID | None
+    acknowledge_since: datetime | None
+    acknowledged_at: datetime | None
     withdrawn_at: datetime | None
     withdrawal_reason: str
     delete_on: date | None
     erased_at: datetime | None
     byte_size: int
     page_count: int
+    match: Match = Match.EXACT
 
 
-_INBOX_COLUMNS: tuple[Any, ...] = (
-    col(Delivery.id),
-    col(Document.id).label("document_id"),
-    col(Document.kind),
-    col(Document.state).label("document_state"),
-    col(Document.family_name),
-    col(Document.given_names),
-    col(Document.birth_date),
-    col(Agency.slug).label("sender"),
-    col(Agency.name).label("sender_name"),
-    col(Delivery.state),
-    col(Delivery.due_on),
-    col(Delivery.delivered_at),
-    col(Delivery.opened_at),
-    col(Delivery.taken_over_at),
-    col(Delivery.returned_at),
-    col(Document.withdrawn_at),
-    col(Document.end_reason).label("withdrawal_reason"),
-    col(Document.delete_on),
-    col(Document.erased_at),
-    col(Document.byte_size),
-    col(Document.page_count),
-)
+@dataclass(frozen=True)
+class Counted:
+    """A value to filter by, and how many rows it leaves. A kind's name stands in the catalogue."""
+
+    code: str
+    name: str
+    count: int
+
+
+@dataclass(frozen=True)
+class CountsBy:
+    """What a tab can be narrowed to: each by code, the most frequent first."""
+
+    kinds: Sequence[Counted]
+    senders: Sequence[Counted]
+
+
+# ── The list ─────────────────────────────────────────────────────────────────────────────────
 
 
 def rows(
     session: Session,
     actor: Actor,
-    state: InboxState,
+    filter_: Filter,
     *,
-    after: UUID | None = None,
+    after: str = "",
     limit: int = 50,
     name: str = "",
 ) -> list[InboxRow]:
-    """The acting agency's deliveries in one state, newest first, from the key ``after`` on.
+    """The acting agency's deliveries that the filter leaves, from the :func:`cursor` ``after`` on.
 
-    ``name`` narrows to people whose folded name parts or numbers start with each of its words;
-    without a single letter or digit it finds nobody.
+    ``name`` narrows to those of which each word begins a name or number on the paper, or sounds
+    like it, or begins a word of the sender's name; what fits as typed comes first. Without a single
+    letter or digit it finds nobody. Raises :class:`BadCursor`.
     """
-    words = tokens([name])
+    words = names.words(name)
     if name.strip() and not words:
         return []
+    match = _match(session, actor, words) if words else sa.literal(0)
+    keys = _keys(filter_, match if words else None)
     query = (
-        sa.select(*_INBOX_COLUMNS)
-        .join(Document, col(Document.id) == Delivery.document_id)
-        .join(Agency, col(Agency.id) == Delivery.sender_agency_id)
-        .where(*_in_inbox(actor, state))
-        .order_by(col(Delivery.id).desc())
+        _joined(sa.select(*_columns(actor), match.label("match")))
+        .where(*_wanted(actor, filter_))
+        .order_by(*(key.desc() if falls else key for key, falls in keys))
         .limit(limit)
     )
-    if after is not None:
-        query = query.where(col(Delivery.id) < after)
-    for token in words:
-        query = query.where(
-            sa.exists()
-            .where(col(SearchToken.agency_id) == actor.acting.id)
-            .where(col(SearchToken.delivery_id) == Delivery.id)
-            .where(col(SearchToken.token).startswith(token, autoescape=True))
-        )
+    if words:
+        query = query.where(match < len(_MATCHES))
+    if after:
+        query = query.where(_beyond(keys, _read_cursor(after, filter_, is_search=bool(words))))
     return [_inbox_row(row) for row in session.execute(query)]
+
+
+def cursor(row: InboxRow, filter_: Filter, *, name: str = "") -> str:
+    """Where the list goes on behind this row: what ``after`` of :func:`rows` takes."""
+    parts = [str(_MATCHES.index(row.match))] if names.words(name) else []
+    if filter_.sorted_by is Order.DUE:
+        parts.append(row.due_on.isoformat())
+    return "_".join([*parts, str(row.id)])
+
+
+def _read_cursor(text: str, filter_: Filter, *, is_search: bool) -> Sequence[Any]:
+    readers: list[Any] = [int] if is_search else []
+    if filter_.sorted_by is Order.DUE:
+        readers.append(date.fromisoformat)
+    readers.append(UUID)
+    parts = text.split("_")
+    if len(parts) != len(readers):
+        raise BadCursor
+    try:
+        return [read(part) for read, part in zip(readers, parts, strict=True)]
+    except ValueError:
+        raise BadCursor from None
+
+
+_Key = tuple[Any, bool]
+
+
+def _keys(filter_: Filter, match: sa.ColumnElement[int] | None) -> list[_Key]:
+    """What the list is sorted by, and whether that falls. The last one tells all rows apart."""
+    keys: list[_Key] = [] if match is None else [(match, False)]
+    if filter_.sorted_by is Order.DUE:
+        return [*keys, (col(Delivery.due_on), False), (col(Delivery.id), False)]
+    return [*keys, (col(Delivery.id), True)]
+
+
+def _beyond(keys: Sequence[_Key], values: Sequence[Any]) -> sa.ColumnElement[bool]:
+    """Whether a row stands behind the one with these values."""
+    (key, falls), value = keys[0], values[0]
+    further: sa.ColumnElement[bool] = key < value if falls else key > value
+    if len(keys) == 1:
+        return further
+    reached = key <= value if falls else key >= value
+    # The first part alone lets an index begin where the list goes on.
+    return sa.and_(reached, sa.or_(further, _beyond(keys[1:], values[1:])))
+
+
+def _joined(query: sa.Select[Any]) -> sa.Select[Any]:
+    return (
+        query.select_from(Delivery)
+        .join(Document, col(Document.id) == Delivery.document_id)
+        .join(Agency, col(Agency.id) == Delivery.sender_agency_id)
+    )
+
+
+def _columns(actor: Actor) -> tuple[Any, ...]:
+    forwarder = aliased(Agency)
+    forwarded_by = (
+        sa.select(col(forwarder.name))
+        .where(col(forwarder.id) == Delivery.forwarded_by_agency_id)
+        .scalar_subquery()
+    )
+    return (
+        col(Delivery.id),
+        col(Document.id).label("document_id"),
+        col(Document.kind),
+        col(Document.state).label("document_state"),
+        col(Document.family_name),
+        col(Document.given_names),
+        col(Document.birth_date),
+        col(Agency.slug).label("sender"),
+        col(Agency.name).label("sender_name"),
+        col(Delivery.state),
+        col(Delivery.due_on),
+        col(Delivery.delivered_at),
+        col(Delivery.opened_at),
+        col(Delivery.taken_over_at),
+        col(Delivery.taken_over_by_user_id),
+        col(Delivery.returned_at),
+        col(Delivery.working_user_id),
+        col(Delivery.working_until),
+        sa.func.coalesce(forwarded_by, "").label("forwarded_by_name"),
+        _replaced(actor).label("replaces_id"),
+        _replacing(actor).label("replaced_by_id"),
+        col(Delivery.acknowledge_since),
+        col(Delivery.acknowledged_at),
+        col(Document.withdrawn_at),
+        col(Document.end_reason).label("withdrawal_reason"),
+        col(Document.delete_on),
+        col(Document.erased_at),
+        col(Document.byte_size),
+        col(Document.page_count),
+    )
+
+
+def _replaced(actor: Actor) -> sa.ScalarSelect[UUID]:
+    """The paper that this one replaces, if the acting agency received that one too."""
+    other = aliased(Delivery)
+    return (
+        sa.select(col(other.document_id))
+        .where(
+            col(other.document_id) == Document.replaces_id,
+            col(other.recipient_agency_id) == actor.acting.id,
+            col(other.delivered_at).is_not(None),
+        )
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def _replacing(actor: Actor) -> sa.ScalarSelect[UUID]:
+    """The live paper that replaces this one and was delivered to the acting agency."""
+    newer, other = aliased(Document), aliased(Delivery)
+    return (
+        sa.select(col(newer.id))
+        .join(other, col(other.document_id) == newer.id)
+        .where(
+            col(newer.replaces_id) == Document.id,
+            col(newer.state) == DocumentState.LIVE,
+            col(other.recipient_agency_id) == actor.acting.id,
+            col(other.delivered_at).is_not(None),
+        )
+        .order_by(col(newer.id).desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def _inbox_row(row: sa.Row[Any]) -> InboxRow:
+    values = dict(row._mapping)
+    trace = _TRACES.get(values.pop("document_state"))
+    values["state"] = trace or InboxState(values["state"].value)
+    values["match"] = _MATCHES[values["match"]]
+    if trace:
+        values.update(family_name="", given_names="", birth_date=None)
+    return InboxRow(**values)
+
+
+# ── Narrowing ────────────────────────────────────────────────────────────────────────────────
 
 
 def _in_inbox(actor: Actor, state: InboxState) -> tuple[sa.ColumnElement[bool], ...]:
@@ -141,28 +366,173 @@ def _in_inbox(actor: Actor, state: InboxState) -> tuple[sa.ColumnElement[bool], 
     return (*mine, col(Document.state) == DocumentState.LIVE, col(Delivery.state) == settled)
 
 
-def _inbox_row(row: sa.Row[Any]) -> InboxRow:
-    values = dict(row._mapping)
-    trace = _TRACES.get(values.pop("document_state"))
-    values["state"] = trace or InboxState(values["state"].value)
-    if trace:
-        values.update(family_name="", given_names="", birth_date=None)
-    return InboxRow(**values)
+def _wanted(actor: Actor, filter_: Filter) -> list[sa.ColumnElement[bool]]:
+    found = [*_in_inbox(actor, filter_.state), *_days(filter_)]
+    if filter_.kind:
+        found.append(col(Document.kind) == filter_.kind)
+    if filter_.sender:
+        found.append(col(Agency.slug) == filter_.sender)
+    if filter_.mine:
+        found.append(_mine(actor, filter_))
+    return found
 
 
-def counts(session: Session, actor: Actor) -> dict[InboxState, int]:
-    """How many deliveries stand in each tab, counted up to ``COUNT_CAP``."""
-    counts = {}
-    for state in InboxState:
-        capped = (
-            sa.select(col(Delivery.id))
-            .join(Document, col(Document.id) == Delivery.document_id)
-            .where(*_in_inbox(actor, state))
-            .limit(COUNT_CAP)
-            .subquery()
+def _days(filter_: Filter) -> list[sa.ColumnElement[bool]]:
+    found = []
+    if filter_.since is not None:
+        found.append(col(Delivery.delivered_at) >= local_moment(filter_.since, 0))
+    if filter_.until is not None:
+        end = local_moment(filter_.until + timedelta(days=1), 0)
+        found.append(col(Delivery.delivered_at) < end)
+    if filter_.due is Due.ANY:
+        return found
+    today, due_on = local_date(filter_.moment), col(Delivery.due_on)
+    if filter_.due is Due.OVERDUE:
+        return [*found, due_on < today]
+    if filter_.due is Due.TODAY:
+        return [*found, due_on == today]
+    return [*found, due_on >= today, due_on < today + timedelta(days=WEEK_DAYS)]
+
+
+def _mine(actor: Actor, filter_: Filter) -> sa.ColumnElement[bool]:
+    if actor.user_id is None:
+        return sa.false()
+    if filter_.state is InboxState.NEW:
+        return _worked_on(actor, filter_.moment)
+    if filter_.state is InboxState.RETURNED:
+        return col(Delivery.returned_by_user_id) == actor.user_id
+    return col(Delivery.taken_over_by_user_id) == actor.user_id
+
+
+def _worked_on(actor: Actor, now: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        col(Delivery.working_user_id) == actor.user_id, col(Delivery.working_until) > now
+    )
+
+
+# ── Searching ────────────────────────────────────────────────────────────────────────────────
+
+
+def _match(session: Session, actor: Actor, words: Sequence[Word]) -> sa.ColumnElement[int]:
+    """The place in ``_MATCHES`` of how all words fit; beyond its end when one does not."""
+    of_senders = _sender_words(session, actor)
+    as_typed, or_sender, or_similar = [], [], []
+    for word in words:
+        typed = _begins(actor, word.text)
+        senders = [key for key, texts in of_senders.items() if _begin(texts, word.text)]
+        sent_by = sa.or_(typed, col(Delivery.sender_agency_id).in_(senders)) if senders else typed
+        as_typed.append(typed)
+        or_sender.append(sent_by)
+        sounds = [_begins(actor, sound) for sound in word.sounds]
+        or_similar.append(sa.or_(sent_by, *sounds))
+    return sa.case(
+        (sa.and_(*as_typed), 0),
+        (sa.and_(*or_sender), 1),
+        (sa.and_(*or_similar), 2),
+        else_=len(_MATCHES),
+    )
+
+
+def _begins(actor: Actor, text: str) -> sa.ColumnElement[bool]:
+    """Whether something that finds the delivery begins with the text."""
+    token = col(SearchToken.token)
+    return col(Delivery.id).in_(
+        sa.select(col(SearchToken.delivery_id)).where(
+            col(SearchToken.agency_id) == actor.acting.id, token >= text, token < text + _LAST
         )
-        counts[state] = session.scalar(sa.select(sa.func.count()).select_from(capped)) or 0
-    return counts
+    )
+
+
+def _sender_words(session: Session, actor: Actor) -> Mapping[UUID, Sequence[str]]:
+    """The folded words of the names of whoever can have sent something, by agency."""
+    query = sa.select(col(Agency.id), col(Agency.name)).where(
+        col(Agency.municipality_id) == actor.municipality
+    )
+    return {key: names.tokens([name]) for key, name in session.execute(query)}
+
+
+def _begin(texts: Sequence[str], beginning: str) -> bool:
+    return any(text.startswith(beginning) for text in texts)
+
+
+# ── Counting ─────────────────────────────────────────────────────────────────────────────────
+
+
+def counts(session: Session, actor: Actor) -> Mapping[InboxState, int]:
+    """How many deliveries stand in each tab, counted up to ``COUNT_CAP``, in one query."""
+    query = sa.select(*(_capped(*_in_inbox(actor, state)).label(state) for state in InboxState))
+    found = session.execute(query).one()
+    return {state: found._mapping[state.value] for state in InboxState}
+
+
+def new_count(session: Session, actor: Actor) -> int:
+    """How many deliveries wait, counted up to ``COUNT_CAP``."""
+    return _count(session, *_in_inbox(actor, InboxState.NEW))
+
+
+def mine_count(session: Session, actor: Actor, *, now: datetime) -> int:
+    """How many new deliveries the acting person works on."""
+    if actor.user_id is None:
+        return 0
+    return _count(session, *_in_inbox(actor, InboxState.NEW), _worked_on(actor, now))
+
+
+def overdue_count(session: Session, actor: Actor, *, now: datetime) -> int:
+    """How many new deliveries should have been settled before today, up to ``COUNT_CAP``."""
+    overdue = col(Delivery.due_on) < local_date(now)
+    return _count(session, *_in_inbox(actor, InboxState.NEW), overdue)
+
+
+def to_acknowledge_count(session: Session, actor: Actor) -> int:
+    """How many withdrawn or replaced papers nobody of the agency has acknowledged."""
+    return _count(
+        session,
+        col(Delivery.recipient_agency_id) == actor.acting.id,
+        col(Delivery.delivered_at).is_not(None),
+        col(Delivery.acknowledge_since).is_not(None),
+        col(Delivery.acknowledged_at).is_(None),
+    )
+
+
+def _count(session: Session, *conditions: sa.ColumnElement[bool]) -> int:
+    return session.scalar(sa.select(_capped(*conditions))) or 0
+
+
+def _capped(*conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+    found = (
+        sa.select(col(Delivery.id))
+        .join(Document, col(Document.id) == Delivery.document_id)
+        .where(*conditions)
+        .limit(COUNT_CAP)
+        .subquery()
+    )
+    return sa.select(sa.func.count()).select_from(found).scalar_subquery()
+
+
+def counts_by(session: Session, actor: Actor, filter_: Filter) -> CountsBy:
+    """Which kinds and senders there are to filter by, and how many rows each would leave.
+
+    The kind asked for does not narrow the kinds, nor the sender the senders; everything else of
+    the filter does. Looks at ``FACETS_MAX`` rows at most.
+    """
+    wide = Filter(**{**vars(filter_), "kind": "", "sender": ""})
+    told: tuple[Any, ...] = (col(Document.kind), col(Agency.slug), col(Agency.name))
+    found = _joined(sa.select(*told)).where(*_wanted(actor, wide)).limit(FACETS_MAX).subquery()
+    columns = (found.c.kind, found.c.slug, found.c.name)
+    query = sa.select(*columns, sa.func.count()).group_by(*columns)
+    kinds, senders, called = dict[str, int](), dict[str, int](), dict[str, str]()
+    for kind, slug, name, count in session.execute(query):
+        called[slug] = name
+        if filter_.sender in ("", slug):
+            kinds[kind] = kinds.get(kind, 0) + count
+        if filter_.kind in ("", kind):
+            senders[slug] = senders.get(slug, 0) + count
+    return CountsBy(_ranked(kinds, {}), _ranked(senders, called))
+
+
+def _ranked(counted: Mapping[str, int], called: Mapping[str, str]) -> Sequence[Counted]:
+    found = [Counted(code, called.get(code, ""), count) for code, count in counted.items()]
+    return sorted(found, key=lambda one: (-one.count, one.name, one.code))
 
 
 def waiting(session: Session, agency_id: UUID) -> int:
@@ -178,3 +548,20 @@ def waiting(session: Session, agency_id: UUID) -> int:
         )
     )
     return session.scalar(query) or 0
+
+
+def version(session: Session, actor: Actor) -> str:
+    """A text that is another one as soon as something changed in the acting agency's inbox.
+
+    Something came in, was settled, claimed, reopened, withdrawn. It tells nothing else, and asking
+    for it is no reading.
+    """
+    query = (
+        sa.select(col(Delivery.id), col(Delivery.change_id), col(Document.state))
+        .join(Document, col(Document.id) == Delivery.document_id)
+        .where(col(Delivery.recipient_agency_id) == actor.acting.id)
+        .order_by(col(Delivery.change_id).desc())
+        .limit(_CHANGES_LOOKED_AT)
+    )
+    found = [tuple(map(str, row)) for row in session.execute(query)]
+    return hashlib.sha256(repr(found).encode()).hexdigest()[:20]

@@ -208,7 +208,7 @@ class SearchToken(SQLModel, table=True):
     # begins with a text.
     token: str = Field(
         primary_key=True,
-        sa_type=sa.String(TOKEN_LENGTH_MAX).with_variant(  # type: ignore[call-overload]  # a type with a variant is an instance
+        sa_type=sa.String(TOKEN_LENGTH_MAX).with_variant(
             sa.String(TOKEN_LENGTH_MAX, collation="C"), "postgresql"
         ),
     )
