@@ -4,7 +4,7 @@ The service itself never parses a PDF or an image. A few children (``papers_chil
 and locked in; one job goes to one child. A child that is too slow is killed, one that dies or
 misbehaves is replaced, and either way the sender gets a plain refusal. What a child answers is
 not trusted: codes are compared with a list, numbers are checked, and an accepted PDF is the very
-bytes that came in, never what the child sends back.
+bytes that came in, never what the child sends back (photographs and rearranged pages apart).
 
 Knows the ports and the words of ``papers_wire``; must not import the parsers, so that neither
 their memory nor their faults come into the service.
@@ -25,7 +25,7 @@ from typing import IO
 
 from kursdocs.adapters import papers_wire
 from kursdocs.core.errors import Invalid, NotFound, Unavailable
-from kursdocs.core.ports import Paper
+from kursdocs.core.ports import PageChoice, Paper
 
 _LOG = logging.getLogger(__name__)
 _REFUSALS = frozenset(
@@ -34,6 +34,7 @@ _REFUSALS = frozenset(
         "file_damaged",
         "file_empty",
         "file_encrypted",
+        "file_signed",
         "file_too_big_inside",
         "file_too_many_pages",
         "file_type",
@@ -41,6 +42,9 @@ _REFUSALS = frozenset(
     )
 )
 IMAGES_MAX = 20
+PAGES_MAX = 200
+LINES_MAX = 400
+CELLS_MAX = 12
 _START_SECONDS = 60.0
 _END_SECONDS = 5.0
 _GRACE_SECONDS = 1.0  # from the end of a pipe to the end of its process
@@ -89,13 +93,30 @@ class SandboxedPapers:
         if sum(map(len, files)) > self._limits.bytes_max:
             raise Invalid("file_too_big_inside", "file")
         head, body = self._ask({"job": "accept", "sizes": [len(data) for data in files]}, files)
-        pages, is_signed = head.get("pages"), head.get("signed")
-        if not isinstance(pages, int) or pages < 1 or not isinstance(is_signed, bool):
-            raise Invalid("file_damaged", "file")
-        pdf = body or files[0]
-        if not pdf.startswith(b"%PDF-"):
-            raise Invalid("file_damaged", "file")
-        return Paper(pdf, pages, is_signed)
+        return _paper(head, body or files[0])
+
+    def arranged(self, pdfs: Sequence[bytes], pages: Sequence[PageChoice]) -> Paper:
+        """See the port. ``file_too_many_pages`` names the limit of 200 ``pages``."""
+        if len(pages) > PAGES_MAX:
+            raise Invalid("file_too_many_pages", "file", pages=PAGES_MAX)
+        if sum(map(len, pdfs)) > self._limits.bytes_max:
+            raise Invalid("file_too_big_inside", "file")
+        job = {
+            "job": "arrange",
+            "sizes": [len(data) for data in pdfs],
+            "pages": [[choice.file, choice.page, choice.turned] for choice in pages],
+        }
+        head, body = self._ask(job, pdfs)
+        return _paper(head, body)
+
+    def lines(self, pdf: bytes) -> Sequence[Sequence[str]]:
+        """See the port. At most 400 lines of 12 parts each, of the first pages."""
+        _, text = self._ask({"job": "lines"}, [pdf])
+        try:
+            lines = text.decode().split("\n")[:LINES_MAX]
+        except UnicodeDecodeError as error:
+            raise Invalid("file_damaged", "file") from error
+        return [line.split("\t")[:CELLS_MAX] for line in lines if line]
 
     def page_image(self, pdf: bytes, page: int, width: int) -> bytes:
         """See the port. ``width`` is kept within 200 and 2000; very long pages are narrower.
@@ -135,6 +156,16 @@ class SandboxedPapers:
         if "refused" in answer:
             raise _refusal(answer)
         return answer, body
+
+
+def _paper(head: dict[str, object], pdf: bytes) -> Paper:
+    """What a child says of a PDF, not believed without a look."""
+    pages, is_signed = head.get("pages"), head.get("signed")
+    if not isinstance(pages, int) or pages < 1 or not isinstance(is_signed, bool):
+        raise Invalid("file_damaged", "file")
+    if not pdf.startswith(b"%PDF-"):
+        raise Invalid("file_damaged", "file")
+    return Paper(pdf, pages, is_signed)
 
 
 def _refusal(answer: dict[str, object]) -> Invalid | NotFound:

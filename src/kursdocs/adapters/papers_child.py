@@ -16,7 +16,14 @@ from typing import BinaryIO
 import pikepdf
 from PIL import ExifTags, Image
 
-from kursdocs.adapters import papers_cage, papers_pdf, papers_pictures, papers_wire
+from kursdocs.adapters import (
+    papers_cage,
+    papers_pages,
+    papers_pdf,
+    papers_pictures,
+    papers_text,
+    papers_wire,
+)
 from kursdocs.adapters.papers_pdf import Refusal
 
 _JPEG_MAGIC = b"\xff\xd8\xff"
@@ -67,6 +74,7 @@ def _warm_up() -> None:
         pdf = papers_pictures.bind([drawn.getvalue()])
         papers_pdf.examine(pdf)
         papers_pictures.page_image(pdf, 1, papers_pictures.PAGE_WIDTH_PIXELS_MIN)
+        papers_text.lines(papers_pages.arranged([pdf, pdf], [(1, 1, 90), (0, 1, 0)]))
     with pikepdf.new() as locked:  # qpdf's cryptography looks for the system's random numbers
         locked.add_blank_page()
         locked.save(io.BytesIO(), encryption=pikepdf.Encryption(owner="warm", user="up"))
@@ -76,7 +84,10 @@ def _answer(head: papers_wire.Head, body: bytes) -> _Answer:
     try:
         if head["job"] == "page_image":
             return {}, papers_pictures.page_image(body, _int(head["page"]), _int(head["width"]))
-        return _accept(papers_wire.split(body, _sizes(head)))
+        if head["job"] == "lines":
+            return {}, papers_text.lines(body).encode()
+        files = papers_wire.split(body, _sizes(head))
+        return _arrange(files, head["pages"]) if head["job"] == "arrange" else _accept(files)
     except Refusal as refusal:
         return {"refused": refusal.code, "details": refusal.details}, b""
     except MemoryError:
@@ -96,6 +107,14 @@ def _accept(files: Sequence[bytes]) -> _Answer:
     else:
         body = papers_pictures.bind(files)
         findings = papers_pdf.examine(body)
+    return {"pages": findings.page_count, "signed": findings.is_signed}, body
+
+
+def _arrange(files: Sequence[bytes], pages: object) -> _Answer:
+    if not isinstance(pages, list):
+        raise papers_wire.BadMessage("no pages")
+    body = papers_pages.arranged(files, [tuple(map(_int, choice)) for choice in pages])
+    findings = papers_pdf.examine(body)
     return {"pages": findings.page_count, "signed": findings.is_signed}, body
 
 

@@ -180,6 +180,18 @@ class Paper:
     is_signed: bool
 
 
+@dataclass(frozen=True)
+class PageChoice:
+    """One page of a new PDF: taken from file ``file`` (from 0), there page ``page`` (from 1).
+
+    ``turned`` is by how much it is turned clockwise: 0, 90, 180 or 270 degrees.
+    """
+
+    file: int
+    page: int
+    turned: int = 0
+
+
 class Papers(Protocol):
     """Opens files of strangers, in a child process with limits on time and memory."""
 
@@ -195,6 +207,20 @@ class Papers(Protocol):
 
     def page_image(self, pdf: bytes, page: int, width: int) -> bytes:
         """Page ``page`` (from 1) as a PNG ``width`` pixels wide; raises ``NotFound``."""
+
+    def arranged(self, pdfs: Sequence[bytes], pages: Sequence[PageChoice]) -> Paper:
+        """These pages of accepted PDFs as a new one; nothing else of the files is in it.
+
+        Filled form fields and notes become part of the page. Raises ``Invalid`` as ``accept``
+        does, and with ``file_signed``: a signature covers the file as it is, so that nothing of
+        it may be changed.
+        """
+
+    def lines(self, pdf: bytes) -> Sequence[Sequence[str]]:
+        """The upright text of the first pages, line by line from the top, each cut at wide gaps.
+
+        Empty where a paper is nothing but a picture. Raises ``Invalid``.
+        """
 
 
 @dataclass(frozen=True)

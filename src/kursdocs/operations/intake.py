@@ -8,12 +8,13 @@ Nobody is told "stored" before bytes, hash, row and audit entry are safe (rule 3
 3. write its row PENDING, commit          a dead intake; ``sweeping`` abandons it and reports it
 4. encrypt, put, read back, compare       the same, with an object; ``sweeping`` deletes it
 5. ask the scanner                        the same
-6. LIVE or HELD, deliveries, log, outbox  one transaction: all or nothing
+6. LIVE or HELD, deliveries, requests     one transaction with log and outbox: all or nothing
 """
 
 import hashlib
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import structlog
@@ -26,6 +27,7 @@ from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.sending import Sending, SendingForm, check
 from kursdocs.core.errors import Conflict, Invalid, KursdocsError, Unavailable
 from kursdocs.core.ports import ObjectMissing, Paper, StoreUnavailable, Tampered, Verdict
+from kursdocs.core.requests import answering
 from kursdocs.core.tables import new_id
 from kursdocs.core.workdays import Workdays, local_date
 from kursdocs.operations.sealing import seal
@@ -42,14 +44,19 @@ def warm_up(services: Services) -> None:
     Workdays().after(local_date(services.clock()), 1)
 
 
-def prepare(services: Services, actor: Actor, form: SendingForm) -> Sending:
+def prepare(services: Services, actor: Actor, form: SendingForm, key: str = "") -> Sending:
     """Check kind, recipients and fields, before the file is received.
 
-    Raises ``InvalidForm`` with every mistake.
+    ``key`` is the idempotency key, or empty: a request that the first attempt answered still
+    counts for its repetition. Raises ``InvalidForm`` with every mistake, ``Invalid`` for a named
+    request that this paper does not answer.
     """
     with services.transaction() as session:
+        asked = answering.answerable(session, actor, form, key=key)
         today = local_date(services.clock())
-        return check(session, actor, services.catalogue, form, today=today)
+        rules = services.catalogue
+        sending = check(session, actor, rules, form, today=today, requested=asked.of)
+        return replace(sending, request_id=asked.request_id)
 
 
 def nothing_ended(session: Session) -> None:
@@ -71,108 +78,147 @@ def store(
     is refused, ``Conflict`` for the key's sake, ``Unavailable`` when a part is down: then nothing
     was stored.
     """
-    received = hashlib.sha256()
-    for file in files:
-        received.update(file)
-    received_sha256 = received.hexdigest()
-    done = _already(services, actor, sending, received_sha256, key, readmit)
-    if done is not None:
-        return _view(services, actor, done)
-    paper = services.papers.accept(files)
-    if len(paper.pdf) > FILE_BYTES_MAX:
-        raise Invalid("file_too_big_inside", field="file")
-    document_id = new_id()
-    stored = Stored(
-        object_name=secrets.token_hex(16),
-        received_sha256=received_sha256,
-        sha256=hashlib.sha256(paper.pdf).hexdigest(),
-        byte_size=len(paper.pdf),
-        page_count=paper.page_count,
-    )
-    _keep(services, actor, sending, paper, stored, document_id, key, readmit)
-    return _view(services, actor, document_id)
+    task = _Task(services, actor, sending, key, readmit)
+    received_sha256 = hash_of(files)
+    return _already(task, received_sha256) or _keep(task, accept(services, files), received_sha256)
 
 
-def _already(
+def store_accepted(
     services: Services,
     actor: Actor,
     sending: Sending,
-    received_sha256: str,
+    paper: Paper,
     key: str,
-    readmit: Callable[[Session], None],
-) -> UUID | None:
+    readmit: Callable[[Session], None] = nothing_ended,
+    *,
+    received_sha256: str,
+    settle: Callable[[Session], None] = nothing_ended,
+) -> DocumentView:
+    """The same for a paper that was accepted before: a draft, say.
+
+    ``settle`` is called in the transaction that delivers, before anything else of it; when it
+    raises, nothing was stored.
+    """
+    task = _Task(services, actor, sending, key, readmit, settle)
+    return _already(task, received_sha256) or _keep(task, paper, received_sha256)
+
+
+def hash_of(files: Sequence[bytes]) -> str:
+    """SHA-256 of what was received, several files one after the other."""
+    received = hashlib.sha256()
+    for file in files:
+        received.update(file)
+    return received.hexdigest()
+
+
+def accept(services: Services, files: Sequence[bytes]) -> Paper:
+    """What was received as the one PDF to be stored; raises ``Invalid`` when it is refused."""
+    paper = services.papers.accept(files)
+    if len(paper.pdf) > FILE_BYTES_MAX:
+        raise Invalid("file_too_big_inside", field="file")
+    return paper
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Who sends what, and what is asked on the way."""
+
+    services: Services
+    actor: Actor
+    sending: Sending
+    key: str
+    readmit: Callable[[Session], None]
+    settle: Callable[[Session], None] = nothing_ended
+
+
+def _already(task: _Task, received_sha256: str) -> DocumentView | None:
+    key = task.key
     if not key:
         return None
     if len(key) > KEY_LENGTH_MAX:
         raise Invalid("key_too_long", field="idempotency_key", limit=KEY_LENGTH_MAX)
     if not (key.isascii() and key.isprintable()):
         raise Invalid("field_characters", field="idempotency_key")
-    with services.transaction() as session:
-        readmit(session)
-        return lifecycle.repeated(
+    with task.services.transaction() as session:
+        task.readmit(session)
+        document_id = lifecycle.repeated(
             session,
-            actor,
+            task.actor,
             key=key,
-            content_hash=sending.content_hash(received_sha256),
-            now=services.clock(),
+            content_hash=task.sending.content_hash(received_sha256),
+            now=task.services.clock(),
         )
+    return _view(task, document_id) if document_id else None
 
 
-def _view(services: Services, actor: Actor, document_id: UUID) -> DocumentView:
-    with services.transaction() as session:
-        return reading.view(session, actor, document_id)
+def _view(task: _Task, document_id: UUID) -> DocumentView:
+    with task.services.transaction() as session:
+        return reading.view(session, task.actor, document_id)
 
 
-def _keep(
-    services: Services,
-    actor: Actor,
-    sending: Sending,
-    paper: Paper,
-    stored: Stored,
-    document_id: UUID,
-    key: str,
-    readmit: Callable[[Session], None],
-) -> None:
+def _keep(task: _Task, paper: Paper, received_sha256: str) -> DocumentView:
     """Steps 2 to 6; what fails in between is cleared up at once, or later by the sweeper."""
+    services, document_id = task.services, new_id()
+    stored = stored_as(paper, received_sha256)
     # The age of the intake counts from here, so that it cannot outlive its key: the sweeper
     # destroys keys without a row as soon as it calls an intake dead.
     begun = services.clock()
     document_key = services.keys.create(document_id)
     try:
         with services.transaction() as session:
-            readmit(session)
+            task.readmit(session)
             lifecycle.reserve(
                 session,
-                actor,
-                sending,
+                task.actor,
+                task.sending,
                 stored,
                 document_id=document_id,
-                key=key,
+                key=task.key,
                 now=begun,
             )
         sealed = seal(document_key, document_id, paper.pdf)
-        _put(services, stored.object_name, sealed)
+        put(services, stored.object_name, sealed)
         verdict = services.scanner.scan(paper.pdf)
         if verdict is Verdict.INFECTED:
             raise Invalid("file_infected", field="file")
-        with services.transaction() as session:
-            readmit(session)
-            lifecycle.finish(
-                session,
-                actor,
-                sending,
-                document_id=document_id,
-                stored_sha256=hashlib.sha256(sealed).hexdigest(),
-                scanned=verdict is Verdict.CLEAN,
-                catalogue=services.catalogue,
-                now=services.clock(),
-            )
+        _deliver(task, document_id, sealed, scanned=verdict is Verdict.CLEAN)
     except Exception as error:
-        _clear_up(services, actor, document_id, stored.object_name, error)
+        _clear_up(services, task.actor, document_id, stored.object_name, error)
         raise
+    return _view(task, document_id)
 
 
-def _put(services: Services, object_name: str, sealed: bytes) -> None:
+def stored_as(paper: Paper, received_sha256: str) -> Stored:
+    """What will be known of the paper's bytes, under a fresh random object name."""
+    return Stored(
+        object_name=secrets.token_hex(16),
+        received_sha256=received_sha256,
+        sha256=hashlib.sha256(paper.pdf).hexdigest(),
+        byte_size=len(paper.pdf),
+        page_count=paper.page_count,
+    )
+
+
+def _deliver(task: _Task, document_id: UUID, sealed: bytes, *, scanned: bool) -> None:
+    with task.services.transaction() as session:
+        task.readmit(session)
+        requests = answering.hold(session, task.actor, task.sending)
+        task.settle(session)
+        lifecycle.finish(
+            session,
+            task.actor,
+            task.sending,
+            document_id=document_id,
+            stored_sha256=hashlib.sha256(sealed).hexdigest(),
+            scanned=scanned,
+            catalogue=task.services.catalogue,
+            now=task.services.clock(),
+        )
+        now = task.services.clock()
+        answering.close(session, task.actor, requests, document_id, now=now)
+
+
+def put(services: Services, object_name: str, sealed: bytes) -> None:
     """Write and read back: only what can be read again counts as stored."""
     services.store.put(object_name, sealed)
     try:

@@ -1,4 +1,5 @@
-"""Finding what died on the way: abandoned intakes, unused keys, documents that wait for a verdict.
+"""Finding what died on the way: abandoned intakes, unused keys, documents that wait for a verdict,
+and drafts whose day is over.
 
 Deleting is two-phase. An intake that must be dead is given up (its row stays as a tombstone) and
 its object and key are removed; since a slow upload may still be writing then, the object is removed
@@ -15,8 +16,10 @@ import structlog
 from kursdocs.core.documents import holding, lifecycle
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
 from kursdocs.core.documents.tables import Document
+from kursdocs.core.drafts import lifecycle as drafts
 from kursdocs.core.errors import Conflict
 from kursdocs.core.ports import Verdict
+from kursdocs.operations import drafting
 from kursdocs.operations.handout import DocumentDamaged, open_stored
 from kursdocs.services import Services
 
@@ -36,15 +39,18 @@ class Swept:
     unused_keys: int
     released: int
     blocked: int
+    drafts_ended: int = 0
+    drafts_buried: int = 0
 
 
 def sweep(services: Services) -> Swept:
     """One run over everything that may have died; raises ``Unavailable`` when a part is down."""
     abandoned = _abandon_dead(services)
     buried = bury_tombstones(services)
+    ended, removed = _end_drafts(services), _remove_drafts(services)
     unused = _destroy_unused_keys(services)
     released, blocked = _rescan_held(services)
-    swept = Swept(abandoned, buried, unused, released, blocked)
+    swept = Swept(abandoned, buried, unused, released, blocked, ended, removed)
     if any(vars(swept).values()):
         _log.info("sweeper.found", **vars(swept))
     return swept
@@ -83,6 +89,45 @@ def bury_tombstones(services: Services) -> int:
     return len(graves)
 
 
+def _end_drafts(services: Services) -> int:
+    """Drafts that died on their way and such whose day is over; returns how many."""
+    now = services.clock()
+    with services.transaction() as session:
+        dead = drafts.dead(session, now=now, limit=BATCH)
+        expired = drafts.expired(session, now=now, limit=BATCH)
+    count = 0
+    for draft_id in dead:
+        with services.transaction() as session:
+            count += drafts.give_up(session, draft_id, now=services.clock())
+    for draft_id in expired:
+        with services.transaction() as session:
+            count += drafts.expire(session, draft_id, duty=DUTY, now=services.clock())
+    return count
+
+
+def _remove_drafts(services: Services) -> int:
+    """Remove the bytes of gone drafts, at once and again a day later, then the row itself.
+
+    Returns how many rows were deleted.
+    """
+    after: UUID | None = None
+    while True:
+        with services.transaction() as session:
+            full = drafts.unemptied(session, after=after, limit=BATCH)
+        for draft_id, object_name in full:
+            drafting.remove(services, draft_id, object_name)
+        if len(full) < BATCH:
+            break
+        after = full[-1][0]
+    with services.transaction() as session:
+        graves = drafts.tombstones(session, now=services.clock(), limit=BATCH)
+    for draft_id, object_name in graves:
+        drafting.remove(services, draft_id, object_name)
+        with services.transaction() as session:
+            drafts.bury(session, draft_id)
+    return len(graves)
+
+
 def _destroy_unused_keys(services: Services) -> int:
     """Keys whose row was never written: made just before a crash.
 
@@ -93,7 +138,7 @@ def _destroy_unused_keys(services: Services) -> int:
     count, after = 0, None
     while batch := services.keys.made_between(*window, after=after, limit=BATCH):
         with services.transaction() as session:
-            known = lifecycle.known_ids(session, batch)
+            known = lifecycle.known_ids(session, batch) | drafts.known_ids(session, batch)
         for document_id in set(batch) - known:
             services.keys.destroy(document_id)
             count += 1
