@@ -1,12 +1,17 @@
 /** What every page loads. Each module finds its own elements and does nothing without them. */
 import "virtual:kern.css";
 import "./app.css";
+import "./inbox.css";
+import "./help.css";
+import "./print.css";
 import { enhanceCopying } from "./copying";
+import { enhanceInbox } from "./inbox";
 import { enhanceMenus } from "./menus";
 import { enhancePreferences } from "./preferences";
 import { enhanceSending } from "./sending";
 
 enhanceCopying();
+enhanceInbox();
 enhanceMenus();
 enhancePreferences();
 enhanceSending(document);

@@ -16,7 +16,7 @@ from kursdocs import catalogue as rules
 from kursdocs.catalogue import AgencyKind, Catalogue
 from kursdocs.core.access import ROLE_PERMISSIONS, Role
 from kursdocs.core.documents.reasons import DECLINE_REASONS
-from kursdocs.web import help
+from kursdocs.web import help, ways_on
 from kursdocs.web.pages import Flash, Membership, Page
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -77,6 +77,14 @@ def delivery(number: int, **changes: object) -> SimpleNamespace:
         "delete_on": None,
         "erased_at": None,
         "due_on": TODAY + timedelta(days=3 - number),
+        "return_reason": "",
+        "forwarded_by_name": "",
+        "replaces_id": None,
+        "replaced_by_id": None,
+        "acknowledge_since": None,
+        "is_unread": "opened_at" not in changes,
+        "is_shown": False,
+        "claim": None,
     }
     return SimpleNamespace(**(values | changes))
 
@@ -292,6 +300,7 @@ def _inbox_pages() -> list[Sample]:
             "count_max": 100,
             "approvals_count": 0,
             "leaving_count": 0,
+            **_inbox_frame(state),
         }
         base["file_name_pattern"] = "{eingang}_{name}" if state == "withdrawn" else ""
         filled = base | {
@@ -303,6 +312,12 @@ def _inbox_pages() -> list[Sample]:
             "is_cut": False,
             "next_href": "/inbox?state=new&after=1",
         }
+        settled = filled | {"notice": notice(undo=identifier(1)), "shown": previewed(deliveries[0])}
+        pages.append(Sample(f"inbox-{state}-settled", "inbox/index.html", page, settled))
+        many = filled | {"notice": notice(undo_many=[identifier(1)], results=RESULTS)}
+        pages.append(Sample(f"inbox-{state}-many", "inbox/index.html", page, many))
+        narrowed = filled | {"deliveries": [], "is_filtered": True, "is_gone": True}
+        pages.append(Sample(f"inbox-{state}-narrowed", "inbox/index.html", page, narrowed))
         empty = base | {
             "deliveries": [],
             "counts": {"new": 0, "taken_over": 0, "returned": 0, "withdrawn": 0, "erased": 0},
@@ -316,7 +331,82 @@ def _inbox_pages() -> list[Sample]:
         pages.append(Sample(f"inbox-{state}-searched", "inbox/index.html", page, looked))
         nobody = empty | {"searched": "Müller"}
         pages.append(Sample(f"inbox-{state}-nobody", "inbox/index.html", page, nobody))
-    return pages
+    alone = _inbox_frame("new") | {"shown": previewed(rows["new"][0], error="Bitte wählen")}
+    return [*pages, Sample("inbox-preview-mistaken", "inbox/preview.html", CLERK, alone)]
+
+
+def _inbox_frame(state: str) -> dict[str, object]:
+    """What stands around the list of an inbox."""
+    ended = delivery(17, acknowledge_since=NOW, replaced_by_id=identifier(18))
+    return {
+        "is_mine": False,
+        "filter": SimpleNamespace(kind="", sender="sprachwerk", due="", order=None),
+        "kinds": [("", "Alle", 0), ("admission_ik_jc", "Zulassung", 3)],
+        "senders": [("", "Alle", 0), ("sprachwerk", HOSTILE, 1)],
+        "list": f"state={state}&sender=sprachwerk",
+        "clean": f"state={state}",
+        "is_filtered": False,
+        "is_ticked": False,
+        "is_gone": False,
+        "shown": None,
+        "notice": None,
+        "mine_count": 1,
+        "overdue_count": 2,
+        "to_acknowledge": [ended, delivery(19, acknowledge_since=NOW)] if state == "new" else [],
+        "return_reasons": rules.load().return_reasons,
+        "can_settle": state == "new",
+        "can_acknowledge": True,
+        "has_keys": True,
+        "version": "1",
+    }
+
+
+RESULTS = [
+    SimpleNamespace(
+        name=HOSTILE,
+        kind="entitlement_ik",
+        sentence="Zu spät.",
+        at=NOW,
+        by="Vera Probe",
+        until=None,
+    ),
+    SimpleNamespace(name="Muster", kind="", sentence="Zu spät.", at=NOW, by="", until=None),
+    SimpleNamespace(
+        name="", kind="", sentence="Jemand arbeitet daran.", at=None, by="Vera Probe", until=NOW
+    ),
+]
+
+
+def notice(**changes: object) -> SimpleNamespace:
+    """What the inbox says at its top."""
+    values: dict[str, object] = {
+        "kind": "success",
+        "heading": "Übernommen",
+        "sentence": "",
+        "done": "taken_over",
+        "undo": None,
+        "undo_many": [],
+        "undo_seconds": 9,
+        "results": [],
+        "despite": identifier(3) if "results" in changes else None,
+    }
+    return SimpleNamespace(**(values | changes))
+
+
+def previewed(own: SimpleNamespace, **changes: object) -> SimpleNamespace:
+    """A paper beside the list."""
+    values: dict[str, object] = {
+        "document": document(),
+        "own": own,
+        "sender_name": HOSTILE,
+        "claim": SimpleNamespace(is_mine=False, by=HOSTILE, until=NOW),
+        "can_settle": own.state == "new",
+        "can_forward": True,
+        "can_read": own.state != "erased",
+        "error": "",
+        "place": SimpleNamespace(list="state=new", next=identifier(2)),
+    }
+    return SimpleNamespace(**(values | changes))
 
 
 def _sending_pages(catalogue: Catalogue) -> list[Sample]:
@@ -695,6 +785,9 @@ def _other_pages(catalogue: Catalogue) -> list[Sample]:
         "heading": "Das gibt es hier nicht",
         "sentence": "Die Adresse gibt es nicht, oder sie ist nicht für Ihre Stelle.",
         "advice": "Prüfen Sie die Adresse oder gehen Sie zur Startseite.",
+        "steps": ways_on.steps(VISITOR, 404, "not_found"),
+        "ways": ways_on.ways(VISITOR, 503, again="/inbox"),
+        "status": 404,
         "reference": "01J2-7F3K",
         "retry": None,
     }

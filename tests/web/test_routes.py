@@ -94,6 +94,8 @@ lists                     foreign      404  404      404      404   404 404  404
 lists                     unknown      404  404      404      404   404 404  404      in        in
 preferences               -            303  303      303      303   303 303  303     303       303
 inbox                     -            200  200      200      200   403 403  403      in        in
+inbox.version             -            200  200      200      200   403 403  403      in        in
+inbox.refreshed           -            303  303      303      303   403 403  403      in        in
 inbox.search              -            200  200      200      200   403 403  403     401       401
 sent                      -            200  200      200      200   403 403  403      in        in
 documents.new             -            200  200      200      200   403 403  403      in        in
@@ -135,6 +137,27 @@ deliveries.return         own          404  404      404      404   403 403  403
 deliveries.return         addressed    303  303      303      303   403 403  403     401       401
 deliveries.return         foreign      404  404      404      404   403 403  403     401       401
 deliveries.return         unknown      404  404      404      404   403 403  403     401       401
+deliveries.settle         -            200  200      200      200   403 403  403     401       401
+deliveries.preview        own          404  404      404      404   403 403  403      in        in
+deliveries.preview        addressed    200  200      200      200   403 403  403      in        in
+deliveries.preview        foreign      404  404      404      404   403 403  403      in        in
+deliveries.preview        unknown      404  404      404      404   403 403  403      in        in
+deliveries.undo           own          404  404      404      404   403 403  403     401       401
+deliveries.undo           addressed    303  303      303      303   403 403  403     401       401
+deliveries.undo           foreign      404  404      404      404   403 403  403     401       401
+deliveries.undo           unknown      404  404      404      404   403 403  403     401       401
+deliveries.claim          own          404  404      404      404   403 403  403     401       401
+deliveries.claim          addressed    303  303      303      303   403 403  403     401       401
+deliveries.claim          foreign      404  404      404      404   403 403  403     401       401
+deliveries.claim          unknown      404  404      404      404   403 403  403     401       401
+deliveries.unclaim        own          404  404      404      404   403 403  403     401       401
+deliveries.unclaim        addressed    303  303      303      303   403 403  403     401       401
+deliveries.unclaim        foreign      404  404      404      404   403 403  403     401       401
+deliveries.unclaim        unknown      404  404      404      404   403 403  403     401       401
+deliveries.acknowledge    own          404  404      404      404   403 403  403     401       401
+deliveries.acknowledge    addressed    303  303      303      303   403 403  403     401       401
+deliveries.acknowledge    foreign      404  404      404      404   403 403  403     401       401
+deliveries.acknowledge    unknown      404  404      404      404   403 403  403     401       401
 instruction               -            200  200      404      404   404 404  404      in        in
 instruction.confirm       -            303  303      404      404   404 404  404     401       401
 join.open                 -            303  303      303      303   303 303  303     303       303
@@ -257,6 +280,7 @@ CHANGING_GETS = {"sign_in.start", "sign_in.callback"}
 BESIDE: Mapping[str, tuple[list[Happening], list[Happening]]] = {
     "members.role": ([Happening.MEMBERSHIP_ENDED], []),
     "join.accept": ([Happening.MEMBERSHIP_GRANTED], [Happening.AGENCY_SWITCHED]),
+    "deliveries.settle": ([Happening.DELIVERY_TAKEN_OVER], []),
 }
 # Asked for by a handler, because the row alone cannot know which of the two it is.
 ASKED_BY_HANDLERS = {Permission.AGENCY_LOG_READ, Permission.MUNICIPALITY_LOG_READ}

@@ -58,13 +58,18 @@ def undo_many(services: Services, actor: Actor, delivery_ids: Sequence[UUID]) ->
     return [_undo(services, actor, one) for one in chosen_once(delivery_ids)]
 
 
+def claim_many(services: Services, actor: Actor, delivery_ids: Sequence[UUID]) -> Sequence[Outcome]:
+    """Let the colleagues see that the actor works on all of them; raises as above."""
+    return [_claim(services, actor, one) for one in chosen_once(delivery_ids)]
+
+
 def chosen_once(delivery_ids: Sequence[UUID]) -> Sequence[UUID]:
     """Each of them once, in order; raises ``Invalid`` when these are none or too many."""
     chosen = list(dict.fromkeys(delivery_ids))
     if not chosen:
-        raise Invalid("deliveries_missing", field="delivery")
+        raise Invalid("deliveries_missing", field="deliveries")
     if len(chosen) > DELIVERIES_MAX:
-        raise Invalid("deliveries_too_many", field="delivery", limit=DELIVERIES_MAX)
+        raise Invalid("deliveries_too_many", field="deliveries", limit=DELIVERIES_MAX)
     return chosen
 
 
@@ -101,6 +106,13 @@ def _undo(services: Services, actor: Actor, delivery_id: UUID) -> Outcome:
         settling.undo(
             session, actor, delivery_id, catalogue=services.catalogue, now=services.clock()
         )
+
+    return _outcome(services, delivery_id, act)
+
+
+def _claim(services: Services, actor: Actor, delivery_id: UUID) -> Outcome:
+    def act(session: Session) -> None:
+        settling.claim(session, actor, delivery_id, now=services.clock())
 
     return _outcome(services, delivery_id, act)
 

@@ -19,7 +19,14 @@ from kursdocs.core.ports import (
     SignInStart,
     SignInUnavailable,
 )
-from kursdocs.web.call import LANGUAGE_COOKIE, SMALL_BODY_SECONDS, THEME_COOKIE, Call, redirect
+from kursdocs.web.call import (
+    KEYS_COOKIE,
+    LANGUAGE_COOKIE,
+    SMALL_BODY_SECONDS,
+    THEME_COOKIE,
+    Call,
+    redirect,
+)
 from kursdocs.web.endpoint import read_body
 from kursdocs.web.errors import BadRequest, TooSlow
 from kursdocs.web.pages import LANGUAGES, THEMES
@@ -244,7 +251,7 @@ def switch(call: Call) -> Response:
 
 
 def prefer(call: Call) -> Response:
-    """Remember language or colours in a cookie; works without being signed in."""
+    """Remember language, colours or keys in a cookie; works without being signed in."""
     response = redirect(own_path(call.form.get("return_to", "/")))
     if call.form.get("language") in LANGUAGES:
         call.kit.set_cookie(
@@ -252,4 +259,6 @@ def prefer(call: Call) -> Response:
         )
     if call.form.get("theme") in THEMES:
         call.kit.set_cookie(response, THEME_COOKIE, call.form["theme"], seconds=_PREFERENCE_SECONDS)
+    if call.form.get("keys") in ("on", "off"):
+        call.kit.set_cookie(response, KEYS_COOKIE, call.form["keys"], seconds=_PREFERENCE_SECONDS)
     return response

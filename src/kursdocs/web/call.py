@@ -26,6 +26,7 @@ from kursdocs.core.audit import Happening
 from kursdocs.core.documents import inbox
 from kursdocs.core.errors import KursdocsError, NotFound
 from kursdocs.core.ports import Identity
+from kursdocs.core.requests import asking, reading
 from kursdocs.core.workdays import local_date
 from kursdocs.services import Services
 from kursdocs.web import pages
@@ -88,6 +89,7 @@ class Row:
 
     ``happening`` is what a successful call leaves in the audit log, exactly once. ``query``,
     ``request`` and ``response`` are the models of the API, from which OpenAPI is made.
+    ``content_type`` is that of an answer without a model.
     ``before_instruction``: open also to people who must confirm their instruction first.
     """
 
@@ -106,6 +108,7 @@ class Row:
     query: type[BaseModel] | None = None
     request: type[BaseModel] | None = None
     response: type[BaseModel] | None = None
+    content_type: str = "application/pdf"
 
     @property
     def is_api(self) -> bool:
@@ -254,10 +257,26 @@ def page_of(call: Call, *, flash: str = "", with_count: bool = True) -> Page:
         memberships=_memberships(signed_in),
         permissions=frozenset(p for p in Permission if actor.may(p)),
         new_count=count,
+        **_requests(call, with_count=with_count),
         flash=Flash("success", call.kit.pages.text(call.language, flash)) if flash else None,
         is_demo=call.services.settings.demo,
         is_unscanned=call.services.settings.clamd == "off",
     )
+
+
+def _requests(call: Call, *, with_count: bool) -> dict[str, Any]:
+    """What the navigation says of requests."""
+    actor = call.actor
+    if actor.agency is None or not actor.may(Permission.REQUEST_READ):
+        return {}
+    has_requests = asking.can_take_part(call.services.catalogue, actor.agency.kind)
+    if call.db is None or not with_count or not has_requests:
+        return {"has_requests": has_requests}
+    return {
+        "has_requests": True,
+        "requests_open": reading.open_count(call.db, actor),
+        "requests_overdue": reading.overdue_count(call.db, actor, today=local_date(call.now)),
+    }
 
 
 def _municipality(call: Call) -> str:

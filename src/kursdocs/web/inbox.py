@@ -6,7 +6,7 @@ Everything about what is listed stands in the address, but for names. What settl
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, Literal, Self
@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from kursdocs.core import accounts, agencies
 from kursdocs.core.access import Permission
 from kursdocs.core.audit import Happening
-from kursdocs.core.documents import inbox, reading
+from kursdocs.core.documents import inbox, reading, settling
 from kursdocs.core.documents.inbox import Due, Filter, InboxRow, InboxState, Order
 from kursdocs.core.documents.retention import noticed_count
 from kursdocs.core.documents.tables import Delivery, DeliveryState, DocumentState
@@ -31,7 +31,6 @@ from kursdocs.web.errors import BadRequest
 from kursdocs.web.pages import N_
 
 SEARCH_LENGTH_MAX = 120
-UNDO_SECONDS = 10
 _ACKNOWLEDGE_SHOWN = 5
 _DONE = {
     "taken_over": N_("Übernommen. Für Ihre Stelle ist das Papier damit erledigt."),
@@ -147,7 +146,9 @@ def index(call: Call) -> Response:
 def search(call: Call) -> Response:
     """People of the own inbox by the beginnings of their names; names never stand in addresses."""
     # The state alone is what a form had before a list could be narrowed.
-    query = InboxQuery.read(call.form.get("list") or urlencode({"state": call.form.get("state", "")}))
+    query = InboxQuery.read(
+        call.form.get("list") or urlencode({"state": call.form.get("state", "")})
+    )
     query = query.model_copy(update={"after": "", "show": None})
     return page(call, query, name=call.form.get("name", "")[:SEARCH_LENGTH_MAX].strip())
 
@@ -171,9 +172,7 @@ def version(call: Call) -> Response:
 def preview(call: Call) -> Response:
     """The preview alone, for the script that goes through the list."""
     query: InboxQuery = call.query()
-    if query.show is None:
-        raise BadRequest("parameter_invalid", field="show")
-    shown = _shown(call, query, query.show, next_id=None, error="")
+    shown = _shown(call, query, call.id_in_path("delivery_id"), next_id=None, error="")
     call.record(Happening.DOCUMENT_VIEWED, document_id=shown.document.id)
     return call.render(
         "inbox/preview.html",
@@ -355,7 +354,7 @@ def _shown(
     is_open = own.state is DeliveryState.NEW and document.state is DocumentState.LIVE
     names = accounts.names_of(call.session, [row.working_user_id])
     return SimpleNamespace(
-        document=replace(document, fields=dict(fields_of(call, document))),
+        document=SimpleNamespace(**vars(document) | {"fields": fields_of(call, document)}),
         own=own,
         sender_name=document.sender_name,
         claim=_claim(call, row.working_user_id, row.working_until, names),
@@ -396,4 +395,4 @@ def _undo_seconds(call: Call, delivery_id: UUID | None) -> int:
     by = row.taken_over_by_user_id or row.returned_by_user_id
     if settled_at is None or by != call.actor.user_id:
         return 0
-    return max(0, UNDO_SECONDS - int((call.now - settled_at).total_seconds()))
+    return max(0, settling.UNDO_SECONDS - int((call.now - settled_at).total_seconds()))

@@ -1,6 +1,7 @@
 """THE table of what exists: method, path, handler, permission, body, what it leaves in the log.
 
-Pages and API stand side by side; what is about members stands in ``people_routes``. A row without
+Pages and API stand side by side; what is about members stands in ``people_routes``, the inbox in
+``inbox_routes``. A row without
 a permission says why by its gate. OpenAPI is made from the rows of the API; a test walks every row
 with every role.
 """
@@ -9,7 +10,6 @@ from collections.abc import Sequence
 
 from kursdocs.core.access import Permission
 from kursdocs.core.audit import Happening
-from kursdocs.operations.intake import FILE_BYTES_MAX
 from kursdocs.web import (
     accounts,
     agencies,
@@ -20,22 +20,21 @@ from kursdocs.web import (
     documents,
     health,
     help,
-    inbox,
     lists,
     metrics,
     models,
     municipality,
     openapi,
     retention,
-    sending,
     sent,
     settings,
 )
 from kursdocs.web.call import Body, Gate, Mode, Row
+from kursdocs.web.inbox_api_routes import INBOX_API
+from kursdocs.web.inbox_routes import INBOX
 from kursdocs.web.people_routes import PEOPLE
-
-# Fields and part headers stand beside the file; the file itself is counted to the byte.
-UPLOAD_BYTES_MAX = FILE_BYTES_MAX + 256 * 1024
+from kursdocs.web.request_routes import REQUESTS, REQUESTS_API
+from kursdocs.web.sending_routes import SENDING, UPLOAD_BYTES_MAX
 
 PAGES: Sequence[Row] = (
     Row("GET", "/", accounts.start, Gate.PUBLIC, "start"),
@@ -96,50 +95,12 @@ PAGES: Sequence[Row] = (
     Row("POST", "/preferences", accounts.prefer, Gate.PUBLIC, "preferences", body=Body.FORM),
     Row(
         "GET",
-        "/inbox",
-        inbox.index,
-        Permission.INBOX_READ,
-        "inbox",
-        happening=Happening.INBOX_LISTED,
-        query=inbox.InboxQuery,
-    ),
-    # A search changes nothing, but a name must not stand in an address.
-    Row(
-        "POST",
-        "/inbox/search",
-        inbox.search,
-        Permission.INBOX_READ,
-        "inbox.search",
-        happening=Happening.INBOX_LISTED,
-        body=Body.FORM,
-    ),
-    Row(
-        "GET",
         "/sent",
         sent.index,
         Permission.SENT_READ,
         "sent",
         happening=Happening.SENT_LISTED,
         query=sent.SentQuery,
-    ),
-    Row(
-        "GET",
-        "/documents/new",
-        sending.new,
-        Permission.DOCUMENT_SEND,
-        "documents.new",
-        query=sending.KindQuery,
-    ),
-    Row(
-        "POST",
-        "/documents",
-        sending.create,
-        Permission.DOCUMENT_SEND,
-        "documents.create",
-        happening=Happening.DOCUMENT_SENT,
-        body=Body.FILES,
-        body_bytes_max=UPLOAD_BYTES_MAX,
-        mode=Mode.SHELL,
     ),
     Row(
         "GET",
@@ -211,24 +172,6 @@ PAGES: Sequence[Row] = (
         Permission.DOCUMENT_APPROVE,
         "documents.decline",
         happening=Happening.DOCUMENT_DECLINED,
-        body=Body.FORM,
-    ),
-    Row(
-        "POST",
-        "/deliveries/{delivery_id}/take-over",
-        inbox.take_over,
-        Permission.DELIVERY_SETTLE,
-        "deliveries.take_over",
-        happening=Happening.DELIVERY_TAKEN_OVER,
-        body=Body.FORM,
-    ),
-    Row(
-        "POST",
-        "/deliveries/{delivery_id}/return",
-        inbox.return_,
-        Permission.DELIVERY_SETTLE,
-        "deliveries.return",
-        happening=Happening.DELIVERY_RETURNED,
         body=Body.FORM,
     ),
     Row(
@@ -388,17 +331,7 @@ API: Sequence[Row] = (
         status=201,
         response=models.DocumentOut,
     ),
-    Row(
-        "GET",
-        "/api/v1/inbox",
-        api.received,
-        Permission.INBOX_READ,
-        "api.inbox",
-        summary="List what came in",
-        happening=Happening.INBOX_LISTED,
-        query=api.InboxPage,
-        response=models.InboxOut,
-    ),
+    *INBOX_API,
     Row(
         "GET",
         "/api/v1/sent",
@@ -477,30 +410,6 @@ API: Sequence[Row] = (
         response=models.DocumentOut,
     ),
     Row(
-        "POST",
-        "/api/v1/deliveries/{delivery_id}/take-over",
-        api.take_over,
-        Permission.DELIVERY_SETTLE,
-        "api.deliveries.take_over",
-        summary="Take a delivery over",
-        happening=Happening.DELIVERY_TAKEN_OVER,
-        body=Body.JSON,
-        request=models.EmptyIn,
-        response=models.DeliveryOut,
-    ),
-    Row(
-        "POST",
-        "/api/v1/deliveries/{delivery_id}/return",
-        api.return_,
-        Permission.DELIVERY_SETTLE,
-        "api.deliveries.return",
-        summary="Return a delivery",
-        happening=Happening.DELIVERY_RETURNED,
-        body=Body.JSON,
-        request=models.ReasonIn,
-        response=models.DeliveryOut,
-    ),
-    Row(
         "GET",
         "/api/v1/me",
         api.me,
@@ -545,4 +454,13 @@ OPERATION: Sequence[Row] = (
     Row("GET", "/metrics", metrics.show, Gate.OPEN, "metrics", mode=Mode.SHELL),
 )
 
-ROUTES: Sequence[Row] = (*PAGES, *PEOPLE, *API, *OPERATION)
+ROUTES: Sequence[Row] = (
+    *SENDING,
+    *PAGES,
+    *INBOX,
+    *PEOPLE,
+    *REQUESTS,
+    *API,
+    *REQUESTS_API,
+    *OPERATION,
+)
