@@ -44,7 +44,7 @@ def download(services: Services, actor: Actor, document_id: UUID) -> Handout:
         audit.record(
             session, actor, Happening.DOCUMENT_DOWNLOADED, now=now, document_id=document_id
         )
-    return Handout(name, _open(services, actor, document))
+    return Handout(name, opened(services, actor, document))
 
 
 def page_image(
@@ -65,11 +65,14 @@ def page_image(
             document_id=document_id,
             page=page,
         )
-    return services.papers.page_image(_open(services, actor, document), page, width)
+    return services.papers.page_image(opened(services, actor, document), page, width)
 
 
-def _open(services: Services, actor: Actor, document: Document) -> bytes:
-    """The whole content, so that who has it reads it to its end, whatever happens meanwhile."""
+def opened(services: Services, actor: Actor, document: Document) -> bytes:
+    """The whole content, so that who has it reads it to its end, whatever happens meanwhile.
+
+    Raises ``DocumentDamaged``, ``Unavailable``, ``Gone`` when it was erased since it was found.
+    """
     try:
         return open_stored(services, document)
     except DocumentDamaged:

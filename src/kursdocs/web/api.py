@@ -11,8 +11,7 @@ from kursdocs.catalogue import Field, Kind
 from kursdocs.core import agencies
 from kursdocs.core.access import Permission
 from kursdocs.core.audit import Happening
-from kursdocs.core.documents import holding, inbox, lifecycle, reading, settling
-from kursdocs.core.documents.inbox import Filter, InboxRow
+from kursdocs.core.documents import holding, lifecycle, reading
 from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.reasons import BY_ITSELF, DECLINE_REASONS, decline_reason
 from kursdocs.core.errors import Invalid
@@ -20,15 +19,8 @@ from kursdocs.operations import handout
 from kursdocs.web import models, uploads
 from kursdocs.web.call import Call
 from kursdocs.web.documents import pdf_response
-from kursdocs.web.inbox import InboxList
 from kursdocs.web.sent import SentQuery
 from kursdocs.web.uploads import Typed
-
-
-class InboxPage(InboxList):
-    """Which deliveries, how many, and where the list goes on."""
-
-    limit: int = Query(default=50, ge=1, le=100)
 
 
 class SentPage(SentQuery):
@@ -60,32 +52,6 @@ def _document(document: DocumentView) -> models.DocumentOut:
 def _delivery(delivery: reading.DeliveryView) -> models.DeliveryOut:
     return models.DeliveryOut.model_validate(
         {name: getattr(delivery, name) for name in models.DeliveryOut.model_fields}
-    )
-
-
-def received(call: Call) -> Response:
-    """The deliveries of the acting agency, newest first."""
-    query: InboxPage = call.query()
-    filter_ = Filter(state=query.state, now=call.now)
-    rows = inbox.rows(call.session, call.actor, filter_, after=query.after, limit=query.limit + 1)
-    shown = rows[: query.limit]
-    agencies.note_look(call.session, call.actor.acting.id, now=call.now)
-    call.record(Happening.INBOX_LISTED, state=query.state.value, count=len(shown))
-    return _json(
-        models.InboxOut(
-            items=[_inbox_item(row) for row in shown],
-            next=inbox.cursor(shown[-1], filter_) if len(rows) > query.limit else None,
-        )
-    )
-
-
-def _inbox_item(row: InboxRow) -> models.InboxItemOut:
-    document = {name: getattr(row, name) for name in models.InboxDocumentOut.model_fields}
-    item = {
-        name: getattr(row, name) for name in models.InboxItemOut.model_fields if name != "document"
-    }
-    return models.InboxItemOut.model_validate(
-        item | {"document": document | {"id": row.document_id}}
     )
 
 
@@ -180,42 +146,6 @@ def decline(call: Call) -> Response:
         now=call.now,
     )
     return _json(_document(reading.view(call.session, call.actor, document_id)))
-
-
-# ── Deliveries ───────────────────────────────────────────────────────────────────────────────
-
-
-def take_over(call: Call) -> Response:
-    """Make a delivery the agency's own; a second time is a conflict that says when and who."""
-    document_id = settling.take_over(
-        call.session,
-        call.actor,
-        call.id_in_path("delivery_id"),
-        catalogue=call.services.catalogue,
-        now=call.now,
-    )
-    return _own_delivery(call, document_id)
-
-
-def return_(call: Call) -> Response:
-    """Give a delivery back, with a reason of the list."""
-    reason = call.form["reason"]
-    delivery_id = call.id_in_path("delivery_id")
-    if call.services.catalogue.return_reason(reason) is None:
-        raise Invalid("reason_unknown", field="reason")
-    document_id = settling.return_(
-        call.session,
-        call.actor,
-        delivery_id,
-        reason=reason,
-        catalogue=call.services.catalogue,
-        now=call.now,
-    )
-    return _own_delivery(call, document_id)
-
-
-def _own_delivery(call: Call, document_id: Any) -> Response:
-    return _json(_delivery(reading.view(call.session, call.actor, document_id).deliveries[0]))
 
 
 # ── Rules and people ─────────────────────────────────────────────────────────────────────────

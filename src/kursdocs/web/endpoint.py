@@ -25,7 +25,7 @@ from kursdocs.core.access import Actor, Permission
 from kursdocs.core.audit import Happening
 from kursdocs.core.errors import Forbidden, Invalid, KursdocsError, TooLarge, Unavailable
 from kursdocs.core.ports import Identity, SignInRefused
-from kursdocs.web import errors, pages, retry
+from kursdocs.web import errors, pages, retry, ways_on
 from kursdocs.web.call import (
     INSTRUCTION_PATH,
     LANGUAGE_COOKIE,
@@ -186,7 +186,7 @@ def _run(call: Call) -> Response:
 
 async def _with_body(call: Call) -> Call:
     chosen = await _small_body(call)
-    last = {name: values[-1] for name, values in chosen.items()}
+    last = {name: values[-1] for name, values in chosen.items() if values}
     return replace(call, form=last, chosen=chosen)
 
 
@@ -198,7 +198,7 @@ async def _outside(call: Call) -> Response:
     limiter = call.kit.downloads
     if limiter.available_tokens <= 0 and limiter.statistics().tasks_waiting >= limiter.total_tokens:
         raise Busy("downloads_busy")
-    if call.row.body is Body.FORM:
+    if call.row.body is not Body.NONE:
         call = await _with_body(call)
     return await _in_thread(call.row.handler, call, limiter=limiter)
 
@@ -220,7 +220,10 @@ async def _small_body(call: Call) -> dict[str, list[str]]:
     retry.keep(call.request, {})  # a body that fails on its way is not read a second time
     raw = await read_body(call.request, call.row.body_bytes_max, seconds=SMALL_BODY_SECONDS)
     if call.row.body is Body.JSON:
-        return {name: [value] for name, value in _json_fields(call, raw).items()}
+        return {
+            name: [str(one) for one in value] if isinstance(value, list) else [value]
+            for name, value in _json_fields(call, raw).items()
+        }
     if raw and _content_type(call) != "application/x-www-form-urlencoded":
         raise UnsupportedBody
     try:
@@ -241,7 +244,7 @@ def _content_type(call: Call) -> str:
 _JSON_CODES = {"missing": "field_missing", "extra_forbidden": "field_unknown"}
 
 
-def _json_fields(call: Call, raw: bytes) -> dict[str, str]:
+def _json_fields(call: Call, raw: bytes) -> dict[str, Any]:
     if call.row.request is None:
         return {}
     if raw and _content_type(call) != "application/json":
@@ -354,17 +357,32 @@ def _reference(call: Call, status: int) -> str:
 
 
 def error_response(call: Call, told: errors.Told, *, again: Retry | None = None) -> Response:
-    """One page for every refusal. It says nothing about the address it stands at."""
+    """One page for every refusal. It says nothing about the address it stands at.
+
+    Only where a part is down it leads back there: the address is known to be one of ours.
+    """
+    page = replace(page_of(call, with_count=False), path="/")
     html = call.kit.pages.render(
         "error.html",
-        replace(page_of(call, with_count=False), path="/"),
+        page,
+        status=told.status,
         heading=told.heading,
         sentence=told.sentence,
         advice=" ".join(text for text in told.fields.values() if text != told.sentence),
+        steps=ways_on.steps(page, told.status, told.code),
+        ways=ways_on.ways(page, told.status, again=_address_again(call, told.status)),
         reference=_reference(call, told.status),
         retry=again,
     )
     return HTMLResponse(html, told.status, errors.headers_of(told))
+
+
+def _address_again(call: Call, status: int) -> str:
+    """The address that was called, where it may answer the next time; else empty."""
+    is_known = call.row.name != "unknown" and call.request.method == "GET"
+    if status != 503 or not is_known:
+        return ""
+    return call.request.url.path + (f"?{query}" if (query := call.request.url.query) else "")
 
 
 def _no_role(call: Call) -> Response:

@@ -161,6 +161,38 @@ class ReasonIn(Model):
     reason: str = Field(min_length=1, max_length=60)
 
 
+class TakeOverIn(Model):
+    """Nothing is needed. ``despite_claim``: also while a colleague works on it."""
+
+    despite_claim: bool = False
+
+
+class ReturnIn(ReasonIn):
+    """A reason of the catalogue's closed list; ``despite_claim`` as for taking over."""
+
+    despite_claim: bool = False
+
+
+class ClaimIn(Model):
+    """Nothing is needed. ``take``: also while a colleague works on it."""
+
+    take: bool = False
+
+
+class ClaimOut(Model):
+    """Who says to be on a delivery, and until when; both empty when nobody does."""
+
+    delivery: UUID
+    working: str
+    working_until: Moment | None
+
+
+class BundleIn(Model):
+    """The deliveries whose documents are wanted."""
+
+    deliveries: Sequence[UUID] = Field(json_schema_extra={"minItems": 1, "maxItems": 200})
+
+
 class EmptyIn(Model):
     """Nothing: an empty body, or an empty object."""
 

@@ -66,7 +66,7 @@ def _operation(row: Row, references: Mapping[Any, Any], catalogue: Catalogue) ->
     }
     if row.body is Body.JSON and row.request is not None:
         operation["requestBody"] = {
-            "required": bool(row.request.model_fields),
+            "required": any(f.is_required() for f in row.request.model_fields.values()),
             "content": {"application/json": {"schema": references[row.request]}},
         }
     if row.body is Body.FILES:
@@ -122,8 +122,8 @@ def _headers(row: Row) -> Iterable[dict[str, Any]]:
 def _success(row: Row, references: Mapping[Any, Any]) -> dict[str, Any]:
     if row.response is None:
         return {
-            "description": "The stored PDF",
-            "content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}},
+            "description": "The stored PDF" if row.content_type.endswith("pdf") else "The ZIP",
+            "content": {row.content_type: {"schema": {"type": "string", "format": "binary"}}},
         }
     return {
         "description": "Done" if row.method == "POST" else "Found",
@@ -140,7 +140,7 @@ def _refusals(row: Row) -> Iterable[tuple[int, str]]:
     yield 401, "The token is missing or does not count"
     if row.gate is not Gate.PUBLIC:
         yield 403, "The role does not allow it"
-    if "{" in row.path:
+    if "{" in row.path or row.happening is Happening.DOCUMENT_DOWNLOADED:
         yield 404, "Not found: unknown and foreign are the same"
     if row.happening is Happening.DOCUMENT_DOWNLOADED:
         yield 410, "The content was erased when its time was over"

@@ -415,6 +415,16 @@ def readable(session: Session, actor: Actor, document_id: UUID) -> Document:
     return document
 
 
+def readable_own(session: Session, actor: Actor, document_id: UUID) -> Document:
+    """The same for what the acting agency sent; ``NotFound`` for anything else."""
+    document, is_own = in_reach(session, actor, document_id)
+    if not is_own:
+        raise NotFound
+    if document.state is DocumentState.ERASED:
+        raise Gone("content_erased")
+    return document
+
+
 def mark_opened(session: Session, actor: Actor, document_id: UUID, *, now: datetime) -> None:
     """Note the first time that the recipient's agency looked at its delivery."""
     session.execute(
@@ -424,7 +434,8 @@ def mark_opened(session: Session, actor: Actor, document_id: UUID, *, now: datet
             col(Delivery.recipient_agency_id) == actor.acting.id,
             col(Delivery.opened_at).is_(None),
         )
-        .values(opened_at=now)
+        # Looking is no news to the colleagues whose lists are open.
+        .values(opened_at=now, change_id=col(Delivery.change_id))
     )
 
 

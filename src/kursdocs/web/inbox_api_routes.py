@@ -1,0 +1,95 @@
+"""The part of the table of routes by which programs reach the inbox and the deliveries in it."""
+
+from collections.abc import Sequence
+
+from kursdocs.core.access import Permission
+from kursdocs.core.audit import Happening
+from kursdocs.web import inbox_api, models
+from kursdocs.web.call import Body, Mode, Row
+
+INBOX_API: Sequence[Row] = (
+    Row(
+        "GET",
+        "/api/v1/inbox",
+        inbox_api.received,
+        Permission.INBOX_READ,
+        "api.inbox",
+        summary="List what came in",
+        happening=Happening.INBOX_LISTED,
+        query=inbox_api.InboxPage,
+        response=models.InboxOut,
+    ),
+    Row(
+        "POST",
+        "/api/v1/inbox/bundle",
+        inbox_api.bundle,
+        Permission.DOCUMENT_READ,
+        "api.inbox.bundle",
+        summary="Download many documents as one ZIP",
+        happening=Happening.DOCUMENT_DOWNLOADED,
+        body=Body.JSON,
+        mode=Mode.OUTSIDE,
+        request=models.BundleIn,
+        content_type="application/zip",
+    ),
+    Row(
+        "POST",
+        "/api/v1/deliveries/{delivery_id}/take-over",
+        inbox_api.take_over,
+        Permission.DELIVERY_SETTLE,
+        "api.deliveries.take_over",
+        summary="Take a delivery over",
+        happening=Happening.DELIVERY_TAKEN_OVER,
+        body=Body.JSON,
+        request=models.TakeOverIn,
+        response=models.DeliveryOut,
+    ),
+    Row(
+        "POST",
+        "/api/v1/deliveries/{delivery_id}/return",
+        inbox_api.return_,
+        Permission.DELIVERY_SETTLE,
+        "api.deliveries.return",
+        summary="Return a delivery",
+        happening=Happening.DELIVERY_RETURNED,
+        body=Body.JSON,
+        request=models.ReturnIn,
+        response=models.DeliveryOut,
+    ),
+    Row(
+        "POST",
+        "/api/v1/deliveries/{delivery_id}/undo",
+        inbox_api.undo,
+        Permission.DELIVERY_SETTLE,
+        "api.deliveries.undo",
+        summary="Undo taking over or returning, a few seconds later at most",
+        happening=Happening.DELIVERY_REOPENED,
+        body=Body.JSON,
+        request=models.EmptyIn,
+        response=models.DeliveryOut,
+    ),
+    Row(
+        "POST",
+        "/api/v1/deliveries/{delivery_id}/claim",
+        inbox_api.claim,
+        Permission.DELIVERY_SETTLE,
+        "api.deliveries.claim",
+        summary="Tell colleagues that you are on it, for half an hour",
+        happening=Happening.DELIVERY_CLAIMED,
+        body=Body.JSON,
+        request=models.ClaimIn,
+        response=models.ClaimOut,
+    ),
+    Row(
+        "POST",
+        "/api/v1/deliveries/{delivery_id}/unclaim",
+        inbox_api.unclaim,
+        Permission.DELIVERY_SETTLE,
+        "api.deliveries.unclaim",
+        summary="Leave a delivery to colleagues",
+        happening=Happening.DELIVERY_UNCLAIMED,
+        body=Body.JSON,
+        request=models.EmptyIn,
+        response=models.ClaimOut,
+    ),
+)
