@@ -3,9 +3,10 @@
  * manifest from which the server takes them. There is no development server: `npm run dev` only
  * builds again, so that pages, origin and content security policy are always the real ones.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { PurgeCSS } from "purgecss";
 import { defineConfig, type Plugin } from "vite";
 
@@ -88,10 +89,29 @@ function kernInUse(): Plugin {
   };
 }
 
+/**
+ * The server sends these copies to browsers that take them, so that no request pays for packing.
+ * Fonts are packed already.
+ */
+function packedCopies(): Plugin {
+  return {
+    name: "packed-copies",
+    closeBundle() {
+      const dist = here("dist");
+      for (const name of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
+        if (!/\.(css|js|svg)$/.test(name)) continue;
+        const content = readFileSync(join(dist, name));
+        writeFileSync(join(dist, `${name}.br`), brotliCompressSync(content));
+        writeFileSync(join(dist, `${name}.gz`), gzipSync(content, { level: 9 }));
+      }
+    },
+  };
+}
+
 export default defineConfig({
   base: "/static/",
   publicDir: here("public"),
-  plugins: [kernInUse()],
+  plugins: [kernInUse(), packedCopies()],
   build: {
     outDir: here("dist"),
     emptyOutDir: true,

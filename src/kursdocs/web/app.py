@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -14,7 +13,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -31,6 +29,7 @@ from kursdocs.web.pages import Pages
 from kursdocs.web.request_log import RequestLog
 from kursdocs.web.routes import API, ROUTES
 from kursdocs.web.security import CrossSiteGuard, SecurityHeaders
+from kursdocs.web.static_files import BuiltFiles
 
 UPLOADS_AT_ONCE = 8
 DOWNLOADS_AT_ONCE = 8
@@ -56,7 +55,7 @@ def create_app(
         by_path.setdefault(row.path, []).append(row)
     app = Starlette(
         routes=[
-            Mount("/static", _Static(directory=pages.static_folder)),
+            Mount("/static", BuiltFiles(directory=pages.static_folder)),
             *mounts,
             *(Route(path, _Resource(rows)) for path, rows in by_path.items()),
             # What exists nowhere is refused like what is foreign: same answer, same log.
@@ -108,16 +107,6 @@ def _lifespan(
         await services.provider.close()
 
     return lifespan
-
-
-class _Static(StaticFiles):
-    """Built files: their names carry a hash, so browsers may keep them for ever."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
-        if response.status_code == 200 and Path(path).parent.name == "assets":
-            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        return response
 
 
 class _Resource:

@@ -53,7 +53,7 @@ def sections_for(role: Role | None, agency_kind: AgencyKind | None) -> tuple[str
     """
     is_office = agency_kind not in (None, AgencyKind.COURSE_PROVIDER)
     days_work = _OF_RECIPIENTS if is_office else _OF_SENDERS
-    own = (_OF_ROLE[role],) if role in _OF_ROLE else ()
+    own = (_OF_ROLE[role],) if role is not None and role in _OF_ROLE else ()
     if role is not None and not role.is_of_agency:
         return tuple(dict.fromkeys((*own, *_RULES_FIRST, *_OF_ALL, *days_work)))
     return (*own, *days_work, *_OF_ALL)
