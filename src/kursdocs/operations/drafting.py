@@ -23,7 +23,7 @@ from kursdocs.core.access import Actor
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import reading
 from kursdocs.core.documents.reading import DocumentView
-from kursdocs.core.documents.sending import Sending, check
+from kursdocs.core.documents.sending import Sending
 from kursdocs.core.drafts import (
     Draft,
     DraftView,
@@ -398,8 +398,7 @@ def _found_in(session: Session, services: Services, actor: Actor, draft_id: UUID
 
 def _prepared(session: Session, services: Services, actor: Actor, draft: Draft) -> Sending:
     form = form_of(desk.view_of(draft), services.catalogue)
-    today = local_date(services.clock())
-    return check(session, actor, services.catalogue, form, today=today)
+    return intake.checked(session, services, actor, form, lifecycle.sending_key(draft.id))
 
 
 def send(

@@ -52,11 +52,17 @@ def prepare(services: Services, actor: Actor, form: SendingForm, key: str = "") 
     request that this paper does not answer.
     """
     with services.transaction() as session:
-        asked = answering.answerable(session, actor, form, key=key)
-        today = local_date(services.clock())
-        rules = services.catalogue
-        sending = check(session, actor, rules, form, today=today, requested=asked.of)
-        return replace(sending, request_id=asked.request_id)
+        return checked(session, services, actor, form, key)
+
+
+def checked(
+    session: Session, services: Services, actor: Actor, form: SendingForm, key: str
+) -> Sending:
+    """The same within a transaction."""
+    asked = answering.answerable(session, actor, form, key=key)
+    today = local_date(services.clock())
+    sending = check(session, actor, services.catalogue, form, today=today, requested=asked.of)
+    return replace(sending, request_id=asked.request_id)
 
 
 def nothing_ended(session: Session) -> None:

@@ -223,6 +223,10 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
             "Die Person muss freigegeben haben, dass diese Stellen das Papier erhalten. Bitte"
             " halten Sie fest, wann und wie."
         ),
+        "proposals_unseen": N_(
+            "Die vorgeschlagenen Angaben hat noch niemand angesehen. Bitte öffnen Sie das Papier,"
+            " vergleichen Sie und bestätigen Sie mit „Geprüft, weiter“."
+        ),
         "reason_unknown": N_("Bitte wählen Sie einen der Gründe aus der Liste."),
         # Requests
         "kind_not_requestable": N_("Diese Art von Papier kann Ihre Stelle nicht anfordern."),
@@ -283,6 +287,25 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
             "Bitte senden Sie entweder ein PDF oder Fotos, nicht beides und nicht mehrere PDF auf"
             " einmal."
         ),
+        # Drafts
+        "drafts_too_many": N_(
+            "Auf Ihrem Tisch liegen schon %(limit)s Papiere; mehr gehen nicht auf einmal. Bitte"
+            " senden oder verwerfen Sie erst einige davon."
+        ),
+        "drafts_to_join": N_(
+            "Bitte wählen Sie zwei bis %(limit)s Papiere aus, die Sie zusammenlegen möchten."
+        ),
+        "draft_changed": N_(
+            "Das Papier wurde gerade an anderer Stelle geändert, vielleicht in einem zweiten"
+            " Fenster. Bitte sehen Sie es noch einmal an."
+        ),
+        "pages_missing": N_(
+            "Bitte geben Sie an, welche Seiten bleiben: mindestens eine, und jede nur einmal."
+        ),
+        "file_signed": N_(
+            "Dieses PDF ist elektronisch signiert. Gedrehte oder neu geordnete Seiten machten die"
+            " Signatur ungültig. Bitte senden Sie es unverändert."
+        ),
         # States
         "acting_agency_changed": N_(
             "Sie handeln jetzt für „%(agency)s“, das Formular war für eine andere Stelle. Es wurde"
@@ -302,6 +325,34 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
             " Bitte wählen Sie weniger aus."
         ),
         "not_withdrawable": N_("Dieses Papier lässt sich nicht mehr zurückziehen."),
+        "already_withdrawn": N_("Das Papier ist schon zurückgezogen."),
+        "not_correctable": N_(
+            "Berichtigen lässt sich nur ein Papier, das zugestellt ist und nicht zurückgezogen,"
+            " ersetzt oder gelöscht wurde."
+        ),
+        "already_corrected": N_(
+            "Für dieses Papier gibt es schon ein berichtigtes, das noch nicht zugestellt ist."
+            " Entscheiden Sie bitte zuerst über dieses."
+        ),
+        "not_sendable_again": N_(
+            "Noch einmal senden lässt sich nur, was zurückkam oder nicht zugestellt bleibt. Was"
+            " angekommen ist, können Sie berichtigen."
+        ),
+        "already_acknowledged": N_("Ihre Stelle hat das schon zur Kenntnis genommen."),
+        "nothing_to_acknowledge": N_("Zu diesem Papier gibt es nichts zur Kenntnis zu nehmen."),
+        "not_forwardable": N_(
+            "Dieses Papier kann Ihre Stelle hier nicht weitergeben. Wer es sonst braucht, erhält es"
+            " von der Person oder von der Stelle, die es ausgestellt hat."
+        ),
+        "forward_not_possible": N_(
+            "Diese Stelle kann das Papier nicht von Ihnen erhalten. Das sagt nichts über die Person"
+            " aus."
+        ),
+        "forwarded_already": N_("An diese Stelle haben Sie das Papier schon weitergegeben."),
+        "forward_release_missing": N_(
+            "Die Person muss freigegeben haben, dass diese Stelle das Papier erhält. Bitte halten"
+            " Sie fest, wann und wie."
+        ),
         "approval_by_sender": N_(
             "Sie haben dieses Papier selbst gesendet. Freigeben oder ablehnen muss es eine zweite"
             " Person Ihrer Stelle."

@@ -138,6 +138,7 @@ def form_of(view: DraftView, catalogue: Catalogue) -> SendingForm:
         obliging_bodies=view.typed.get("obliging_body", []),
         released=one.get("released", "").lower() in _TRUE,
         release_form=one.get("release_form", ""),
+        request=one.get("request", ""),
         fields={name: one[name] for name in asked if name in one},
         **{name: one.get(name, "") for name in COMMON_FIELDS},
     )
