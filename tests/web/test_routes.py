@@ -227,6 +227,10 @@ log                       -            403  200      403      200   403 200  403
 
 api.documents.create      -            201  201      201      201   403 403  403     201       401
 api.inbox                 -            200  200      200      200   403 403  403     200       401
+api.inbox.bundle          own          404  404      404      404   403 403  403     404       401
+api.inbox.bundle          addressed    200  200      200      200   403 403  403     200       401
+api.inbox.bundle          foreign      404  404      404      404   403 403  403     404       401
+api.inbox.bundle          unknown      404  404      404      404   403 403  403     404       401
 api.sent                  -            200  200      200      200   403 403  403     200       401
 api.documents.show        own          200  200      200      200   403 403  403     200       401
 api.documents.show        addressed    200  200      200      200   403 403  403     200       401
@@ -260,6 +264,18 @@ api.deliveries.return     own          404  404      404      404   403 403  403
 api.deliveries.return     addressed    200  200      200      200   403 403  403     200       401
 api.deliveries.return     foreign      404  404      404      404   403 403  403     404       401
 api.deliveries.return     unknown      404  404      404      404   403 403  403     404       401
+api.deliveries.undo       own          404  404      404      404   403 403  403     404       401
+api.deliveries.undo       addressed    200  200      200      200   403 403  403     200       401
+api.deliveries.undo       foreign      404  404      404      404   403 403  403     404       401
+api.deliveries.undo       unknown      404  404      404      404   403 403  403     404       401
+api.deliveries.claim      own          404  404      404      404   403 403  403     404       401
+api.deliveries.claim      addressed    200  200      200      200   403 403  403     403       401
+api.deliveries.claim      foreign      404  404      404      404   403 403  403     404       401
+api.deliveries.claim      unknown      404  404      404      404   403 403  403     404       401
+api.deliveries.unclaim    own          404  404      404      404   403 403  403     404       401
+api.deliveries.unclaim    addressed    200  200      200      200   403 403  403     403       401
+api.deliveries.unclaim    foreign      404  404      404      404   403 403  403     404       401
+api.deliveries.unclaim    unknown      404  404      404      404   403 403  403     404       401
 api.me                    -            200  200      200      200   200 200  200     200       401
 api.catalogue             -            200  200      200      200   200 200  403     200       401
 api.agencies              -            200  200      200      200   200 403  403     200       401
@@ -391,6 +407,11 @@ class Walk:
         path = self._place(row, caller, of, path)
         path = self.members.filled(path, PEOPLE.get(caller, ("", VHS))[1], of)
         body = self._body(row, caller, of)
+        if row.name.endswith("inbox.bundle"):
+            field = "json" if row.is_api else "data"
+            body = {field: {"deliveries": [str(sent.delivery_id)]}}
+        if row.name.endswith("deliveries.undo") and of is Of.ADDRESSED:
+            self._settle(caller, sent)
         if row.name in ("join", "join.accept"):
             client.cookies.set("kursdocs_invitation", self.members.secret(of))
         if row.name == "instruction.confirm":
@@ -443,10 +464,19 @@ class Walk:
             return self.house.waiting(mine, other)
         if of in (Of.OWN, Of.ADDRESSED):
             way = (mine, other) if of is Of.OWN else (other, mine)
-            return self.papers[way] if row.method == "GET" else self.house.noted(*way)
+            has_bytes = row.method == "GET" or row.name.endswith("inbox.bundle")
+            return self.papers[way] if has_bytes else self.house.noted(*way)
         if of is Of.FOREIGN:
             return self.papers[SPRACHWERK, JOBCENTER]
         return Sent(UNKNOWN, UNKNOWN)
+
+    def _settle(self, caller: str, sent: Sent) -> None:
+        """Take over what the caller is about to undo."""
+        own = self.house.service(VHS) if caller == "program" else None
+        if caller in PEOPLE:
+            own = self.house.program(self.house.person_token(PEOPLE[caller][0]))
+        if own is not None:
+            own.post(f"/api/v1/deliveries/{sent.delivery_id}/take-over")
 
     def _agency(self, caller: str, of: Of) -> str:
         """The slug of the caller's own agency, of a foreign one, or of none."""
