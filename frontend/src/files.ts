@@ -48,7 +48,7 @@ function together(before: File[], now: File[]): File[] {
   return photographs ? [...before, ...now] : now;
 }
 
-function acceptDrops(zone: HTMLElement, add: (files: File[]) => void): void {
+export function acceptDrops(zone: HTMLElement, add: (files: File[]) => void): void {
   const carriesFiles = (event: DragEvent): boolean =>
     event.dataTransfer?.types.includes("Files") ?? false;
   for (const name of ["dragenter", "dragover"] as const) {

@@ -1,16 +1,19 @@
 /** What every page loads. Each module finds its own elements and does nothing without them. */
 import "virtual:kern.css";
 import "./app.css";
+import "./sending.css";
 import "./inbox.css";
 import "./help.css";
 import "./print.css";
 import { enhanceCopying } from "./copying";
 import { enhanceInbox } from "./inbox";
+import { enhanceDesk } from "./desk";
 import { enhanceMenus } from "./menus";
 import { enhancePreferences } from "./preferences";
 import { enhanceSending } from "./sending";
 
 enhanceCopying();
+enhanceDesk();
 enhanceInbox();
 enhanceMenus();
 enhancePreferences();

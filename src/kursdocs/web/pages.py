@@ -50,6 +50,7 @@ _MOMENT_FORMATS = {
     "en": "d\N{NO-BREAK SPACE}MMM\N{NO-BREAK SPACE}yyyy, HH:mm",
 }
 
+_EXACT_FORMATS = {"de": "dd.MM.yyyy, HH:mm:ss 'Uhr' (zzz)", "en": "d MMM yyyy, HH:mm:ss (zzz)"}
 _CLOCK_FORMATS = {"de": "HH:mm\N{NO-BREAK SPACE}'Uhr'", "en": "HH:mm"}
 
 
@@ -131,7 +132,8 @@ class Page:
     ``path`` is the current address with its query. ``permissions`` decide the navigation; nobody
     signed in means no ``actor_name``. ``today`` is the local date. ``links`` are the operator's
     (imprint, privacy), so that the footer never points nowhere. ``is_unscanned``: by explicit
-    choice nothing is scanned for malware, which every page says.
+    choice nothing is scanned for malware, which every page says. ``has_requests``: the agency can
+    ask for papers, or be asked.
     """
 
     language: str
@@ -144,6 +146,9 @@ class Page:
     memberships: Sequence[Membership] = ()
     permissions: frozenset[Permission] = frozenset()
     new_count: int = 0
+    has_requests: bool = False
+    requests_open: int = 0
+    requests_overdue: int = 0
     flash: Flash | None = None
     is_demo: bool = False
     is_unscanned: bool = False
@@ -169,27 +174,39 @@ class Page:
                 href=href,
                 label=label,
                 is_current=here == href,
-                count=self.new_count if href == "/inbox" else 0,
+                counts=self._counts.get(href, ()),
             )
             for href, label, permissions in _NAVIGATION
-            if self.permissions & permissions
+            if self.permissions & permissions and (href != "/requests" or self.has_requests)
         ]
+
+    @property
+    def _counts(self) -> Mapping[str, Sequence[tuple[int, str]]]:
+        """What waits behind an entry of the navigation, and what the number counts."""
+        return {
+            "/inbox": ((self.new_count, N_("neu")),),
+            "/requests": (
+                (self.requests_open, N_("offen")),
+                (self.requests_overdue, N_("überfällig")),
+            ),
+        }
 
 
 @dataclass(frozen=True)
 class NavigationItem:
-    """One entry of the navigation; ``label`` is German and translated by the template."""
+    """One entry of the navigation; the template translates ``label`` and what is counted."""
 
     href: str
     label: str
     is_current: bool
-    count: int
+    counts: Sequence[tuple[int, str]]
 
 
 _NAVIGATION: tuple[tuple[str, str, frozenset[Permission]], ...] = (
     ("/inbox", N_("Eingang"), frozenset({Permission.INBOX_READ})),
-    ("/documents/new", N_("Senden"), frozenset({Permission.DOCUMENT_SEND})),
+    ("/desk", N_("Senden"), frozenset({Permission.DOCUMENT_SEND})),
     ("/sent", N_("Gesendet"), frozenset({Permission.SENT_READ})),
+    ("/requests", N_("Anforderungen"), frozenset({Permission.REQUEST_READ})),
     ("/agencies", N_("Stellen"), frozenset({Permission.MUNICIPALITY_NUMBERS_READ})),
     ("/municipality", N_("Kommune"), frozenset({Permission.MUNICIPALITY_MANAGE})),
     ("/members", N_("Mitglieder"), frozenset({Permission.MEMBERS_MANAGE})),
@@ -327,6 +344,7 @@ def _filters(
 
     return {
         "date": lambda day: show_date(day, language),
+        "plain_date": lambda day: plain_date(day, language),
         "moment": lambda moment: show_moment(moment, language),
         "clock": lambda moment: show_clock(moment, language),
         "day": lambda moment: show_date(local_date(moment), language),
@@ -343,6 +361,7 @@ def _filters(
         "kind_name": kind_name,
         "agency_kind": agency_kind,
         "role": lambda role: translations.gettext(ROLE_NAMES[role]),
+        "request_decline_reason": lambda code: worded(code, catalogue.request_decline_reasons),
         "return_reason": lambda code: worded(code, (*catalogue.return_reasons, *BY_ITSELF)),
         "withdrawal_reason": lambda code: worded(
             code,
@@ -398,14 +417,24 @@ def last_day(until: datetime) -> date:
 
 def show_moment(moment: datetime, language: str) -> Markup:
     """A moment as ``<time>``: local time for people, UTC for programs."""
-    text = format_datetime(
-        moment.astimezone(LOCAL_TIME),
-        _MOMENT_FORMATS[language],
-        tzinfo=LOCAL_TIME,
-        locale=_LOCALES[language],
-    )
+    text = plain_moment(moment, language)
     exact = moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return Markup('<time datetime="{}">{}</time>').format(exact, text)
+
+
+def plain_moment(moment: datetime, language: str) -> str:
+    """A moment in local time, for places where no markup can be."""
+    return _local(moment, _MOMENT_FORMATS[language], language)
+
+
+def exact_moment(moment: datetime, language: str) -> str:
+    """The same to the second and with its zone, for what must stand on its own as a proof."""
+    return _local(moment, _EXACT_FORMATS[language], language)
+
+
+def _local(moment: datetime, pattern: str, language: str) -> str:
+    local = moment.astimezone(LOCAL_TIME)
+    return format_datetime(local, pattern, tzinfo=LOCAL_TIME, locale=_LOCALES[language])
 
 
 def show_clock(moment: datetime, language: str) -> Markup:

@@ -1,9 +1,9 @@
 """THE table of what exists: method, path, handler, permission, body, what it leaves in the log.
 
 Pages and API stand side by side; what is about members stands in ``people_routes``, the inbox in
-``inbox_routes``. A row without
-a permission says why by its gate. OpenAPI is made from the rows of the API; a test walks every row
-with every role.
+``inbox_routes``, one document in ``document_routes``, sending in ``sending_routes``, requests in
+``request_routes``. A row without a permission says why by its gate. OpenAPI is made from the rows
+of the API; a test walks every row with every role.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,8 @@ from kursdocs.web import (
     accounts,
     agencies,
     api,
-    approvals,
     audit,
     catalogue,
-    documents,
     health,
     help,
     lists,
@@ -25,11 +23,11 @@ from kursdocs.web import (
     models,
     municipality,
     openapi,
-    retention,
     sent,
     settings,
 )
 from kursdocs.web.call import Body, Gate, Mode, Row
+from kursdocs.web.document_routes import DOCUMENTS, DOCUMENTS_API
 from kursdocs.web.inbox_api_routes import INBOX_API
 from kursdocs.web.inbox_routes import INBOX
 from kursdocs.web.people_routes import PEOPLE
@@ -101,78 +99,6 @@ PAGES: Sequence[Row] = (
         "sent",
         happening=Happening.SENT_LISTED,
         query=sent.SentQuery,
-    ),
-    Row(
-        "GET",
-        "/documents/leaving",
-        retention.index,
-        Permission.DOCUMENT_READ,
-        "documents.leaving",
-        happening=Happening.LEAVING_LISTED,
-        query=retention.LeavingQuery,
-    ),
-    Row(
-        "GET",
-        "/documents/{document_id}",
-        documents.show,
-        Permission.DOCUMENT_READ,
-        "documents.show",
-        happening=Happening.DOCUMENT_VIEWED,
-        query=documents.ShowQuery,
-    ),
-    Row(
-        "GET",
-        "/documents/{document_id}/receipt",
-        documents.receipt,
-        Permission.DOCUMENT_READ,
-        "documents.receipt",
-        happening=Happening.RECEIPT_VIEWED,
-    ),
-    Row(
-        "GET",
-        "/documents/{document_id}/content",
-        documents.content,
-        Permission.DOCUMENT_READ,
-        "documents.content",
-        happening=Happening.DOCUMENT_DOWNLOADED,
-        mode=Mode.OUTSIDE,
-    ),
-    Row(
-        "GET",
-        "/documents/{document_id}/pages/{number}",
-        documents.page_image,
-        Permission.DOCUMENT_READ,
-        "documents.page_image",
-        happening=Happening.DOCUMENT_PREVIEWED,
-        mode=Mode.OUTSIDE,
-        query=documents.PageImageQuery,
-    ),
-    Row(
-        "POST",
-        "/documents/{document_id}/withdrawal",
-        documents.withdraw,
-        Permission.DOCUMENT_WITHDRAW,
-        "documents.withdraw",
-        happening=Happening.DOCUMENT_WITHDRAWN,
-        body=Body.FORM,
-    ),
-    Row(
-        "POST",
-        "/documents/{document_id}/approval",
-        approvals.approve,
-        Permission.DOCUMENT_APPROVE,
-        "documents.approve",
-        happening=Happening.DOCUMENT_APPROVED,
-        body=Body.FORM,
-    ),
-    Row(
-        "POST",
-        "/documents/{document_id}/decline",
-        approvals.decline,
-        Permission.DOCUMENT_APPROVE,
-        "documents.decline",
-        happening=Happening.DOCUMENT_DECLINED,
-        body=Body.FORM,
     ),
     Row(
         "GET",
@@ -457,10 +383,12 @@ OPERATION: Sequence[Row] = (
 ROUTES: Sequence[Row] = (
     *SENDING,
     *PAGES,
+    *DOCUMENTS,
     *INBOX,
     *PEOPLE,
     *REQUESTS,
     *API,
+    *DOCUMENTS_API,
     *REQUESTS_API,
     *OPERATION,
 )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from secrets import token_urlsafe
+from uuid import UUID
 
 import anyio.to_thread
 from pydantic import Field
@@ -10,9 +11,13 @@ from starlette.responses import Response
 
 from kursdocs.catalogue import Kind, Need, Route
 from kursdocs.core import agencies
+from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
 from kursdocs.core.audit import Happening
-from kursdocs.core.errors import KursdocsError, NotFound, Unavailable
+from kursdocs.core.errors import Conflict, KursdocsError, NotFound, Unavailable
+from kursdocs.core.requests import answering, reading
+from kursdocs.core.requests.reading import RequestView, Side
+from kursdocs.core.requests.tables import RequestState
 from kursdocs.operations import intake
 from kursdocs.web import errors, uploads
 from kursdocs.web.call import Call, Query, redirect
@@ -20,9 +25,10 @@ from kursdocs.web.uploads import PHOTOGRAPHS_MAX, Typed
 
 
 class KindQuery(Query):
-    """Which kind of paper to send."""
+    """Which kind of paper to send, and the request that it answers."""
 
     kind: str = Field(default="", max_length=60)
+    request: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,10 @@ class Offer:
 def new(call: Call) -> Response:
     """The list of kinds, or the form of one."""
     catalogue = call.services.catalogue
-    code = call.query().kind
+    query: KindQuery = call.query()
+    code = query.kind
+    if query.request is not None:
+        return _answer(call, query.request)
     if not code:
         kinds = catalogue.sendable_by(call.actor.acting.kind)
         return call.render(
@@ -50,9 +59,32 @@ def new(call: Call) -> Response:
     return _form(call, kind, Typed(), told=None)
 
 
+def _answer(call: Call, request_id: UUID) -> Response:
+    """The form that answers a request, filled in by it; or the request, when it has ended."""
+    try:
+        form = answering.prefill(call.session, call.actor, request_id, now=call.now)
+    except Conflict:
+        return redirect(f"/requests/{request_id}")
+    kind = call.services.catalogue.kind(form.kind)
+    if kind is None or kind not in call.services.catalogue.sendable_by(call.actor.acting.kind):
+        return redirect(f"/requests/{request_id}")
+    call.record(Happening.PAPER_REQUEST_VIEWED, paper_request=str(request_id))
+    return _form(call, kind, Typed(form=form), told=None)
+
+
+def _request(call: Call, typed: Typed) -> RequestView | None:
+    """The open request that the form answers; one that has ended is not named again."""
+    try:
+        found = reading.view(call.session, call.actor, UUID(typed.form.request))
+    except (ValueError, NotFound):
+        return None
+    is_open = found.state is RequestState.OPEN and found.side is Side.RECEIVED
+    return found if is_open else None
+
+
 def _form(call: Call, kind: Kind, typed: Typed, told: errors.Told | None) -> Response:
     offers = _offers(call, kind)
-    shown = _shown(kind, offers)
+    shown = shown_names(kind, offers)
     # A key that is spent or unusable would refuse this form for ever.
     is_spent = told is not None and told.code in ("key_reused", "key_too_long")
     return call.render(
@@ -61,8 +93,9 @@ def _form(call: Call, kind: Kind, typed: Typed, told: errors.Told | None) -> Res
         kind=kind,
         offers=offers,
         typed=typed.form,
+        request=_request(call, typed),
         # A mistake in what the form does not show stands above it, and leads nowhere.
-        errors={n if n in shown else "": text for n, text in _by_field(told).items()},
+        errors={n if n in shown else "": text for n, text in by_field(told).items()},
         acting_agency=call.actor.acting.slug,
         idempotency_key=token_urlsafe(16) if is_spent or not typed.key else typed.key,
         upload_bytes_max=intake.FILE_BYTES_MAX,
@@ -70,14 +103,15 @@ def _form(call: Call, kind: Kind, typed: Typed, told: errors.Told | None) -> Res
     )
 
 
-def _by_field(told: errors.Told | None) -> dict[str, str]:
+def by_field(told: errors.Told | None) -> dict[str, str]:
+    """The sentences of an error by field; that of no field stands under the empty name."""
     if told is None:
         return {}
     return dict(told.fields) or {"": told.sentence}
 
 
-def _shown(kind: Kind, offers: Sequence[Offer]) -> set[str]:
-    """The names of the fields that the form shows."""
+def shown_names(kind: Kind, offers: Sequence[Offer]) -> set[str]:
+    """The names of the fields that the form of this kind shows."""
     shown = {"recipient", "family_name", "given_names", "birth_date", "original_at", "file"}
     shown |= {asked.field.name for asked in kind.fields}
     needs = {need for offer in offers for need in offer.route.needs}
@@ -89,10 +123,14 @@ def _shown(kind: Kind, offers: Sequence[Offer]) -> set[str]:
 
 
 def _offers(call: Call, kind: Kind) -> list[Offer]:
-    sender = call.actor.acting.kind
-    kinds = kind.recipient_kinds(sender)
+    kinds = kind.recipient_kinds(call.actor.acting.kind)
     found = agencies.recipients(call.session, call.actor, kinds=kinds)
-    routes = ((agency, kind.route(sender, agency.kind)) for agency in found)
+    return offers_among(found, call.actor, kind)
+
+
+def offers_among(found: Sequence[Agency], actor: Actor, kind: Kind) -> list[Offer]:
+    """Of these agencies those that may be sent this kind, and the route there."""
+    routes = ((agency, kind.route(actor.acting.kind, agency.kind)) for agency in found)
     return [Offer(agency, route) for agency, route in routes if route is not None]
 
 

@@ -5,6 +5,7 @@ received; nothing is written anywhere before the body is whole.
 """
 
 import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,6 +31,7 @@ _OWN_NAMES = frozenset(
         "kind",
         "recipient",
         "obliging_body",
+        "request",
         "released",
         "release_form",
         "idempotency_key",
@@ -37,7 +39,7 @@ _OWN_NAMES = frozenset(
         "file",
     }
 )
-_TRUE = frozenset({"true", "on", "1", "yes", "ja"})
+TRUE = frozenset({"true", "on", "1", "yes", "ja"})
 
 
 @dataclass
@@ -61,22 +63,52 @@ def read_form(received: Received) -> SendingForm:
         kind=received.one("kind"),
         recipients=received.fields.get("recipient", []),
         obliging_bodies=received.fields.get("obliging_body", []),
-        released=received.one("released").lower() in _TRUE,
+        released=received.one("released").lower() in TRUE,
         release_form=received.one("release_form"),
         fields=others,
+        request=received.one("request"),
         **common,
     )
 
 
-def _check_agency(call: Call, received: Received) -> None:
+def check_agency(call: Call, received: Received) -> None:
     """A form was filled in for one agency; in another tab the person may have changed over."""
     acting = call.actor.acting
     if received.one("acting_agency") not in ("", acting.slug):
         raise Conflict("acting_agency_changed", agency=acting.name)
 
 
-async def receive(call: Call, typed: Typed) -> DocumentView:
+Files = Sequence[bytes]
+Store = Callable[[Sending, Files, str], DocumentView]
+"""What stores a judged form: with these files, under that idempotency key."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What becomes of a received form: it is judged before its file, and stored with it.
+
+    Both run in a thread. Where no file is needed, ``store`` gets none when none was chosen.
+    """
+
+    prepare: Callable[[Typed], Sending]
+    store: Store
+    needs_file: bool = True
+
+
+def sending_steps(call: Call) -> Steps:
+    """A paper on its way for the first time."""
+    services, actor = call.services, call.actor
+    return Steps(
+        lambda typed: intake.prepare(services, actor, typed.form, typed.key),
+        lambda sending, files, key: intake.store(
+            services, actor, sending, files, key, partial(readmit, call)
+        ),
+    )
+
+
+async def receive(call: Call, typed: Typed, steps: Steps | None = None) -> DocumentView:
     """Receive and store one document; fills ``typed`` on the way. Raises domain errors."""
+    steps = steps or sending_steps(call)
     limiter = call.kit.uploads
     if limiter.statistics().tasks_waiting >= limiter.total_tokens:
         raise Busy("uploads_busy")
@@ -93,12 +125,8 @@ async def receive(call: Call, typed: Typed) -> DocumentView:
     async def check(received: Received) -> None:
         typed.form = read_form(received)
         typed.key = call.request.headers.get("idempotency-key") or received.one("idempotency_key")
-        _check_agency(call, received)
-        prepared.append(
-            await anyio.to_thread.run_sync(
-                intake.prepare, call.services, call.actor, typed.form, limiter=limiter
-            )
-        )
+        check_agency(call, received)
+        prepared.append(await anyio.to_thread.run_sync(steps.prepare, typed, limiter=limiter))
 
     try:
         async with asyncio.timeout(BODY_SECONDS), aclosing(call.request.stream()) as chunks:
@@ -107,17 +135,10 @@ async def receive(call: Call, typed: Typed) -> DocumentView:
             except KursdocsError:
                 await retry.drain(chunks)
                 raise
-        if not received.files:
+        if not received.files and steps.needs_file:
             raise Invalid("file_missing", field="file")
         return await anyio.to_thread.run_sync(
-            intake.store,
-            call.services,
-            call.actor,
-            prepared[0],
-            received.files,
-            typed.key,
-            partial(readmit, call),
-            limiter=limiter,
+            steps.store, prepared[0], received.files, typed.key, limiter=limiter
         )
     except TimeoutError as error:
         raise TooSlow from error
