@@ -74,6 +74,7 @@ RESERVED_FIELD_NAMES = frozenset(
         "is_copy",
         "file",
         "idempotency_key",
+        "reason",
     }
 )
 """What every upload asks already; a field of a kind must not hide it."""

@@ -3,7 +3,6 @@
 import unicodedata
 from datetime import date, datetime
 from types import SimpleNamespace
-from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
@@ -11,16 +10,16 @@ from pydantic import Field
 from starlette.responses import Response
 
 from kursdocs.catalogue import ChoiceFormat, DateFormat, Kind
-from kursdocs.core import accounts
+from kursdocs.core import accounts, agencies
 from kursdocs.core.access import ActorKind, Permission
 from kursdocs.core.audit import Happening
-from kursdocs.core.documents import lifecycle, reading
-from kursdocs.core.documents.reading import DeliveryView, DocumentView, TimelineEvent
+from kursdocs.core.documents import forwarding, lifecycle, reading
+from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.reasons import DECLINE_REASONS, decline_reason
 from kursdocs.core.documents.tables import DeliveryState, DocumentState
-from kursdocs.core.errors import Invalid, KursdocsError, NotFound
+from kursdocs.core.errors import Conflict, Invalid, KursdocsError, NotFound
 from kursdocs.operations import handout
-from kursdocs.web import errors, retention
+from kursdocs.web import errors, retention, tracking
 from kursdocs.web.call import Call, Query, redirect
 from kursdocs.web.pages import N_, show_date
 from kursdocs.web.security import FILE_POLICY
@@ -36,6 +35,9 @@ _DECLINED = N_(
     "Abgelehnt. Das Papier wird niemandem zugestellt; wer es gesendet hat, sieht den Grund."
 )
 
+_ACKNOWLEDGED = N_("Zur Kenntnis genommen. Die absendende Stelle sieht das.")
+_FORWARDED = N_("Weitergegeben. Die Stelle findet das Papier in ihrem Eingang.")
+
 
 class ShowQuery(Query):
     """What was just done, for the message at the top."""
@@ -47,18 +49,6 @@ class PageImageQuery(Query):
     """How wide the image is to be, in pixels."""
 
     width: int = Field(default=900, ge=200, le=2000)
-
-
-def receipt(call: Call) -> Response:
-    """Proof of storing, for the sender."""
-    document = reading.view_own(call.session, call.actor, call.id_in_path("document_id"))
-    call.record(Happening.RECEIPT_VIEWED, document_id=document.id)
-    return call.render(
-        "documents/receipt.html",
-        document=document,
-        leaving=retention.reason(call, document.delete_reason),
-        deliveries=document.deliveries,
-    )
 
 
 # ── One document ─────────────────────────────────────────────────────────────────────────────
@@ -73,6 +63,7 @@ def show(call: Call) -> Response:
 
 def _flash(document: DocumentView, done: str) -> str:
     """Anybody can write a link: what it says was done must be so."""
+    own = document.own_delivery
     is_withdrawn = document.state is DocumentState.WITHDRAWN
     is_declined = is_withdrawn and decline_reason(document.end_reason) is not None
     is_approved = document.is_own and document.approved_at is not None
@@ -80,6 +71,8 @@ def _flash(document: DocumentView, done: str) -> str:
         "withdrawn": (is_withdrawn, _WITHDRAWN),
         "declined": (is_declined, _DECLINED),
         "approved": (is_approved and document.state is DocumentState.LIVE, _APPROVED),
+        "acknowledged": (own is not None and own.acknowledged_at is not None, _ACKNOWLEDGED),
+        "forwarded": (own is not None and len(document.deliveries) > 1, _FORWARDED),
     }
     is_so, sentence = said.get(done, (False, ""))
     if done == "approved" and is_approved and document.state is DocumentState.HELD:
@@ -93,7 +86,8 @@ def _show(
     own = document.own_delivery
     is_open = own is not None and own.state is DeliveryState.NEW
     names = _colleagues(call, document)
-    shown = [_delivery(call, document, delivery, names) for delivery in document.deliveries]
+    shown = [tracking.track(call, document, one, names) for one in document.deliveries]
+    can_settle = is_open and document.state is DocumentState.LIVE
     return call.render(
         "documents/show.html",
         status=told.status if told else 200,
@@ -104,16 +98,39 @@ def _show(
         approval=_approval(call, document, names),
         deliveries=shown,
         own=shown[0] if own is not None else None,
-        can_read=document.state in _READABLE,
-        can_settle=is_open and call.actor.may(Permission.DELIVERY_SETTLE),
-        can_withdraw=document.is_own
-        and document.state in (DocumentState.LIVE, DocumentState.HELD)
-        and call.actor.may(Permission.DOCUMENT_WITHDRAW),
+        can_read=document.state in (_READABLE if document.is_own else (DocumentState.LIVE,)),
+        can_settle=can_settle and call.actor.may(Permission.DELIVERY_SETTLE),
+        can=_possible(call, document),
+        file_name_pattern=agencies.get(call.session, call.actor.acting.id).file_name_pattern,
         return_reasons=call.services.catalogue.return_reasons,
         withdrawal_reasons=call.services.catalogue.withdrawal_reasons,
         decline_reasons=DECLINE_REASONS,
         errors=told.fields if told else {},
         conflict=_conflict(told) if told and not told.fields else None,
+    )
+
+
+def _possible(call: Call, document: DocumentView) -> SimpleNamespace:
+    """What else this person can do with the document now."""
+    actor, own, is_live = call.actor, document.own_delivery, document.state is DocumentState.LIVE
+    may_send = document.is_own and actor.may(Permission.DOCUMENT_SEND)
+    may_settle = actor.may(Permission.DELIVERY_SETTLE)
+    has_ended = document.state in (DocumentState.WITHDRAWN, DocumentState.BLOCKED)
+    has_come_back = is_live and any(
+        one.state is DeliveryState.RETURNED and not one.forwarded_by for one in document.deliveries
+    )
+    return SimpleNamespace(
+        withdraw=document.is_own
+        and document.state in (DocumentState.LIVE, DocumentState.HELD)
+        and actor.may(Permission.DOCUMENT_WITHDRAW),
+        correct=may_send and is_live and document.replaced_by is None,
+        resend=may_send and (has_come_back or (has_ended and document.replaced_by is None)),
+        acknowledge=own is not None and own.must_acknowledge and may_settle,
+        forward=own is not None
+        and is_live
+        and own.state is not DeliveryState.RETURNED
+        and may_settle
+        and forwarding.can_forward(call.session, actor, call.services.catalogue, document),
     )
 
 
@@ -149,15 +166,15 @@ def _conflict(told: errors.Told) -> SimpleNamespace:
 
 def _colleagues(call: Call, document: DocumentView) -> dict[UUID, str]:
     """Names of the acting agency's own people and programs; those of others stay with them."""
-    if document.is_own:
-        return accounts.names_of(
-            call.session, [document.sent_by_user_id, document.approved_by_user_id]
-        ) | accounts.services_of(call.session, [document.sent_by_service_account_id])
-    people = accounts.names_of(call.session, [d.taken_over_by_user_id for d in document.deliveries])
-    programs = accounts.services_of(
-        call.session, [d.taken_over_by_service_account_id for d in document.deliveries]
-    )
-    return people | programs
+    own = document.own_delivery
+    if own is None:
+        people = [document.sent_by_user_id, document.approved_by_user_id]
+        program = document.sent_by_service_account_id
+    else:
+        people = [own.taken_over_by_user_id, own.returned_by_user_id, own.acknowledged_by_user_id]
+        program = own.taken_over_by_service_account_id
+    known = accounts.names_of(call.session, people)
+    return known | accounts.services_of(call.session, [program])
 
 
 def _document(call: Call, document: DocumentView, names: dict[UUID, str]) -> SimpleNamespace:
@@ -177,12 +194,12 @@ def fields_of(call: Call, document: DocumentView) -> list[tuple[str, str]]:
     kind = call.services.catalogue.kind(document.kind)
     labels = {f.field.name: f.field.label.get(call.language) for f in kind.fields} if kind else {}
     return [
-        (labels.get(name, name), _field_text(call, kind, name, value))
+        (labels.get(name, name), field_text(call, kind, name, value))
         for name, value in document.fields.items()
     ]
 
 
-def _field_text(call: Call, kind: Kind | None, name: str, value: str) -> str:
+def field_text(call: Call, kind: Kind | None, name: str, value: str) -> str:
     """A stored value as people write it: days by their calendar, choices by their wording."""
     asked = next((f.field for f in kind.fields if f.field.name == name), None) if kind else None
     if asked is not None and isinstance(asked.format, DateFormat):
@@ -191,38 +208,6 @@ def _field_text(call: Call, kind: Kind | None, name: str, value: str) -> str:
         wording = {option.code: option.text.get(call.language) for option in asked.format.options}
         return wording.get(value, value)
     return value
-
-
-def _delivery(
-    call: Call, document: DocumentView, delivery: DeliveryView, names: dict[UUID, str]
-) -> SimpleNamespace:
-    by = delivery.taken_over_by_user_id or delivery.taken_over_by_service_account_id
-    values = {name: getattr(delivery, name) for name in delivery.__dataclass_fields__}
-    return SimpleNamespace(
-        **values,
-        taken_over_by=names.get(by, "") if by else "",
-        events=[_event(call, event) for event in reading.timeline(document, delivery)],
-    )
-
-
-_EVENTS = {
-    "sent": N_("Gesendet"),
-    "approved": N_("Freigegeben"),
-    "delivered": N_("Zugestellt"),
-    "opened": N_("Geöffnet"),
-    "taken_over": N_("Übernommen"),
-    "returned": N_("Zurückgegeben"),
-    "withdrawn": N_("Zurückgezogen"),
-    "erased": N_("Inhalt gelöscht"),
-}
-
-
-def _event(call: Call, event: TimelineEvent) -> Any:
-    return SimpleNamespace(
-        at=event.at,
-        actor_name=event.agency_name,
-        sentence=call.kit.pages.text(call.language, _EVENTS[event.code]),
-    )
 
 
 def content(call: Call) -> Response:
@@ -270,20 +255,23 @@ def page_image(call: Call) -> Response:
 
 
 def withdraw(call: Call) -> Response:
-    """Take a document back."""
+    """Take a document back; when somebody was quicker, the document says who and when."""
     document_id = call.id_in_path("document_id")
     document = reading.view_own(call.session, call.actor, document_id)
     reason = call.form.get("reason", "")
     if call.services.catalogue.withdrawal_reason(reason) is None:
         return without_reason(call, document)
-    lifecycle.withdraw(
-        call.session,
-        call.actor,
-        document_id,
-        reason=reason,
-        catalogue=call.services.catalogue,
-        now=call.now,
-    )
+    try:
+        lifecycle.withdraw(
+            call.session,
+            call.actor,
+            document_id,
+            reason=reason,
+            catalogue=call.services.catalogue,
+            now=call.now,
+        )
+    except Conflict as error:
+        return show_refused(call, document, error)
     return redirect(f"/documents/{document_id}?done=withdrawn")
 
 
