@@ -210,6 +210,7 @@ function clicked(event: MouseEvent): void {
   if (!target || event.defaultPrevented || event.button !== 0) return;
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   if (target.closest("[data-keys-open]")) return void openKeys();
+  if (target.closest("[data-keys-close]")) return target.closest("dialog")?.close();
   if (target.closest("[data-tick-all]")) {
     event.preventDefault();
     return tickAll();

@@ -40,6 +40,7 @@ from kursdocs.core.access import ROLE_PERMISSIONS, Actor, Permission, Role
 from kursdocs.core.accounts import Membership, User
 from kursdocs.core.agencies import Agency, AgencyPause
 from kursdocs.core.audit import Happening
+from kursdocs.core.documents import lifecycle, reading
 from kursdocs.core.errors import Invalid
 from kursdocs.core.instructions import Instruction
 from kursdocs.core.invitations import Invitation
@@ -95,6 +96,10 @@ lists                     unknown      404  404      404      404   404 404  404
 preferences               -            303  303      303      303   303 303  303     303       303
 inbox                     -            200  200      200      200   403 403  403      in        in
 inbox.version             -            200  200      200      200   403 403  403      in        in
+inbox.bundle              own          404  404      404      404   403 403  403     401       401
+inbox.bundle              addressed    200  200      200      200   403 403  403     401       401
+inbox.bundle              foreign      404  404      404      404   403 403  403     401       401
+inbox.bundle              unknown      404  404      404      404   403 403  403     401       401
 inbox.refreshed           -            303  303      303      303   403 403  403      in        in
 inbox.search              -            200  200      200      200   403 403  403     401       401
 sent                      -            200  200      200      200   403 403  403      in        in
@@ -109,6 +114,34 @@ documents.receipt         own          200  200      200      200   403 403  403
 documents.receipt         addressed    404  404      404      404   403 403  403      in        in
 documents.receipt         foreign      404  404      404      404   403 403  403      in        in
 documents.receipt         unknown      404  404      404      404   403 403  403      in        in
+documents.receipt_pdf     own          200  200      200      200   403 403  403      in        in
+documents.receipt_pdf     addressed    404  404      404      404   403 403  403      in        in
+documents.receipt_pdf     foreign      404  404      404      404   403 403  403      in        in
+documents.receipt_pdf     unknown      404  404      404      404   403 403  403      in        in
+documents.correction      own          200  200      200      200   403 403  403      in        in
+documents.correction      addressed    404  404      404      404   403 403  403      in        in
+documents.correction      foreign      404  404      404      404   403 403  403      in        in
+documents.correction      unknown      404  404      404      404   403 403  403      in        in
+documents.correct         own          303  303      303      303   403 403  403     401       401
+documents.correct         addressed    404  404      404      404   403 403  403     401       401
+documents.correct         foreign      404  404      404      404   403 403  403     401       401
+documents.correct         unknown      404  404      404      404   403 403  403     401       401
+documents.resending       own          200  200      200      200   403 403  403      in        in
+documents.resending       addressed    404  404      404      404   403 403  403      in        in
+documents.resending       foreign      404  404      404      404   403 403  403      in        in
+documents.resending       unknown      404  404      404      404   403 403  403      in        in
+documents.resend          own          303  303      303      303   403 403  403     401       401
+documents.resend          addressed    404  404      404      404   403 403  403     401       401
+documents.resend          foreign      404  404      404      404   403 403  403     401       401
+documents.resend          unknown      404  404      404      404   403 403  403     401       401
+deliveries.forwarding     own          404  404      404      404   403 403  403      in        in
+deliveries.forwarding     addressed    200  200      409      409   403 403  403      in        in
+deliveries.forwarding     foreign      404  404      404      404   403 403  403      in        in
+deliveries.forwarding     unknown      404  404      404      404   403 403  403      in        in
+deliveries.forward        own          404  404      404      404   403 403  403     401       401
+deliveries.forward        addressed    303  303      409      409   403 403  403     401       401
+deliveries.forward        foreign      404  404      404      404   403 403  403     401       401
+deliveries.forward        unknown      404  404      404      404   403 403  403     401       401
 documents.content         own          200  200      200      200   403 403  403      in        in
 documents.content         addressed    200  200      200      200   403 403  403      in        in
 documents.content         foreign      404  404      404      404   403 403  403      in        in
@@ -137,7 +170,7 @@ deliveries.return         own          404  404      404      404   403 403  403
 deliveries.return         addressed    303  303      303      303   403 403  403     401       401
 deliveries.return         foreign      404  404      404      404   403 403  403     401       401
 deliveries.return         unknown      404  404      404      404   403 403  403     401       401
-deliveries.settle         -            200  200      200      200   403 403  403     401       401
+deliveries.settle         addressed       200  200      200      200   403 403  403     401       401
 deliveries.preview        own          404  404      404      404   403 403  403      in        in
 deliveries.preview        addressed    200  200      200      200   403 403  403      in        in
 deliveries.preview        foreign      404  404      404      404   403 403  403      in        in
@@ -276,6 +309,22 @@ api.deliveries.unclaim    own          404  404      404      404   403 403  403
 api.deliveries.unclaim    addressed    200  200      200      200   403 403  403     403       401
 api.deliveries.unclaim    foreign      404  404      404      404   403 403  403     404       401
 api.deliveries.unclaim    unknown      404  404      404      404   403 403  403     404       401
+api.documents.correct     own          201  201      201      201   403 403  403     201       401
+api.documents.correct     addressed    404  404      404      404   403 403  403     404       401
+api.documents.correct     foreign      404  404      404      404   403 403  403     404       401
+api.documents.correct     unknown      404  404      404      404   403 403  403     404       401
+api.documents.receipt_pdf own          200  200      200      200   403 403  403     200       401
+api.documents.receipt_pdf addressed    404  404      404      404   403 403  403     404       401
+api.documents.receipt_pdf foreign      404  404      404      404   403 403  403     404       401
+api.documents.receipt_pdf unknown      404  404      404      404   403 403  403     404       401
+api.deliveries.acknowledge own         404  404      404      404   403 403  403     404       401
+api.deliveries.acknowledge addressed   200  200      200      200   403 403  403     200       401
+api.deliveries.acknowledge foreign     404  404      404      404   403 403  403     404       401
+api.deliveries.acknowledge unknown     404  404      404      404   403 403  403     404       401
+api.deliveries.forward    own          404  404      404      404   403 403  403     404       401
+api.deliveries.forward    addressed    201  201      409      409   403 403  403     201       401
+api.deliveries.forward    foreign      404  404      404      404   403 403  403     404       401
+api.deliveries.forward    unknown      404  404      404      404   403 403  403     404       401
 api.me                    -            200  200      200      200   200 200  200     200       401
 api.catalogue             -            200  200      200      200   200 200  403     200       401
 api.agencies              -            200  200      200      200   200 403  403     200       401
@@ -296,6 +345,8 @@ CHANGING_GETS = {"sign_in.start", "sign_in.callback"}
 BESIDE: Mapping[str, tuple[list[Happening], list[Happening]]] = {
     "members.role": ([Happening.MEMBERSHIP_ENDED], []),
     "join.accept": ([Happening.MEMBERSHIP_GRANTED], [Happening.AGENCY_SWITCHED]),
+    "documents.correct": ([Happening.DOCUMENT_WITHDRAWN, Happening.DOCUMENT_SENT], []),
+    "api.documents.correct": ([Happening.DOCUMENT_WITHDRAWN, Happening.DOCUMENT_SENT], []),
     "deliveries.settle": ([Happening.DELIVERY_TAKEN_OVER], []),
 }
 # Asked for by a handler, because the row alone cannot know which of the two it is.
@@ -410,8 +461,12 @@ class Walk:
         if row.name.endswith("inbox.bundle"):
             field = "json" if row.is_api else "data"
             body = {field: {"deliveries": [str(sent.delivery_id)]}}
+        if row.name in ("inbox.bundle", "deliveries.settle"):
+            body = {"data": {"action": "take_over", "delivery": str(sent.delivery_id)}}
         if row.name.endswith("deliveries.undo") and of is Of.ADDRESSED:
             self._settle(caller, sent)
+        if row.name.endswith("deliveries.acknowledge") and of is Of.ADDRESSED:
+            self._withdraw(caller, sent)
         if row.name in ("join", "join.accept"):
             client.cookies.set("kursdocs_invitation", self.members.secret(of))
         if row.name == "instruction.confirm":
@@ -464,11 +519,43 @@ class Walk:
             return self.house.waiting(mine, other)
         if of in (Of.OWN, Of.ADDRESSED):
             way = (mine, other) if of is Of.OWN else (other, mine)
+            if of is Of.OWN and row.name in ("documents.resend", "documents.resending"):
+                return self._taken_back(self.house.noted(*way), mine)
             has_bytes = row.method == "GET" or row.name.endswith("inbox.bundle")
             return self.papers[way] if has_bytes else self.house.noted(*way)
         if of is Of.FOREIGN:
             return self.papers[SPRACHWERK, JOBCENTER]
         return Sent(UNKNOWN, UNKNOWN)
+
+    def _taken_back(self, sent: Sent, sender: str) -> Sent:
+        """The same after its sender withdrew it."""
+        house = self.house
+        with house.services.transaction() as session:
+            lifecycle.withdraw(
+                session,
+                house.actor(sender),
+                sent.document_id,
+                reason="wrong_recipient",
+                catalogue=house.services.catalogue,
+                now=house.services.clock(),
+            )
+        return sent
+
+    def _withdraw(self, caller: str, sent: Sent) -> None:
+        """Take back what the caller had looked at, and is about to acknowledge."""
+        house, mine = self.house, PEOPLE.get(caller, ("", VHS))[1]
+        actor, recipient = house.actor(OFFICE if mine == VHS else VHS), house.actor(mine)
+        now, catalogue = house.services.clock(), house.services.catalogue
+        with house.services.transaction() as session:
+            reading.mark_opened(session, recipient, sent.document_id, now=now)
+            lifecycle.withdraw(
+                session,
+                actor,
+                sent.document_id,
+                reason="wrong_recipient",
+                catalogue=catalogue,
+                now=now,
+            )
 
     def _settle(self, caller: str, sent: Sent) -> None:
         """Take over what the caller is about to undo."""
@@ -555,6 +642,14 @@ class Walk:
         mine = PEOPLE.get(caller, ("", VHS))[1]
         if typed := self._typed(row, caller):
             return {"data": typed}
+        if row.name.endswith(("documents.correct", "documents.resend")):
+            changes = {"kind": "obligation_ik_abh", "recipient": VHS} if mine == OFFICE else {}
+            reason = {"reason": "false_date"} if row.name.endswith("correct") else {}
+            return {"data": {**sending_fields(**changes), **reason}, "files": the_file()}
+        if row.name.endswith("deliveries.forward"):
+            typed = {"recipient": JOBCENTER, "release_given_on": "2026-11-20"}
+            typed["release_form"] = "in_person"
+            return {"json" if row.is_api else "data": typed}
         if row.name.endswith("documents.create"):
             changes = {"kind": "obligation_ik_abh", "recipient": VHS} if mine == OFFICE else {}
             return {"data": sending_fields(**changes), "files": the_file()}

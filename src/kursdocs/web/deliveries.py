@@ -15,7 +15,7 @@ from kursdocs.core.documents import corrections, reading, settling
 from kursdocs.core.errors import Conflict, Invalid, KursdocsError, NotFound
 from kursdocs.operations import settling as many
 from kursdocs.operations.settling import Outcome
-from kursdocs.web import errors, inbox
+from kursdocs.web import bundles, errors, inbox
 from kursdocs.web.call import Call, redirect
 from kursdocs.web.documents import show_refused, without_reason
 from kursdocs.web.errors import BadRequest
@@ -98,9 +98,11 @@ def acknowledge(call: Call) -> Response:
     """Take note that a paper was withdrawn or replaced."""
     delivery_id = call.id_in_path("delivery_id")
     try:
-        corrections.acknowledge(call.session, call.actor, delivery_id, now=call.now)
+        document_id = corrections.acknowledge(call.session, call.actor, delivery_id, now=call.now)
     except Conflict as error:
-        return _refused(call, delivery_id, error)
+        return _too_late(call, delivery_id, error)
+    if "list" not in call.form:
+        return redirect(f"/documents/{document_id}?done=acknowledged")
     return redirect(f"/inbox?{_list(call).written(done='acknowledged')}")
 
 
@@ -205,6 +207,14 @@ def settle(call: Call) -> Response:
             undo_seconds=settling.UNDO_SECONDS,
         )
         return inbox.page(inside, query, notice=notice)
+
+
+def bundle(call: Call) -> Response:
+    """All that are ticked as one ZIP; nobody gets one when something stands against it."""
+    try:
+        return bundles.answer(call, _ticked(call))
+    except Invalid as error:
+        return _not_begun(call, _list(call), error)
 
 
 def _act(call: Call, action: str, ids: Sequence[UUID]) -> Sequence[Outcome]:

@@ -217,7 +217,7 @@ def _render(
     )
     rows = found[:PAGE_SIZE]
     if is_read:
-        call.record(Happening.INBOX_LISTED, **_noted(query), count=len(rows))
+        call.record(Happening.INBOX_LISTED, state=query.state.value, count=len(rows))
     shown = _beside(call, query, show, rows, error) if show else None
     if is_read and shown is not None:
         call.record(Happening.DOCUMENT_VIEWED, document_id=shown.document.id)
@@ -242,12 +242,6 @@ def _render(
         notice=notice,
         **_around(call, query),
     )
-
-
-def _noted(query: InboxQuery) -> dict[str, str]:
-    """The filter as the log keeps it; there is no name in it."""
-    noted = {"state": query.state.value, "kind": query.kind, "sender": query.sender}
-    return {key: value for key, value in noted.items() if value}
 
 
 def _around(call: Call, query: InboxQuery) -> Mapping[str, Any]:

@@ -40,6 +40,18 @@ INBOX: Sequence[Row] = (
         "inbox.refreshed",
         query=inbox.InboxQuery,
     ),
+    # Each document leaves its own row in the log as its turn comes.
+    Row(
+        "POST",
+        "/inbox/bundle",
+        deliveries.bundle,
+        Permission.DOCUMENT_READ,
+        "inbox.bundle",
+        happening=Happening.DOCUMENT_DOWNLOADED,
+        body=Body.FORM,
+        body_bytes_max=MANY_BYTES_MAX,
+        mode=Mode.OUTSIDE,
+    ),
     Row(
         "GET",
         "/deliveries/{delivery_id}/preview",

@@ -94,12 +94,18 @@ def _query_parameters(row: Row) -> Iterable[dict[str, Any]]:
     definitions = schema.get("$defs", {})
     for name, described in schema["properties"].items():
         inlined = {**described}
-        if "$ref" in inlined:
-            inlined.update(definitions[inlined.pop("$ref").rpartition("/")[2]])
-        description = inlined.pop("description", "")
         if "anyOf" in inlined:
             # An absent query parameter is simply not sent; it is never the word "null".
-            inlined = next(option for option in inlined["anyOf"] if option["type"] != "null")
+            options = inlined.pop("anyOf")
+            inlined |= next(option for option in options if option.get("type") != "null")
+            inlined.pop("default", None)
+        if "$ref" in inlined:
+            described_itself = {k: inlined[k] for k in ("description",) if k in inlined}
+            inlined.update(definitions[inlined.pop("$ref").rpartition("/")[2]])
+            inlined.update(described_itself)
+        description = inlined.pop("description", "")
+        if inlined.get("default") == "":
+            del inlined["default"]  # leaving a parameter out is all that its empty default means
         yield {"name": name, "in": "query", "description": description, "schema": inlined}
 
 
