@@ -26,7 +26,7 @@ from tests.factories import (
 from kursdocs.adapters.database import Database, migrate
 from kursdocs.core import agencies, audit
 from kursdocs.core.access import Actor
-from kursdocs.core.documents import erasing, holding, inbox, lifecycle, reading, settling
+from kursdocs.core.documents import erasing, holding, inbox, lifecycle, reading, settling, sounds
 from kursdocs.core.documents.inbox import Filter
 from kursdocs.core.documents.tables import Document, DocumentState
 from kursdocs.core.reminders import state
@@ -153,6 +153,23 @@ def test_every_row_is_there_after_the_upgrade(old: Town) -> None:
     with database.transaction() as session:
         assert audit.verify(session) is None
         assert session.scalar(sa.text("SELECT count(*) FROM outbox_mail")) == 0
+
+
+def test_papers_of_before_are_found_by_their_sound_afterwards(old: Town) -> None:
+    database, before, made = old
+    words = sa.table("search_token", sa.column("token", sa.String()))
+    with database.engine.begin() as connection:
+        connection.execute(sa.delete(words).where(words.c.token.startswith(sounds.MARK)))
+
+    migrate(database)
+
+    with database.transaction() as session:
+        office = make_person_actor(session, agencies.by_slug(session, OFFICE), subject="nora.probe")
+        found = inbox.rows(session, office, Filter(), name="Musterman Ostürk")
+        tokens = session.execute(sa.select(words)).scalars().all()
+    assert {row.document_id for row in found} == {made["live"]}
+    assert sorted(tokens) == sorted(row["token"] for row in before["search_token"])
+    assert any(token.startswith(sounds.MARK) for token in tokens)
 
 
 def test_what_was_under_way_goes_on(old: Town) -> None:

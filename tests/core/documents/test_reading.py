@@ -467,4 +467,5 @@ def test_lists_cost_as_many_statements_for_one_row_as_for_thirty(
 
     assert lengths == [(1, 1), (30, 30)]
     assert costs[0] == costs[1]
-    assert costs[0] <= (3, 3, 8)  # one of the first is BEGIN on SQLite, one asks for senders
+    # One of the first is BEGIN on SQLite, one asks for senders and one for what sounds alike.
+    assert costs[0] <= (4, 3, 9)

@@ -19,7 +19,7 @@ from sqlmodel import Session, col
 
 from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
-from kursdocs.core.documents import names
+from kursdocs.core.documents import names, sounds
 from kursdocs.core.documents.counting import COUNT_CAP
 from kursdocs.core.documents.names import Word
 from kursdocs.core.documents.tables import (
@@ -77,6 +77,8 @@ _LAST = "\U0010ffff"
 FACETS_MAX = 10_000
 """So many rows of a tab are looked at to say which kinds and senders are in it."""
 WEEK_DAYS = 7
+# So many different names with the consonants of what was typed are compared with it.
+_SOUNDS_MAX = 5_000
 # Among so many of the last changes none is overlooked, even when they become visible in another
 # order than the one in which they were made.
 _CHANGES_LOOKED_AT = 20
@@ -416,6 +418,7 @@ def _worked_on(actor: Actor, now: datetime) -> sa.ColumnElement[bool]:
 def _match(session: Session, actor: Actor, words: Sequence[Word]) -> sa.ColumnElement[int]:
     """The place in ``_MATCHES`` of how all words fit; beyond its end when one does not."""
     of_senders = _sender_words(session, actor)
+    alike = _alike(session, actor, words)
     as_typed, or_sender, or_similar = [], [], []
     for word in words:
         typed = _begins(actor, word.text)
@@ -423,8 +426,8 @@ def _match(session: Session, actor: Actor, words: Sequence[Word]) -> sa.ColumnEl
         sent_by = sa.or_(typed, col(Delivery.sender_agency_id).in_(senders)) if senders else typed
         as_typed.append(typed)
         or_sender.append(sent_by)
-        sounds = [_begins(actor, sound) for sound in word.sounds]
-        or_similar.append(sa.or_(sent_by, *sounds))
+        similar = alike[word.text]
+        or_similar.append(sa.or_(sent_by, _found_by(actor, similar)) if similar else sent_by)
     return sa.case(
         (sa.and_(*as_typed), 0),
         (sa.and_(*or_sender), 1),
@@ -435,12 +438,44 @@ def _match(session: Session, actor: Actor, words: Sequence[Word]) -> sa.ColumnEl
 
 def _begins(actor: Actor, text: str) -> sa.ColumnElement[bool]:
     """Whether something that finds the delivery begins with the text."""
-    token = col(SearchToken.token)
+    return _with_token(actor, _from(text))
+
+
+def _found_by(actor: Actor, tokens: Sequence[str]) -> sa.ColumnElement[bool]:
+    return _with_token(actor, col(SearchToken.token).in_(list(tokens)))
+
+
+def _with_token(actor: Actor, condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     return col(Delivery.id).in_(
         sa.select(col(SearchToken.delivery_id)).where(
-            col(SearchToken.agency_id) == actor.acting.id, token >= text, token < text + _LAST
+            col(SearchToken.agency_id) == actor.acting.id, condition
         )
     )
+
+
+def _from(text: str) -> sa.ColumnElement[bool]:
+    token = col(SearchToken.token)
+    return sa.and_(token >= text, token < text + _LAST)
+
+
+def _alike(session: Session, actor: Actor, words: Sequence[Word]) -> Mapping[str, Sequence[str]]:
+    """By word, the keys of what sounds like it among all that the acting agency received."""
+    beginnings = [_from(beginning) for word in words for beginning in word.sounds]
+    query = (
+        sa.select(col(SearchToken.token))
+        .where(col(SearchToken.agency_id) == actor.acting.id, sa.or_(sa.false(), *beginnings))
+        .distinct()
+        .limit(_SOUNDS_MAX)
+    )
+    keys = session.scalars(query).all() if beginnings else []
+    return {
+        word.text: [
+            key
+            for key in keys
+            if key.startswith(tuple(word.sounds)) and sounds.is_similar(word.typed, key)
+        ]
+        for word in words
+    }
 
 
 def _sender_words(session: Session, actor: Actor) -> Mapping[UUID, Sequence[str]]:

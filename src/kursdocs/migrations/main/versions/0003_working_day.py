@@ -4,8 +4,13 @@ Revision 0003. Tables and columns are only added, so that a database file of rev
 along without being rewritten. Not reversible.
 """
 
+from uuid import UUID
+
 import sqlalchemy as sa
 from alembic import op
+
+# How words are folded is decided in one place; a later change of it brings a migration like this.
+from kursdocs.core.documents import names
 
 revision = "0003"
 down_revision = "0002"
@@ -56,6 +61,62 @@ def _search_tokens() -> None:
     if op.get_bind().dialect.name == "postgresql":
         # Under most other collations the key cannot find what begins with a text.
         op.execute('ALTER TABLE search_token ALTER COLUMN token TYPE VARCHAR(120) COLLATE "C"')
+    words = sa.table(
+        "search_token",
+        sa.column("agency_id", sa.Uuid()),
+        sa.column("token", sa.String()),
+        sa.column("delivery_id", sa.Uuid()),
+    )
+    connection, after = op.get_bind(), UUID(int=0)
+    while found := connection.execute(_findable(), {"after": after}).all():
+        after = found[-1].id
+        query = sa.select(words.c.delivery_id, words.c.token)
+        ids = [row.id for row in found]
+        known = {(k, t) for k, t in connection.execute(query.where(words.c.delivery_id.in_(ids)))}
+        new = [
+            {"agency_id": row.recipient_agency_id, "token": token, "delivery_id": row.id}
+            for row in found
+            for token in names.index_tokens(
+                [row.family_name, row.given_names, *row.fields.values()]
+            )
+            if (row.id, token) not in known
+        ]
+        if new:
+            connection.execute(sa.insert(words), new)
+
+
+def _findable() -> sa.Select[tuple[UUID, UUID, str, str, dict[str, str]]]:
+    """Deliveries that are found by words already, in batches: they get those of today as well."""
+    delivery = sa.table(
+        "delivery",
+        sa.column("id", sa.Uuid()),
+        sa.column("document_id", sa.Uuid()),
+        sa.column("recipient_agency_id", sa.Uuid()),
+    )
+    document = sa.table(
+        "document",
+        sa.column("id", sa.Uuid()),
+        sa.column("family_name", sa.String()),
+        sa.column("given_names", sa.String()),
+        sa.column("fields", sa.JSON()),
+    )
+    words = sa.table("search_token", sa.column("delivery_id", sa.Uuid()))
+    return (
+        sa.select(
+            delivery.c.id,
+            delivery.c.recipient_agency_id,
+            document.c.family_name,
+            document.c.given_names,
+            document.c.fields,
+        )
+        .join(document, document.c.id == delivery.c.document_id)
+        .where(
+            delivery.c.id > sa.bindparam("after", type_=sa.Uuid()),
+            sa.exists().where(words.c.delivery_id == delivery.c.id),
+        )
+        .order_by(delivery.c.id)
+        .limit(500)
+    )
 
 
 def _draft() -> None:
