@@ -2,6 +2,7 @@
 import "virtual:kern.css";
 import "./app.css";
 import "./sending.css";
+import "./document.css";
 import "./inbox.css";
 import "./help.css";
 import "./print.css";

@@ -529,11 +529,11 @@ class Walk:
 
     def _taken_back(self, sent: Sent, sender: str) -> Sent:
         """The same after its sender withdrew it."""
-        house = self.house
+        house, actor = self.house, self.house.actor(sender)
         with house.services.transaction() as session:
             lifecycle.withdraw(
                 session,
-                house.actor(sender),
+                actor,
                 sent.document_id,
                 reason="wrong_recipient",
                 catalogue=house.services.catalogue,

@@ -11,13 +11,14 @@ from kursdocs.catalogue import Field, Kind
 from kursdocs.core import agencies
 from kursdocs.core.access import Permission
 from kursdocs.core.audit import Happening
-from kursdocs.core.documents import holding, lifecycle, reading
+from kursdocs.core.documents import corrections, holding, lifecycle, reading
 from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.reasons import BY_ITSELF, DECLINE_REASONS, decline_reason
 from kursdocs.core.errors import Invalid
 from kursdocs.operations import handout
-from kursdocs.web import models, uploads
+from kursdocs.web import forwarding, models, uploads
 from kursdocs.web.call import Call
+from kursdocs.web.corrections import correction_steps
 from kursdocs.web.documents import pdf_response
 from kursdocs.web.sent import SentQuery
 from kursdocs.web.uploads import Typed
@@ -71,6 +72,12 @@ def sent(call: Call) -> Response:
         for row in shown
     ]
     return _json(models.SentOut(items=items, next=shown[-1].id if len(rows) > len(shown) else None))
+
+
+async def correct(call: Call) -> Response:
+    """Replace a document by a corrected one; without a file the old one's is used again."""
+    document = await uploads.receive(call, Typed(), correction_steps(call))
+    return _json(_document(document), 201)
 
 
 def show(call: Call) -> Response:
@@ -146,6 +153,22 @@ def decline(call: Call) -> Response:
         now=call.now,
     )
     return _json(_document(reading.view(call.session, call.actor, document_id)))
+
+
+def acknowledge(call: Call) -> Response:
+    """Take note that a received document was withdrawn or replaced."""
+    document_id = corrections.acknowledge(
+        call.session, call.actor, call.id_in_path("delivery_id"), now=call.now
+    )
+    view = reading.view(call.session, call.actor, document_id)
+    return _json(_delivery(view.deliveries[0]))
+
+
+def forward(call: Call) -> Response:
+    """Hand a received document on to another agency; answers with its new delivery."""
+    made = forwarding.carry_out(call, call.id_in_path("delivery_id"), forwarding.read_form(call))
+    view = reading.view(call.session, call.actor, made.document_id)
+    return _json(_delivery(next(one for one in view.deliveries if one.id == made.id)), 201)
 
 
 # ── Rules and people ─────────────────────────────────────────────────────────────────────────

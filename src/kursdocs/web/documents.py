@@ -101,6 +101,13 @@ def _show(
         can_read=document.state in (_READABLE if document.is_own else (DocumentState.LIVE,)),
         can_settle=can_settle and call.actor.may(Permission.DELIVERY_SETTLE),
         can=_possible(call, document),
+        claim=_claim(call, document, names) if can_settle else None,
+        copied=SimpleNamespace(
+            kind=document.kind,
+            document_id=document.id,
+            sender_name=document.sender_name,
+            delivered_at=own.delivered_at if own else None,
+        ),
         file_name_pattern=agencies.get(call.session, call.actor.acting.id).file_name_pattern,
         return_reasons=call.services.catalogue.return_reasons,
         withdrawal_reasons=call.services.catalogue.withdrawal_reasons,
@@ -131,6 +138,18 @@ def _possible(call: Call, document: DocumentView) -> SimpleNamespace:
         and own.state is not DeliveryState.RETURNED
         and may_settle
         and forwarding.can_forward(call.session, actor, call.services.catalogue, document),
+    )
+
+
+def _claim(call: Call, document: DocumentView, names: dict[UUID, str]) -> SimpleNamespace | None:
+    """Who of the recipient works on it just now."""
+    own = document.own_delivery
+    if own is None or own.working_until is None or own.working_until <= call.now:
+        return None
+    return SimpleNamespace(
+        is_mine=own.working_user_id == call.actor.user_id,
+        by=_name(names, own.working_user_id),
+        until=own.working_until,
     )
 
 
@@ -171,7 +190,12 @@ def _colleagues(call: Call, document: DocumentView) -> dict[UUID, str]:
         people = [document.sent_by_user_id, document.approved_by_user_id]
         program = document.sent_by_service_account_id
     else:
-        people = [own.taken_over_by_user_id, own.returned_by_user_id, own.acknowledged_by_user_id]
+        people = [
+            own.taken_over_by_user_id,
+            own.returned_by_user_id,
+            own.acknowledged_by_user_id,
+            own.working_user_id,
+        ]
         program = own.taken_over_by_service_account_id
     known = accounts.names_of(call.session, people)
     return known | accounts.services_of(call.session, [program])

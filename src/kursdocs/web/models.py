@@ -36,7 +36,11 @@ class Model(BaseModel):
 
 
 class DeliveryOut(Model):
-    """One recipient's delivery."""
+    """One recipient's delivery.
+
+    ``forwarded_by`` is the agency that handed it on, or empty. ``acknowledge_since``: the paper was
+    withdrawn or replaced, and the recipient must say that it knows.
+    """
 
     id: UUID
     recipient: str
@@ -48,10 +52,24 @@ class DeliveryOut(Model):
     taken_over_at: Moment | None
     returned_at: Moment | None
     return_reason: str
+    forwarded_by: str
+    acknowledge_since: Moment | None
+    acknowledged_at: Moment | None
+
+
+class LinkedOut(Model):
+    """The document that this one replaces, or by which it is replaced."""
+
+    id: UUID
+    kind: str
+    state: DocumentState
+    stored_at: Moment | None
 
 
 class DocumentOut(Model):
     """A document as the acting agency may see it: all deliveries for its sender, else the own.
+
+    Whoever handed it on sees those deliveries after its own.
 
     From ``delete_on`` on, its content is gone; an erased one no longer names the person.
     """
@@ -80,6 +98,9 @@ class DocumentOut(Model):
     delete_on: date | None
     delete_reason: str
     erased_at: Moment | None
+    correction_reason: str
+    replaces: LinkedOut | None
+    replaced_by: LinkedOut | None
     deliveries: Sequence[DeliveryOut]
 
 
@@ -191,6 +212,18 @@ class BundleIn(Model):
     """The deliveries whose documents are wanted."""
 
     deliveries: Sequence[UUID] = Field(json_schema_extra={"minItems": 1, "maxItems": 200})
+
+
+class ForwardIn(Model):
+    """To whom a received document goes on, and how the person released it for that.
+
+    ``released`` alone means today and in person.
+    """
+
+    recipient: str = Field(min_length=1, max_length=60)
+    released: bool = False
+    release_given_on: str = Field(default="", max_length=20)
+    release_form: str = Field(default="", max_length=20)
 
 
 class EmptyIn(Model):

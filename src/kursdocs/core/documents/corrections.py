@@ -2,7 +2,8 @@
 
 A corrected paper is a document of its own that names what it replaces; ``lifecycle`` withdraws the
 old one in the transaction in which the new one goes out. Entry points: :func:`correction` and
-:func:`again` (what was typed, for the form), :func:`check_correction`, :func:`acknowledge`.
+:func:`again` (what was typed, for the form), :func:`check_correction`, :func:`check_again`,
+:func:`acknowledge`.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,13 @@ from kursdocs.core.agencies import Agency
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import lifecycle, sending
 from kursdocs.core.documents.sending import Sending, SendingForm
-from kursdocs.core.documents.tables import Delivery, DeliveryState, Document, DocumentState
+from kursdocs.core.documents.tables import (
+    Delivery,
+    DeliveryState,
+    Document,
+    DocumentState,
+    IdempotencyKey,
+)
 from kursdocs.core.errors import Conflict, Invalid, InvalidForm, NotFound
 
 _AGAIN = (DocumentState.LIVE, DocumentState.WITHDRAWN, DocumentState.BLOCKED)
@@ -95,7 +102,7 @@ def _typed(session: Session, document: Document, deliveries: Sequence[Delivery])
 def _slugs(session: Session, deliveries: Sequence[Delivery]) -> dict[UUID, str]:
     ids = [one.recipient_agency_id for one in deliveries]
     rows = session.exec(select(Agency.id, Agency.slug).where(col(Agency.id).in_(ids)))
-    return dict(rows)
+    return dict(rows.all())
 
 
 def _day(day: date | None) -> str:
@@ -110,25 +117,65 @@ def check_correction(
     form: SendingForm,
     *,
     reason: str,
+    key: str,
     today: date,
 ) -> Sending:
     """Check a corrected document before its file is received; raises ``InvalidForm``.
 
-    The kind stays: another kind is another paper. Who was asked for by a request still was.
+    The kind stays: another kind is another paper. ``key`` is the idempotency key, or empty: what
+    the first attempt replaced cannot be corrected again, but its repetition must be recognised.
     """
-    document = lifecycle.correctable(session, actor, document_id)
+    if not _repeats(session, actor, document_id, key):
+        lifecycle.correctable(session, actor, document_id)
     mistakes = []
     if catalogue.correction_reason(reason) is None:
         mistakes.append(Invalid("reason_unknown", field="reason"))
     try:
-        checked = sending.check(
-            session, actor, catalogue, replace(form, kind=document.kind), today=today
-        )
+        checked = check_again(session, actor, catalogue, document_id, form, today=today)
     except InvalidForm as error:
         raise InvalidForm([*mistakes, *error.mistakes]) from None
     if mistakes:
         raise InvalidForm(mistakes)
     return replace(checked, replaces_id=document_id, correction_reason=reason)
+
+
+def _repeats(session: Session, actor: Actor, document_id: UUID, key: str) -> bool:
+    """Whether a correction of this document came with that key before."""
+    query = (
+        select(IdempotencyKey.document_id)
+        .join(Document, col(Document.id) == IdempotencyKey.document_id)
+        .where(
+            IdempotencyKey.agency_id == actor.acting.id,
+            IdempotencyKey.key == key,
+            Document.replaces_id == document_id,
+        )
+    )
+    return bool(key) and session.exec(query).first() is not None
+
+
+def check_again(
+    session: Session,
+    actor: Actor,
+    catalogue: Catalogue,
+    document_id: UUID,
+    form: SendingForm,
+    *,
+    today: date,
+) -> Sending:
+    """Check a paper that is sent anew, of the kind it had; raises ``InvalidForm``, ``NotFound``.
+
+    Who requested the first one still counts as having asked for it.
+    """
+    document = session.get(Document, document_id)
+    if document is None or document.sender_agency_id != actor.acting.id:
+        raise NotFound
+    deliveries = _addressed(session, document_id)
+    slugs = _slugs(session, deliveries)
+    requested = [
+        slugs[one.recipient_agency_id] for one in deliveries if one.need == Need.PRIOR_REQUEST
+    ]
+    typed = replace(form, kind=document.kind)
+    return sending.check(session, actor, catalogue, typed, today=today, requested=requested)
 
 
 def acknowledge(session: Session, actor: Actor, delivery_id: UUID, *, now: datetime) -> UUID:

@@ -20,6 +20,7 @@ from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import lifecycle
+from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.sending import common_fields
 from kursdocs.core.documents.tables import (
     Delivery,
@@ -63,22 +64,31 @@ def ways(session: Session, actor: Actor, catalogue: Catalogue, document: Documen
 
     Who has it already is not left out: what is missing from the list would tell of it.
     """
-    kind = catalogue.kind(document.kind)
-    if kind is None:
-        return []
-    found = []
-    for agency in agencies.recipients(session, actor):
-        route = catalogue.forward_route(kind, actor.acting.kind, agency.kind)
-        if route is not None and agency.id != document.sender_agency_id:
-            found.append(Way(agency, route))
-    return found
+    found = _ways(session, actor, catalogue, document.kind)
+    return [way for way in found if way.agency.id != document.sender_agency_id]
+
+
+def can_forward(
+    session: Session, actor: Actor, catalogue: Catalogue, document: DocumentView
+) -> bool:
+    """Whether there is any agency that this document may go on to."""
+    found = _ways(session, actor, catalogue, document.kind)
+    return any(way.agency.slug != document.sender for way in found)
+
+
+def _ways(session: Session, actor: Actor, catalogue: Catalogue, kind: str) -> list[Way]:
+    routes = [
+        (agency, catalogue.forward_route(kind, actor.acting.kind, agency.kind))
+        for agency in agencies.recipients(session, actor)
+    ]
+    return [Way(agency, route) for agency, route in routes if route is not None]
 
 
 def held(session: Session, actor: Actor, delivery_id: UUID) -> tuple[Document, Delivery]:
     """The locked rows of a delivery that the acting agency received and may hand on.
 
     Raises ``NotFound`` when it is not addressed to the acting agency or no longer there,
-    ``Conflict`` (``already_returned``) for what it gave back.
+    ``Conflict`` (``already_returned`` with when) for what it gave back.
     """
     known = session.exec(select(Delivery.document_id).where(Delivery.id == delivery_id)).first()
     document = lifecycle.locked(session, known) if known is not None else None
@@ -140,13 +150,17 @@ def forward(
 ) -> Delivery:
     """Hand a received paper on to one more agency; returns its new delivery.
 
-    Raises as :func:`held` and :func:`check` do, and ``InvalidForm`` for an agency that has it:
+    Raises as :func:`held` and :func:`check` do, ``Conflict`` (``not_forwardable``) when there is no
+    agency that it may go on to, and ``InvalidForm`` for one that has it:
     ``forwarded_already`` when the acting agency handed it on there itself, else
     ``forward_not_possible``. That sentence is the one for every agency that cannot get it, and each
     attempt is in the log: who else has a paper is nobody's business but its sender's.
     """
     document, _ = held(session, actor, delivery_id)
-    checked = check(form, ways(session, actor, catalogue, document), today=today)
+    offered = ways(session, actor, catalogue, document)
+    if not offered:
+        raise Conflict("not_forwardable")
+    checked = check(form, offered, today=today)
     agency, route = checked.way.agency, checked.way.route
     for known in lifecycle.deliveries_of(session, document.id):
         if known.recipient_agency_id == agency.id:

@@ -58,6 +58,8 @@ class DeliveryView:
     returned_at: datetime | None
     returned_by_user_id: UUID | None
     return_reason: str
+    working_user_id: UUID | None
+    working_until: datetime | None
     forwarded_by: str
     forwarded_by_name: str
     forward_release_given_on: date | None
