@@ -20,6 +20,9 @@ from reportlab.pdfgen import canvas
 
 Build = Callable[[], bytes]
 
+# Has the letters of many languages.
+WIDE_FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
+
 CATALOGUE = b"/Type /Catalog /Pages 2 0 R"
 PAGES = b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>"
 PAGE = b"/Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Resources << >>"
@@ -177,7 +180,7 @@ def form() -> bytes:
 
 
 def _arabic() -> bytes:
-    pdfmetrics.registerFont(TTFont("DejaVu", "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"))
+    pdfmetrics.registerFont(TTFont("DejaVu", WIDE_FONT))
     out = io.BytesIO()
     sheet = canvas.Canvas(out)
     sheet.setFont("DejaVu", 14)

@@ -45,6 +45,7 @@ IMAGES_MAX = 20
 PAGES_MAX = 200
 LINES_MAX = 400
 CELLS_MAX = 12
+CELL_LENGTH_MAX = 300
 _START_SECONDS = 60.0
 _END_SECONDS = 5.0
 _GRACE_SECONDS = 1.0  # from the end of a pipe to the end of its process
@@ -110,13 +111,17 @@ class SandboxedPapers:
         return _paper(head, body)
 
     def lines(self, pdf: bytes) -> Sequence[Sequence[str]]:
-        """See the port. At most 400 lines of 12 parts each, of the first pages."""
+        """See the port. At most 400 lines of 12 parts of 300 characters, of the first two pages."""
         _, text = self._ask({"job": "lines"}, [pdf])
         try:
             lines = text.decode().split("\n")[:LINES_MAX]
         except UnicodeDecodeError as error:
             raise Invalid("file_damaged", "file") from error
-        return [line.split("\t")[:CELLS_MAX] for line in lines if line]
+        return [
+            [cell[:CELL_LENGTH_MAX] for cell in line.split("\t")[:CELLS_MAX]]
+            for line in lines
+            if line
+        ]
 
     def page_image(self, pdf: bytes, page: int, width: int) -> bytes:
         """See the port. ``width`` is kept within 200 and 2000; very long pages are narrower.

@@ -85,7 +85,7 @@ def _answer(head: papers_wire.Head, body: bytes) -> _Answer:
         if head["job"] == "page_image":
             return {}, papers_pictures.page_image(body, _int(head["page"]), _int(head["width"]))
         if head["job"] == "lines":
-            return {}, papers_text.lines(body).encode()
+            return {}, papers_text.lines(papers_pages.with_fields_drawn(body)).encode()
         files = papers_wire.split(body, _sizes(head))
         return _arrange(files, head["pages"]) if head["job"] == "arrange" else _accept(files)
     except Refusal as refusal:

@@ -1,7 +1,8 @@
 """Pages of accepted PDFs in a new order: turned, left out, put together.
 
 Runs only inside the paper-opening child (``papers_child``). Knows no port and no wording: it
-raises :class:`kursdocs.adapters.papers_pdf.Refusal`. Entry point: :func:`arranged`.
+raises :class:`kursdocs.adapters.papers_pdf.Refusal`. Entry points: :func:`arranged`,
+:func:`with_fields_drawn`.
 
 What is left out must really be out. A PDF refers to its pages from many places (forms, outlines,
 named places, threads, structure), so nothing of a file is taken over but its pages, and nothing of
@@ -53,6 +54,20 @@ def arranged(files: Sequence[bytes], choices: Sequence[Sequence[int]]) -> bytes:
     finally:
         for source in sources:
             source.close()
+    return out.getvalue()
+
+
+def with_fields_drawn(data: bytes) -> bytes:
+    """The same PDF for reading its text: what was typed into form fields is part of the pages."""
+    if b"/AcroForm" not in data and b"/ObjStm" not in data:
+        return data
+    with pikepdf.open(io.BytesIO(data), attempt_recovery=False) as pdf:
+        if "/AcroForm" not in pdf.Root:
+            return data
+        pdf.generate_appearance_streams()
+        pdf.flatten_annotations("all")
+        out = io.BytesIO()
+        pdf.save(out)
     return out.getvalue()
 
 

@@ -69,7 +69,8 @@ def _letters(text: pypdfium2.PdfTextPage, turned: int) -> Iterator[_Letter]:
         letter = _readable(pdfium.FPDFText_GetUnicode(text, index))
         if not letter or not pdfium.FPDFText_GetLooseCharBox(text, index, frame):
             continue
-        slant = pdfium.FPDFText_GetCharAngle(text, index) - math.radians(turned)
+        # The letter's angle is told clockwise, as that of the page is.
+        slant = pdfium.FPDFText_GetCharAngle(text, index) + math.radians(turned)
         if abs(math.remainder(slant, 2 * math.pi)) > _SLANT_MAX:
             continue
         left, right, bottom, top = _seen(frame, turned)
