@@ -151,6 +151,8 @@ class Desk {
     const body = new FormData();
     body.append("acting_agency", this.root.dataset["actingAgency"] ?? "");
     body.append("upload_key", line.key);
+    const open = this.root.querySelector<HTMLElement>("[data-desk-row]")?.dataset["deskRow"];
+    if (open) body.append("draft", open);
     if (line.files.length > 1) body.append("together", "true");
     for (const file of line.files) body.append("file", file);
     return body;
@@ -161,6 +163,8 @@ class Desk {
       this.arrived += 1;
       line.done();
       this.show(answer.page, { keepPaper: true });
+      const form = this.root.querySelector<HTMLFormElement>("form[data-desk-row]");
+      if (form) this.renew(form, answer.page, entries(form));
     } else {
       const sentence = answer.page.querySelector("[data-refusal]")?.textContent;
       line.refuse(sentence ?? answer.page.querySelector("main p")?.textContent ?? this.words("textGaveUp"));
@@ -253,6 +257,13 @@ class Desk {
   private renew(form: HTMLFormElement, page: Document, before: Map<string, string>): void {
     const theirs = page.querySelector<HTMLFormElement>("form[data-desk-row]");
     if (!theirs || theirs.dataset["deskRow"] !== form.dataset["deskRow"]) return;
+    const head = page.querySelector("[data-desk-head]");
+    const ours = this.root.querySelector<HTMLElement>("[data-desk-head]");
+    if (head && ours) swap(ours, document.importNode(head, true), "");
+    const same = page.querySelector("[data-desk-same-part]");
+    if (same && !form.querySelector("[data-desk-same-part]")) {
+      form.append(document.importNode(same, true));
+    }
     if (names(theirs).join() === names(form).join()) return;
     const focused = document.activeElement as HTMLInputElement | null;
     const id = focused && form.contains(focused) ? focused.id : "";

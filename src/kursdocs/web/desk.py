@@ -137,13 +137,14 @@ async def put(call: Call) -> Response:
 
 
 def _answered(call: Call, done: Put) -> Response:
+    open_id = _id_of(done.open_id)
     if not done.refused and done.kept:
-        return redirect("/desk")
+        return redirect(f"/desk?draft={open_id}" if open_id else "/desk")
     with call.services.transaction() as session:
         inside = call.inside(session)
         for _, error in done.refused:
             inside.refused(error)
-        return _page(inside, status=422, put=done)
+        return _page(inside, open_id, status=422, put=done)
 
 
 # ── One paper ────────────────────────────────────────────────────────────────────────────────

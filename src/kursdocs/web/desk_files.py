@@ -26,12 +26,16 @@ from kursdocs.web.uploads import BODY_SECONDS, PHOTOGRAPHS_MAX, TRUE, check_agen
 PILE_MAX = 60
 
 
-@dataclass(frozen=True)
+@dataclass
 class Put:
-    """What became of the files of one form; those refused by their names."""
+    """What became of the files of one form; those refused by their names.
+
+    ``open_id`` is the paper that is being typed into meanwhile, as the form says it, or empty.
+    """
 
     kept: list[DraftView] = field(default_factory=list)
     refused: list[tuple[str, KursdocsError]] = field(default_factory=list)
+    open_id: str = ""
 
 
 async def receive(call: Call) -> Put:
@@ -87,6 +91,7 @@ async def _read(call: Call, receiver: FormReceiver) -> None:
 
 async def _finish(call: Call, done: Put, receiver: FormReceiver) -> None:
     """Put what belongs together on the desk; say so when nothing came at all."""
+    done.open_id = receiver.received.one("draft")
     files, name = receiver.received.files, receiver.file_name
     if len(files) > PHOTOGRAPHS_MAX:
         done.refused.append((name, Invalid("files_too_many", field="file", limit=PHOTOGRAPHS_MAX)))

@@ -7,10 +7,11 @@ which proposals nobody has looked at yet. Knows no addresses; ``desk`` has the h
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 from uuid import UUID
 
-from kursdocs.catalogue import Group, Kind, Need
+from kursdocs.catalogue import DateFormat, Group, Kind, Need
 from kursdocs.core import agencies, drafts
 from kursdocs.core.agencies import Agency
 from kursdocs.core.documents.sending import Sending, check
@@ -163,6 +164,7 @@ class Desk:
         unseen = unseen_in(draft, names)
         values = {name: [draft.proposed[name]] for name in unseen}
         values |= {name: list(draft.typed[name]) for name in names if draft.typed.get(name)}
+        values |= {name: [_as_written(values[name][0])] for name in _days(kind) if name in values}
         sending, mistakes = self._judged(replace(draft, typed=values))
         missing, wrong = self._labels(kind, mistakes)
         return Line(draft, kind, offers, values, unseen, sending, mistakes, missing, wrong)
@@ -201,6 +203,22 @@ def form_names(kind: Kind | None, offers: Sequence[Offer]) -> tuple[str, ...]:
 
 def _asked(kind: Kind) -> Iterable[str]:
     return (asked.field.name for asked in kind.fields)
+
+
+def _days(kind: Kind | None) -> Iterable[str]:
+    """The fields that hold a day."""
+    yield from ("birth_date", "release_given_on")
+    for asked in kind.fields if kind else ():
+        if isinstance(asked.field.format, DateFormat):
+            yield asked.field.name
+
+
+def _as_written(text: str) -> str:
+    """A day as it stands on papers, so that the two can be compared at a glance."""
+    try:
+        return f"{date.fromisoformat(text):%d.%m.%Y}"
+    except ValueError:
+        return text
 
 
 def unseen_in(draft: DraftView, names: Iterable[str]) -> frozenset[str]:
