@@ -24,7 +24,7 @@ _PARTICLES = frozenset(
     )
 )  # fmt: skip
 _BORN = re.compile(
-    rf"[\s,(]{0,4}(?:\bgeboren(?: am)?|\bgeb\.?(?: am)?|\*) ?:? ?({DATE})", re.IGNORECASE
+    rf"[\s,(]{{0,4}}(?:\bgeboren(?: am)?|\bgeb\.?(?: am)?|\*) ?:? ?({DATE})", re.IGNORECASE
 )
 
 _FAMILY = (r"Familiennamen?|Nachnamen?|Zuname", r"Name")
