@@ -95,9 +95,6 @@ def _lines(call: Call, document: DocumentView) -> list[tuple[str, str]]:
     kind = call.services.catalogue.kind(document.kind)
     language = call.language
     born = plain_date(document.birth_date, language) if document.birth_date else ""
-    pages = _text(call, N_("%(count)s Seiten"), count=document.page_count)
-    if document.page_count == 1:
-        pages = _text(call, N_("eine Seite"))
     has_two = document.received_sha256 != document.sha256
     return [
         (N_("Papier"), kind.name.get(language) if kind else document.kind),
@@ -109,7 +106,8 @@ def _lines(call: Call, document: DocumentView) -> list[tuple[str, str]]:
             N_("Gespeichert am"),
             exact_moment(document.stored_at, language) if document.stored_at else "",
         ),
-        (N_("Umfang"), f"PDF, {show_size(document.byte_size, language)}, {pages}"),
+        (N_("Umfang"), f"PDF, {show_size(document.byte_size, language)}"),
+        (N_("Seiten"), str(document.page_count)),
         (N_("Prüfsumme (SHA-256)"), _groups(document.sha256)),
         (
             N_("Prüfsumme der gesendeten Fotos"),
