@@ -328,16 +328,20 @@ def _replaced(actor: Actor) -> sa.ScalarSelect[UUID]:
 def _replacing(actor: Actor) -> sa.ScalarSelect[UUID]:
     """The live paper that replaces this one and was delivered to the acting agency."""
     newer, other = aliased(Document), aliased(Delivery)
+    # Not joined: SQLite would go through all deliveries of the agency for each row.
+    received = (
+        sa.exists()
+        .where(col(other.document_id) == newer.id)
+        .where(col(other.recipient_agency_id) == actor.acting.id)
+        .where(col(other.delivered_at).is_not(None))
+    )
     return (
         sa.select(col(newer.id))
-        .join(other, col(other.document_id) == newer.id)
         .where(
             col(newer.replaces_id) == Document.id,
             col(newer.state) == DocumentState.LIVE,
-            col(other.recipient_agency_id) == actor.acting.id,
-            col(other.delivered_at).is_not(None),
+            received,
         )
-        .order_by(col(newer.id).desc())
         .limit(1)
         .scalar_subquery()
     )
