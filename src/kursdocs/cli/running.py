@@ -185,6 +185,7 @@ def demo(
         bootstrap.migrate(settings)
         with bootstrap.open_services(settings) as services:
             town.set_up(services)
+            town.ask_samples(services)
             town.write_samples(var / "samples")
             _greet(settings, var)
             _serve(services, listener, with_worker=True)

@@ -1,14 +1,22 @@
 """The demo's municipality: what stands in its database, and its settings where none are given."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlmodel import select
+
 from kursdocs.catalogue import AgencyKind
 from kursdocs.core import accounts, agencies
-from kursdocs.core.access import Actor, Role
+from kursdocs.core.access import ActingAgency, Actor, ActorKind, Role
 from kursdocs.core.accounts import ClaimRule
 from kursdocs.core.errors import Invalid
+from kursdocs.core.requests import asking
+from kursdocs.core.requests.asking import RequestForm
+from kursdocs.core.requests.tables import PaperRequest
+from kursdocs.core.workdays import local_date
 from kursdocs.demo.cast import PEOPLE, SERVICES
 from kursdocs.demo.papers import sample_paper, sample_photo
 from kursdocs.services import Services
@@ -24,7 +32,52 @@ AGENCIES: Sequence[tuple[str, str, AgencyKind]] = (
     ("jobcenter", "Jobcenter Musterstadt", AgencyKind.JOBCENTER),
 )
 
-__all__ = ["PEOPLE", "SERVICES", "claim_rules", "set_up", "settings_for", "write_samples"]
+_REQUESTS: Sequence[tuple[str, int, RequestForm]] = (
+    (
+        "jobcenter",
+        25,
+        RequestForm(
+            kind="attendance_certificate_ik",
+            provider="vhs-musterstadt",
+            family_name="Musterfrau",
+            given_names="Selam",
+            birth_date="1991-03-08",
+        ),
+    ),
+    (
+        "auslaenderbehoerde",
+        1,
+        RequestForm(
+            kind="registration_confirmation_ik",
+            provider="vhs-musterstadt",
+            family_name="Probemann",
+            given_names="Ilir",
+            birth_date="1986-11-30",
+        ),
+    ),
+    (
+        "jobcenter",
+        2,
+        RequestForm(
+            kind="certificate_ik_copy",
+            provider="sprachwerk",
+            family_name="Beispiel",
+            given_names="Nadia",
+            birth_date="1995-07-19",
+        ),
+    ),
+)
+"""Who asks for what, and how many days ago; the first one is overdue by now."""
+
+__all__ = [
+    "PEOPLE",
+    "SERVICES",
+    "ask_samples",
+    "claim_rules",
+    "set_up",
+    "settings_for",
+    "write_samples",
+]
 
 
 def settings_for(var: Path, port: int) -> dict[str, Any]:
@@ -106,6 +159,26 @@ def set_up(services: Services) -> None:
                 agency=agency,
                 now=now,
             )
+
+
+def ask_samples(services: Services) -> None:
+    """Requests for papers of invented people, one of them overdue, unless there are any."""
+    with services.transaction() as session:
+        if session.exec(select(PaperRequest.id)).first() is not None:
+            return
+        for slug, days_ago, form in _REQUESTS:
+            agency = agencies.by_slug(session, slug)
+            actor = Actor(
+                kind=ActorKind.SYSTEM,
+                display_name="demo",
+                municipality_id=agency.municipality_id,
+                agency=ActingAgency(agency.id, agency.slug, agency.name, agency.kind),
+            )
+            now = services.clock() - timedelta(days=days_ago)
+            asked_on = (local_date(now) - timedelta(days=14)).isoformat()
+            is_two_step = form.kind == "attendance_certificate_ik"
+            asked = replace(form, person_asked_on=asked_on if is_two_step else "")
+            asking.ask(session, actor, services.catalogue, asked, now=now)
 
 
 def write_samples(folder: Path) -> None:

@@ -17,7 +17,7 @@ from kursdocs.core import installation
 from kursdocs.core.documents import erasing, holding, lifecycle, retention
 from kursdocs.core.documents.tables import Document
 from kursdocs.core.workdays import local_date
-from kursdocs.operations import sweeping
+from kursdocs.operations import requesting, sweeping
 from kursdocs.services import Services
 
 BATCH = 500
@@ -93,6 +93,7 @@ def run(services: Services) -> dict[Action, int]:
     done = {action: _all(services, due, step) for action, due, step in _STEPS}
     if any(done.values()):
         _log.info("retention.ran", **{action.value: count for action, count in done.items()})
+    requesting.tidy(services)
     # What was forgotten must not stand in a log of changes; one that is read is emptied next time.
     if not services.database.empty_log():
         _log.warning("retention.log_in_use")

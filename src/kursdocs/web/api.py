@@ -1,8 +1,10 @@
 """The JSON API: bearer token, the same core calls as the pages, answers from ``models``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
+import anyio.to_thread
 from pydantic import BaseModel
 from pydantic import Field as Query
 from starlette.responses import Response
@@ -15,6 +17,7 @@ from kursdocs.core.documents import corrections, holding, lifecycle, reading
 from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.reasons import BY_ITSELF, DECLINE_REASONS, decline_reason
 from kursdocs.core.errors import Invalid
+from kursdocs.core.requests import answering
 from kursdocs.operations import handout
 from kursdocs.web import forwarding, models, uploads
 from kursdocs.web.call import Call
@@ -40,13 +43,19 @@ def _json(model: BaseModel, status: int = 200) -> Response:
 async def create(call: Call) -> Response:
     """Receive, store and deliver a document; answered only when it is safe."""
     document = await uploads.receive(call, Typed())
-    return _json(_document(document), 201)
+    answers = await anyio.to_thread.run_sync(_answers_of_sent, call, document)
+    return _json(_document(document, answers), 201)
 
 
-def _document(document: DocumentView) -> models.DocumentOut:
+def _answers_of_sent(call: Call, document: DocumentView) -> Sequence[UUID]:
+    with call.services.transaction() as session:
+        return answering.answered_by(session, call.actor, document.id)
+
+
+def _document(document: DocumentView, answers: Sequence[UUID] = ()) -> models.DocumentOut:
     return models.DocumentOut.model_validate(
-        {name: getattr(document, name) for name in models.DocumentOut.model_fields}
-        | {"deliveries": [_delivery(d) for d in document.deliveries]}
+        {n: getattr(document, n) for n in models.DocumentOut.model_fields if n != "answers"}
+        | {"deliveries": [_delivery(d) for d in document.deliveries], "answers": answers}
     )
 
 
@@ -83,8 +92,9 @@ async def correct(call: Call) -> Response:
 def show(call: Call) -> Response:
     """One document."""
     document = reading.view(call.session, call.actor, call.id_in_path("document_id"))
+    answers = answering.answered_by(call.session, call.actor, document.id)
     call.record(Happening.DOCUMENT_VIEWED, document_id=document.id)
-    return _json(_document(document))
+    return _json(_document(document, answers))
 
 
 def content(call: Call) -> Response:
@@ -210,6 +220,7 @@ def catalogue(call: Call) -> Response:
                 "withdrawal_reasons": rules.withdrawal_reasons,
                 "correction_reasons": rules.correction_reasons,
                 "decline_reasons": DECLINE_REASONS,
+                "request_decline_reasons": rules.request_decline_reasons,
                 "automatic_reasons": BY_ITSELF,
             }
         )
@@ -235,6 +246,8 @@ def _kind(kind: Kind) -> dict[str, Any]:
         "retention": kind.retention.code,
         "four_eyes": kind.four_eyes,
         "due_working_days": kind.due_working_days,
+        "on_request": kind.on_request,
+        "request_fields": [asked.field.name for asked in kind.request_fields],
     }
 
 

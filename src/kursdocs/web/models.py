@@ -102,6 +102,8 @@ class DocumentOut(Model):
     replaces: LinkedOut | None
     replaced_by: LinkedOut | None
     deliveries: Sequence[DeliveryOut]
+    # Told when it was sent, and when it is looked at.
+    answers: Sequence[UUID] = Field(default=(), description="The requests that it answers.")
 
 
 class InboxDocumentOut(Model):
@@ -303,6 +305,8 @@ class KindOut(Model):
     retention: str
     four_eyes: bool
     due_working_days: int
+    on_request: bool
+    request_fields: Sequence[str]
 
 
 class ExcludedOut(Model):
@@ -331,6 +335,7 @@ class CatalogueOut(Model):
     withdrawal_reasons: Sequence[ReasonOut]
     correction_reasons: Sequence[ReasonOut]
     decline_reasons: Sequence[ReasonOut]
+    request_decline_reasons: Sequence[ReasonOut]
     automatic_reasons: Sequence[ReasonOut]
 
 

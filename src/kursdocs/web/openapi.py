@@ -172,6 +172,7 @@ def _sending(catalogue: Catalogue) -> dict[str, Any]:
         },
         "release_form": {"type": "string", "enum": ["in_person", "in_writing", "electronic"]},
         "obliging_body": {"type": "array", "items": {"type": "string"}},
+        "request": {"type": "string", "format": "uuid", "description": "Which request it answers."},
     }
     for kind in catalogue.kinds:
         for asked in kind.fields:

@@ -221,6 +221,7 @@ def answered_by(session: Session, actor: Actor, document_id: UUID) -> Sequence[U
     """The requests of, or to, the acting agency that this document answers."""
     query = select(PaperRequest.id).where(
         PaperRequest.document_id == document_id,
+        PaperRequest.state == RequestState.ANSWERED,
         sa.or_(
             col(PaperRequest.provider_agency_id) == actor.acting.id,
             col(PaperRequest.requester_agency_id) == actor.acting.id,

@@ -1,0 +1,273 @@
+"""What answers a request, what reopens it, and for whom it stands in for the person's release."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+from sqlmodel import select
+from tests.core.requests.conftest import Desks
+from tests.factories import JOBCENTER, NOW, OFFICE, PROVIDER, TODAY, make_catalogue
+
+from kursdocs.catalogue import Need
+from kursdocs.core.documents import holding, lifecycle, settling
+from kursdocs.core.documents.tables import Delivery
+from kursdocs.core.errors import Conflict, Invalid, InvalidForm, NotFound
+from kursdocs.core.requests import answering, asking, reading
+from kursdocs.core.requests.reading import Fallen, Shown, Side
+from kursdocs.core.requests.tables import RequestState
+
+ONE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+OPEN, ANSWERED = RequestState.OPEN, RequestState.ANSWERED
+
+
+def counted(desks: Desks, who: str, side: Side) -> dict[Shown, int]:
+    found: dict[Shown, int] = desks.do(reading.counts, who, side, today=TODAY)
+    return found
+
+
+def test_the_paper_closes_the_request_whoever_came_by_way_of_it(desks: Desks) -> None:
+    request_id = desks.ask()
+
+    document_id = desks.answer()
+
+    for who in (PROVIDER, JOBCENTER):
+        seen = desks.see(who, request_id)
+        assert (seen.state, seen.document_id) == (ANSWERED, document_id)
+    assert desks.do(reading.open_count, PROVIDER) == 0
+    assert counted(desks, JOBCENTER, Side.MADE) == {
+        Shown.OPEN: 0,
+        Shown.OVERDUE: 0,
+        Shown.ENDED: 1,
+    }
+    assert desks.do(answering.answered_by, PROVIDER, document_id) == [request_id]
+    assert desks.do(answering.answered_by, OFFICE, document_id) == []
+
+
+def test_a_request_in_two_steps_stands_in_for_the_release_of_exactly_that(desks: Desks) -> None:
+    desks.ask()
+
+    document_id = desks.answer()
+
+    with desks.database.transaction() as session:
+        need = session.exec(select(Delivery.need).where(Delivery.document_id == document_id)).one()
+    assert need == Need.PRIOR_REQUEST
+
+
+@ONE
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"given_names": "Anna"},
+        {"birth_date": "1987-06-06"},
+        {"recipients": (OFFICE,)},
+        {"recipients": (JOBCENTER, OFFICE)},
+        {"kind": "registration_confirmation_ik", "fields": {}},
+    ],
+    ids=["another name", "another birth date", "another agency", "one more agency", "another kind"],
+)
+def test_for_anybody_and_anything_else_the_release_is_needed(
+    desks: Desks, changes: dict[str, object]
+) -> None:
+    desks.ask()
+
+    recipients = changes.pop("recipients", (JOBCENTER,))
+    with pytest.raises(InvalidForm) as refused:
+        desks.check(*recipients, **changes)  # type: ignore[misc]  # a tuple of slugs
+
+    assert ("released", "release_missing") in [
+        (one.field, one.code) for one in refused.value.mistakes
+    ]
+
+
+@ONE
+def test_where_the_law_knows_no_two_steps_the_release_is_needed_too(desks: Desks) -> None:
+    desks.ask(kind="start_notice_ik", person_asked_on="")
+
+    with pytest.raises(InvalidForm):
+        desks.check(kind="start_notice_ik", fields={"start_on": "2026-11-02"})
+
+    assert desks.check(kind="start_notice_ik", fields={"start_on": "2026-11-02"}, released=True)
+
+
+@ONE
+def test_the_name_may_be_spelt_otherwise(desks: Desks) -> None:
+    request_id = desks.ask()
+
+    desks.answer(family_name="MUSTERMANN OEZTUERK")
+
+    assert desks.see(JOBCENTER, request_id).state is ANSWERED
+
+
+@ONE
+@pytest.mark.parametrize(
+    "changes", [{"given_names": "Probefriedrich"}, {"birth_date": "1987-05-06"}]
+)
+def test_who_names_the_request_may_mend_a_slip_in_name_or_birth_date(
+    desks: Desks, changes: dict[str, object]
+) -> None:
+    request_id = desks.ask()
+
+    desks.answer(request=str(request_id), **changes)
+
+    assert desks.see(JOBCENTER, request_id).state is ANSWERED
+
+
+@ONE
+@pytest.mark.parametrize(
+    ("named", "changes", "code"),
+    [
+        ("nonsense", {}, "request_unknown"),
+        ("00000000-0000-7000-8000-000000000000", {}, "request_unknown"),
+        ("of another provider", {}, "request_unknown"),
+        ("cancelled", {}, "request_over"),
+        ("open", {"given_names": "Anna", "birth_date": "1999-09-09"}, "request_of_other"),
+        ("open", {"recipients": (OFFICE,), "released": True}, "request_of_other"),
+    ],
+)
+def test_a_named_request_must_be_one_that_the_paper_answers(
+    desks: Desks, named: str, changes: dict[str, object], code: str
+) -> None:
+    request_id = desks.ask(provider="sprachwerk" if named == "of another provider" else PROVIDER)
+    if named == "cancelled":
+        desks.do(asking.cancel, JOBCENTER, request_id, now=NOW)
+    request = named if named[0] in "n0" else str(request_id)
+
+    recipients = changes.pop("recipients", (JOBCENTER,))
+    with pytest.raises(Invalid, match=code):
+        desks.check(*recipients, request=request, **changes)  # type: ignore[misc]  # as above
+
+
+# ── What becomes of the paper ────────────────────────────────────────────────────────────────
+
+
+def withdraw(desks: Desks, document_id: UUID) -> None:
+    values = {"reason": "wrong_document", "catalogue": make_catalogue(), "now": NOW}
+    desks.do(lifecycle.withdraw, PROVIDER, document_id, **values)
+
+
+def give_back(desks: Desks, document_id: UUID) -> None:
+    with desks.database.transaction() as session:
+        own = select(Delivery.id).where(Delivery.document_id == document_id)
+        delivery_id = session.exec(own).one()
+    values = {"reason": "illegible", "catalogue": make_catalogue(), "now": NOW}
+    desks.do(settling.return_, JOBCENTER, delivery_id, **values)
+
+
+@pytest.mark.parametrize(
+    ("end", "fallen"), [(withdraw, Fallen.WITHDRAWN), (give_back, Fallen.RETURNED)]
+)
+def test_withdrawn_or_returned_it_is_open_again_everywhere(
+    desks: Desks, end: Callable[[Desks, UUID], None], fallen: Fallen
+) -> None:
+    request_id = desks.ask()
+    document_id = desks.answer()
+
+    end(desks, document_id)
+
+    assert [desks.see(who, request_id).state for who in (PROVIDER, JOBCENTER)] == [OPEN, OPEN]
+    assert desks.see(PROVIDER, request_id).fallen is fallen
+    assert desks.do(reading.open_count, PROVIDER) == 1
+    assert counted(desks, JOBCENTER, Side.MADE)[Shown.ENDED] == 0
+    # It stands in for the release again, and the next paper closes it.
+    second = desks.answer()
+    assert desks.see(JOBCENTER, request_id).document_id == second
+
+
+def test_unscanned_it_answers_when_it_goes_out_and_not_before(desks: Desks) -> None:
+    request_id = desks.ask()
+    document_id = desks.deliver(desks.check(), scanned=False)
+    before = {who: desks.see(who, request_id) for who in (PROVIDER, JOBCENTER)}
+
+    desks.do(holding.pass_scan, PROVIDER, document_id, catalogue=make_catalogue(), now=NOW)
+
+    assert [seen.state for seen in before.values()] == [OPEN, OPEN]
+    assert before[PROVIDER].fallen is Fallen.HELD
+    # The requester does not learn of a paper that it has not.
+    assert (before[JOBCENTER].fallen, before[JOBCENTER].document_id) == (None, None)
+    assert desks.see(JOBCENTER, request_id).state is ANSWERED
+
+
+@ONE
+def test_blocked_it_answers_nothing(desks: Desks) -> None:
+    request_id = desks.ask()
+    document_id = desks.deliver(desks.check(), scanned=False)
+
+    values = {"reason": "infected", "catalogue": make_catalogue(), "now": NOW}
+    desks.do(holding.block, PROVIDER, document_id, **values)
+
+    assert desks.see(PROVIDER, request_id).fallen is Fallen.BLOCKED
+
+
+# ── At the same time ─────────────────────────────────────────────────────────────────────────
+
+
+def test_of_two_answers_the_first_closes_it_and_the_second_needs_a_release(desks: Desks) -> None:
+    request_id = desks.ask()
+    asked, released = desks.check(), desks.check(released=True)
+    first = desks.deliver(desks.check())
+
+    with pytest.raises(Conflict, match="request_over"):
+        desks.deliver(asked)
+    desks.deliver(released)
+
+    assert desks.see(JOBCENTER, request_id).document_id == first
+
+
+def test_cancelled_while_it_is_answered_nothing_goes_out_on_its_ground(desks: Desks) -> None:
+    request_id = desks.ask()
+    asked, released = desks.check(), desks.check(released=True)
+    desks.do(asking.cancel, JOBCENTER, request_id, now=NOW)
+
+    with pytest.raises(Conflict, match="request_over"):
+        desks.deliver(asked)
+    desks.deliver(released)
+
+    assert desks.see(JOBCENTER, request_id).state is RequestState.CANCELLED
+
+
+# ── By the person asked ──────────────────────────────────────────────────────────────────────
+
+
+@ONE
+def test_the_form_is_filled_in_and_looking_is_noted_once(desks: Desks) -> None:
+    request_id = desks.ask(fields={"period_from": "2026-06-01"})
+
+    form = desks.do(answering.prefill, PROVIDER, request_id, now=NOW)
+
+    assert (form.kind, form.recipients) == ("attendance_certificate_ik", (JOBCENTER,))
+    assert (form.family_name, form.birth_date) == ("Mustermann-Öztürk", "1987-06-05")
+    assert (form.fields, form.request) == ({"period_from": "2026-06-01"}, str(request_id))
+    assert desks.see(JOBCENTER, request_id).opened_at == NOW
+    for who in (JOBCENTER, "sprachwerk"):
+        with pytest.raises(NotFound):
+            desks.do(answering.prefill, who, request_id, now=NOW)
+
+
+@ONE
+def test_the_requester_looking_is_not_the_provider_looking(desks: Desks) -> None:
+    request_id = desks.ask()
+
+    desks.do(answering.mark_opened, JOBCENTER, request_id, now=NOW)
+
+    assert desks.see(JOBCENTER, request_id).opened_at is None
+
+
+def test_it_is_declined_with_a_reason_of_the_list(desks: Desks) -> None:
+    request_id, rules = desks.ask(), make_catalogue()
+    with pytest.raises(Invalid, match="reason_unknown"):
+        desks.do(
+            answering.decline, PROVIDER, request_id, reason="keine Lust", catalogue=rules, now=NOW
+        )
+    with pytest.raises(NotFound):
+        desks.do(
+            answering.decline, JOBCENTER, request_id, reason="no_release", catalogue=rules, now=NOW
+        )
+
+    desks.do(answering.decline, PROVIDER, request_id, reason="no_release", catalogue=rules, now=NOW)
+
+    seen = desks.see(JOBCENTER, request_id)
+    assert (seen.state, seen.end_reason) == (RequestState.DECLINED, "no_release")
+    with pytest.raises(Conflict, match="request_over"):
+        desks.do(answering.prefill, PROVIDER, request_id, now=NOW)
+    with pytest.raises(InvalidForm):
+        desks.check()
