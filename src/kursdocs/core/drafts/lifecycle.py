@@ -46,10 +46,11 @@ def repeated(
 
     Locks the person's row, so that two uploads of one person are judged one after the other.
     Raises ``Conflict``: ``key_reused`` when the key came with another file, ``still_running``
-    while another attempt is under way; ``Invalid`` (``drafts_too_many``) when the desk is full.
+    while another attempt is under way; ``Invalid`` (``drafts_too_many``) when the desk is full;
+    ``Forbidden`` for a program.
     """
-    _lock_person(session, actor)
     living = desk.owned_by(actor).where(_is_living(now))
+    _lock_person(session, actor)
     if upload_key:
         known = session.exec(living.where(Draft.upload_key == upload_key)).first()
         if known is not None and known.received_sha256 != received_sha256:
