@@ -63,16 +63,16 @@ class Desks:
     database: Database
     clerks: dict[str, Actor]
 
-    def ask(self, of: str = JOBCENTER, *, now: datetime = NOW, **changes: object) -> UUID:
+    def ask(self, of: str = JOBCENTER, *, now: datetime = NOW, **changes: Any) -> UUID:
         """An agency asks for a paper."""
         with self.database.transaction() as session:
             form = make_request_form(**changes)
             return asking.ask(session, self.clerks[of], make_catalogue(), form, now=now)
 
-    def check(self, *recipients: str, request: str = "", **changes: object) -> Sending:
+    def check(self, *recipients: str, request: str = "", **changes: Any) -> Sending:
         """The provider fills in the form that answers it."""
         with self.database.transaction() as session:
-            values: dict[str, object] = {**CERTIFICATE, **changes, "request": request}
+            values: dict[str, Any] = {**CERTIFICATE, **changes, "request": request}
             form = make_form(*(recipients or (JOBCENTER,)), **values)
             actor = self.clerks[PROVIDER]
             asked = answering.answerable(session, actor, form)
@@ -102,7 +102,7 @@ class Desks:
             answering.close(session, actor, held, document_id, now=now)
         return document_id
 
-    def answer(self, *recipients: str, **changes: object) -> UUID:
+    def answer(self, *recipients: str, **changes: Any) -> UUID:
         """Both at once."""
         return self.deliver(self.check(*recipients, **changes))
 

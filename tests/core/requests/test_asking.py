@@ -1,6 +1,7 @@
 """Who may ask whom for what, in which steps, and how often."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import select
@@ -18,7 +19,7 @@ from kursdocs.core.requests.tables import RequestState
 ONE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
-def mistakes(desks: Desks, of: str = JOBCENTER, **changes: object) -> list[tuple[str, str]]:
+def mistakes(desks: Desks, of: str = JOBCENTER, **changes: Any) -> list[tuple[str, str]]:
     with pytest.raises(InvalidForm) as refused:
         desks.ask(of, **changes)
     return [(mistake.field, mistake.code) for mistake in refused.value.mistakes]
@@ -71,7 +72,7 @@ def test_nobody_but_requester_and_provider_finds_it(desks: Desks) -> None:
     ],
 )
 def test_a_mistake_is_told_with_its_field(
-    desks: Desks, changes: dict[str, object], expected: list[tuple[str, str]]
+    desks: Desks, changes: dict[str, Any], expected: list[tuple[str, str]]
 ) -> None:
     with desks.database.transaction() as session:
         make_municipality(session, "fernstadt")
@@ -92,7 +93,7 @@ def test_a_mistake_is_told_with_its_field(
 def test_the_person_has_seven_days_and_not_one_less(desks: Desks) -> None:
     assert mistakes(desks, person_asked_on=(TODAY - timedelta(days=6)).isoformat())
 
-    assert desks.ask(person_asked_on=(TODAY - timedelta(days=7)).isoformat())
+    assert desks.ask(person_asked_on=(TODAY - timedelta(days=7)).isoformat()) is not None
 
 
 @ONE
@@ -104,7 +105,7 @@ def test_only_the_two_steps_ask_for_the_day_of_the_first(desks: Desks) -> None:
 
 @ONE
 def test_a_provider_may_ask_an_office_where_a_route_leads_back(desks: Desks) -> None:
-    form = {"kind": "admission_ik_jc", "provider": JOBCENTER, "person_asked_on": ""}
+    form: dict[str, Any] = {"kind": "admission_ik_jc", "provider": JOBCENTER, "person_asked_on": ""}
 
     assert desks.see(JOBCENTER, desks.ask(PROVIDER, **form)).requester == PROVIDER
 
@@ -120,10 +121,10 @@ def test_the_same_is_not_asked_twice_however_it_is_spelt(desks: Desks) -> None:
         str(first),
     )
     # Another agency, another person or another paper is another request.
-    assert desks.ask(OFFICE)
-    assert desks.ask(given_names="Probefrieda")
-    assert desks.ask(provider="sprachwerk")
-    assert desks.ask(kind="registration_confirmation_ik", person_asked_on="")
+    assert desks.ask(OFFICE) is not None
+    assert desks.ask(given_names="Probefrieda") is not None
+    assert desks.ask(provider="sprachwerk") is not None
+    assert desks.ask(kind="registration_confirmation_ik", person_asked_on="") is not None
 
 
 @ONE
@@ -138,7 +139,7 @@ def test_there_is_an_end_to_how_many_are_open(
 
     desks.do(asking.cancel, JOBCENTER, second, now=NOW)
 
-    assert desks.ask(given_names="Berta")
+    assert desks.ask(given_names="Berta") is not None
 
 
 def test_only_the_requester_takes_it_back_and_only_once(desks: Desks) -> None:

@@ -1,11 +1,13 @@
 """Lists and their order, what is overdue, and how requests end by themselves and are forgotten."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from tests.core.requests.conftest import Desks
-from tests.factories import JOBCENTER, NOW, OFFICE, PROVIDER, TODAY
+from tests.factories import JOBCENTER, NOW, OFFICE, PROVIDER, TODAY, make_catalogue
 
+from kursdocs.core.documents import lifecycle
 from kursdocs.core.errors import NotFound
 from kursdocs.core.requests import asking, reading, retention
 from kursdocs.core.requests.reading import RequestView, Shown, Side
@@ -14,10 +16,9 @@ from kursdocs.core.requests.tables import PaperRequest, RequestState
 DAY = timedelta(days=1)
 
 
-def listed(desks: Desks, who: str, side: Side, shown: Shown, **values: object) -> list[RequestView]:
-    found: list[RequestView] = desks.do(
-        reading.rows, who, side, shown, **{"today": TODAY, **values}
-    )
+def listed(desks: Desks, who: str, side: Side, shown: Shown, **more: Any) -> list[RequestView]:
+    values = {"today": TODAY, **more}
+    found: list[RequestView] = desks.do(reading.rows, who, side, shown, **values)
     return found
 
 
@@ -104,16 +105,8 @@ def test_what_is_open_again_is_not_forgotten(desks: Desks) -> None:
     with desks.database.transaction() as session:
         assert retention.forget_due(session, today=TODAY + 40 * DAY, limit=10)
 
-    from_here = {"reason": "wrong_document", "now": NOW}
-    _withdraw(desks, document_id, from_here)
+    values = {"reason": "wrong_document", "catalogue": make_catalogue(), "now": NOW}
+    desks.do(lifecycle.withdraw, PROVIDER, document_id, **values)
 
     with desks.database.transaction() as session:
         assert retention.forget_due(session, today=TODAY + 40 * DAY, limit=10) == []
-
-
-def _withdraw(desks: Desks, document_id: object, values: dict[str, object]) -> None:
-    from tests.factories import make_catalogue
-
-    from kursdocs.core.documents import lifecycle
-
-    desks.do(lifecycle.withdraw, PROVIDER, document_id, catalogue=make_catalogue(), **values)
