@@ -203,16 +203,16 @@ def rows(
     words = names.words(name)
     if name.strip() and not words:
         return []
-    match = _match(session, actor, words) if words else sa.literal(0)
+    found, match = _search(session, actor, words) if words else ([], sa.literal(0))
+    shown = match.label("match")
     keys = _keys(filter_, match if words else None)
     query = (
-        _joined(sa.select(*_columns(actor), match.label("match")))
-        .where(*_wanted(actor, filter_))
-        .order_by(*(key.desc() if falls else key for key, falls in keys))
+        _joined(sa.select(*_columns(actor), shown))
+        .where(*_wanted(actor, filter_), *found)
+        # By its name: worked out again for sorting it would cost as much as the whole search.
+        .order_by(*(_sorting(shown if key is match else key, falls) for key, falls in keys))
         .limit(limit)
     )
-    if words:
-        query = query.where(match < len(_MATCHES))
     if after:
         query = query.where(_beyond(keys, _read_cursor(after, filter_, is_search=bool(words))))
     return [_inbox_row(row) for row in session.execute(query)]
@@ -249,6 +249,11 @@ def _keys(filter_: Filter, match: sa.ColumnElement[int] | None) -> list[_Key]:
     if filter_.sorted_by is Order.DUE:
         return [*keys, (col(Delivery.due_on), False), (col(Delivery.id), False)]
     return [*keys, (col(Delivery.id), True)]
+
+
+def _sorting(key: Any, falls: bool) -> sa.ColumnElement[Any]:
+    ordered: sa.ColumnElement[Any] = key.desc() if falls else key
+    return ordered
 
 
 def _beyond(keys: Sequence[_Key], values: Sequence[Any]) -> sa.ColumnElement[bool]:
@@ -419,8 +424,10 @@ def _worked_on(actor: Actor, now: datetime) -> sa.ColumnElement[bool]:
 # ── Searching ────────────────────────────────────────────────────────────────────────────────
 
 
-def _match(session: Session, actor: Actor, words: Sequence[Word]) -> sa.ColumnElement[int]:
-    """The place in ``_MATCHES`` of how all words fit; beyond its end when one does not."""
+def _search(
+    session: Session, actor: Actor, words: Sequence[Word]
+) -> tuple[Sequence[sa.ColumnElement[bool]], sa.ColumnElement[int]]:
+    """What all words ask of a row, and the place in ``_MATCHES`` of how they fit it."""
     of_senders = _sender_words(session, actor)
     alike = _alike(session, actor, words)
     as_typed, or_sender, or_similar = [], [], []
@@ -432,12 +439,8 @@ def _match(session: Session, actor: Actor, words: Sequence[Word]) -> sa.ColumnEl
         or_sender.append(sent_by)
         similar = alike[word.text]
         or_similar.append(sa.or_(sent_by, _found_by(actor, similar)) if similar else sent_by)
-    return sa.case(
-        (sa.and_(*as_typed), 0),
-        (sa.and_(*or_sender), 1),
-        (sa.and_(*or_similar), 2),
-        else_=len(_MATCHES),
-    )
+    match = sa.case((sa.and_(*as_typed), 0), (sa.and_(*or_sender), 1), else_=2)
+    return or_similar, match
 
 
 def _begins(actor: Actor, text: str) -> sa.ColumnElement[bool]:
