@@ -396,6 +396,15 @@ class House:
         return Sent(document_id, delivery)
 
 
+def draft_of(house: House, subject: str, slug: str, data: bytes | None = None) -> str:
+    """The id of a paper that this person has just put on their desk."""
+    visitor = house.person(subject)
+    answer = visitor.post("/desk/files", {"acting_agency": slug}, files=the_file(data))
+    assert answer.status_code == 303, answer.text
+    (row,) = house._read("SELECT id FROM draft WHERE state = 'ready' ORDER BY id DESC LIMIT 1")
+    return str(UUID(str(row[0])))
+
+
 @dataclass(frozen=True)
 class Sent:
     """The ids of a document with one recipient."""

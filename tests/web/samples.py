@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from uuid import UUID
 
+from tests.web.samples_desk import desk_pages, sent_pages
 from tests.web.samples_town import town_pages
 
 from kursdocs import catalogue as rules
@@ -246,6 +247,20 @@ def samples() -> list[Sample]:
         *_joining_pages(catalogue),
         *_other_pages(catalogue),
         *_help_pages(catalogue),
+        *_desk_pages(),
+    ]
+
+
+def _desk_pages() -> list[Sample]:
+    page = replace(CLERK, path="/desk")
+    found = (
+        ("desk", "desk/index.html", desk_pages()),
+        ("desk-sent", "desk/sent.html", sent_pages()),
+    )
+    return [
+        Sample(f"{name}-{state}", template, page, context)
+        for name, template, states in found
+        for state, context in states.items()
     ]
 
 
@@ -805,6 +820,13 @@ def _other_pages(catalogue: Catalogue) -> list[Sample]:
                     "user_id": identifier(7),
                     "documents": sent if number else [],
                     "next_href": "/sent" if number else "",
+                    "filter": SimpleNamespace(kind="admission_ik_jc", recipient=""),
+                    "kinds": [("admission_ik_jc", "Zulassung")],
+                    "recipients": [("jobcenter", HOSTILE)],
+                    "list": f"state={state}",
+                    "is_filtered": state == "done",
+                    "searched": HOSTILE if state == "withdrawn" else "",
+                    "is_cut": number > 0,
                 },
             )
             for state, number in (
@@ -814,6 +836,11 @@ def _other_pages(catalogue: Catalogue) -> list[Sample]:
                 ("waiting", 0),
                 ("returned", 1),
                 ("returned", 0),
+                ("open", 1),
+                ("open", 0),
+                ("done", 0),
+                ("withdrawn", 1),
+                ("withdrawn", 0),
             )
         ),
         *(

@@ -6,7 +6,7 @@ is missing there fails, and so does a line for a row that is gone.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -30,6 +30,7 @@ from tests.web.house import (
     House,
     Sent,
     Visitor,
+    draft_of,
     sending_fields,
     the_file,
 )
@@ -102,7 +103,35 @@ inbox.bundle              foreign      404  404      404      404   403 403  403
 inbox.bundle              unknown      404  404      404      404   403 403  403     401       401
 inbox.refreshed           -            303  303      303      303   403 403  403      in        in
 inbox.search              -            200  200      200      200   403 403  403     401       401
+sent.search               -            200  200      200      200   403 403  403     401       401
 sent                      -            200  200      200      200   403 403  403      in        in
+desk                      -            200  200      200      200   403 403  403     in        in
+desk.files                -            303  303      303      303   403 403  403     401       401
+desk.sent                 -            200  200      200      200   403 403  403     in        in
+desk.join                 own          303  303      303      303   403 403  403     401       401
+desk.join                 foreign      404  404      404      404   403 403  403     401       401
+desk.join                 unknown      404  404      404      404   403 403  403     401       401
+desk.send                 own          303  303      303      303   403 403  403     401       401
+desk.send                 foreign      422  422      422      422   403 403  403     401       401
+desk.send                 unknown      422  422      422      422   403 403  403     401       401
+desk.save                 own          303  303      303      303   403 403  403     401       401
+desk.save                 foreign      404  404      404      404   403 403  403     401       401
+desk.save                 unknown      404  404      404      404   403 403  403     401       401
+desk.fill_down            own          303  303      303      303   403 403  403     401       401
+desk.fill_down            foreign      404  404      404      404   403 403  403     401       401
+desk.fill_down            unknown      404  404      404      404   403 403  403     401       401
+desk.discard              own          303  303      303      303   403 403  403     401       401
+desk.discard              foreign      404  404      404      404   403 403  403     401       401
+desk.discard              unknown      404  404      404      404   403 403  403     401       401
+desk.turn                 own          303  303      303      303   403 403  403     401       401
+desk.turn                 foreign      404  404      404      404   403 403  403     401       401
+desk.turn                 unknown      404  404      404      404   403 403  403     401       401
+desk.arrange              own          303  303      303      303   403 403  403     401       401
+desk.arrange              foreign      404  404      404      404   403 403  403     401       401
+desk.arrange              unknown      404  404      404      404   403 403  403     401       401
+desk.page_image           own          200  200      200      200   403 403  403     in        in
+desk.page_image           foreign      404  404      404      404   403 403  403     in        in
+desk.page_image           unknown      404  404      404      404   403 403  403     in        in
 documents.new             -            200  200      200      200   403 403  403      in        in
 documents.create          -            303  303      303      303   403 403  403     401       401
 documents.leaving         -            200  200      200      200   403 403  403      in        in
@@ -445,6 +474,7 @@ class Walk:
     house: House
     papers: Mapping[tuple[str, str], Sent]
     days: int = 1
+    desks: dict[str, str] = field(default_factory=dict)
 
     def prepared(self, row: Row, caller: str, of: Of) -> Callable[[], Answer]:
         """This caller's request for this row and object, with all it needs in place."""
@@ -565,6 +595,18 @@ class Walk:
         if own is not None:
             own.post(f"/api/v1/deliveries/{sent.delivery_id}/take-over")
 
+    def _draft(self, caller: str, of: Of) -> str:
+        """A fresh paper on the caller's own desk, or on a colleague's, which is as foreign."""
+        if of is Of.UNKNOWN or caller not in ("clerk", "head", "office clerk", "office head"):
+            return str(UNKNOWN)
+        whose = {"clerk": "head", "head": "clerk"}.get(caller, "clerk")
+        if of is Of.FOREIGN:
+            # One for all: nobody but its person can change it.
+            if whose not in self.desks:
+                self.desks[whose] = draft_of(self.house, *PEOPLE[whose])
+            return self.desks[whose]
+        return draft_of(self.house, *PEOPLE[caller])
+
     def _agency(self, caller: str, of: Of) -> str:
         """The slug of the caller's own agency, of a foreign one, or of none."""
         if of is Of.OWN:
@@ -572,7 +614,9 @@ class Walk:
         return SPRACHWERK if of is Of.FOREIGN else "nirgends"
 
     def _place(self, row: Row, caller: str, of: Of, path: str) -> str:
-        """The path with the agency, and a pause of it that is there."""
+        """The path with a draft, or with the agency and a pause of it that is there."""
+        if "{draft_id}" in path:
+            return path.replace("{draft_id}", self._draft(caller, of))
         if "{slug}" not in path:
             return path
         mine = PEOPLE.get(caller, ("", VHS))[1]
@@ -650,9 +694,14 @@ class Walk:
             typed = {"recipient": JOBCENTER, "release_given_on": "2026-11-20"}
             typed["release_form"] = "in_person"
             return {"json" if row.is_api else "data": typed}
+        if row.name.startswith("desk."):
+            return self._desk_body(row, caller, of, mine)
         if row.name.endswith("documents.create"):
             changes = {"kind": "obligation_ik_abh", "recipient": VHS} if mine == OFFICE else {}
             return {"data": sending_fields(**changes), "files": the_file()}
+        return self._small_body(row, caller, of)
+
+    def _small_body(self, row: Row, caller: str, of: Of) -> dict[str, Any]:
         if row.name == "sign_out.back_channel":
             return {"data": {"logout_token": self.house.logout_token(sid="nobody's")}}
         if row.name == "acting_agency":
@@ -664,6 +713,27 @@ class Walk:
         if row.name.endswith(("withdraw", "return")):
             reason = "wrong_recipient" if row.name.endswith("withdraw") else "illegible"
             return {"json" if row.is_api else "data": {"reason": reason}}
+        return {}
+
+    def _desk_body(self, row: Row, caller: str, of: Of, mine: str) -> dict[str, Any]:
+        """What the forms of the desk send; the papers named in them are ready to go."""
+        if row.name == "desk.files":
+            return {"data": {"acting_agency": mine}, "files": the_file()}
+        if row.name in ("desk.save", "desk.fill_down"):
+            return {"data": sending_fields(then="fields", column="recipient")}
+        if row.name == "desk.turn":
+            return {"data": {"page": "1", "degrees": "90"}}
+        if row.name == "desk.arrange":
+            return {"data": {"pages": "1"}}
+        if row.name == "desk.join":
+            return {"data": {"draft": [self._draft(caller, of), self._draft(caller, Of.OWN)]}}
+        if row.name == "desk.send":
+            draft = self._draft(caller, of)
+            changes = {"kind": "obligation_ik_abh", "recipient": VHS} if mine == OFFICE else {}
+            if of is Of.OWN and draft != str(UNKNOWN):
+                desk = self.house.person(PEOPLE[caller][0])
+                desk.post(f"/desk/{draft}", sending_fields(**changes))
+            return {"data": {"draft": draft}}
         return {}
 
     def _membership(self, caller: str, of: Of) -> UUID:

@@ -261,6 +261,8 @@ def send(call: Call) -> Response:
     """Send the named papers, one after the other; a page says what became of each."""
     ids = [found for text in call.chosen.get("draft", ()) if (found := _id_of(text))]
     ids = list(dict.fromkeys(ids))[:IDS_MAX]
+    if not ids:
+        return redirect("/desk")
     titles = _titles(call, ids)
     sent: list[UUID] = []
     failed: list[tuple[UUID, KursdocsError]] = []
