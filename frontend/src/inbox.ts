@@ -143,7 +143,8 @@ async function post(form: HTMLFormElement, submitter: HTMLElement | null): Promi
   const body = new URLSearchParams();
   new FormData(form, submitter).forEach((value, name) => body.append(name, String(value)));
   form.setAttribute("aria-busy", "true");
-  const found = await fetched(form.action, { method: "POST", body });
+  // Not form.action: that is the button of this name, where there is one.
+  const found = await fetched(form.getAttribute("action") ?? "", { method: "POST", body });
   form.removeAttribute("aria-busy");
   if (found) swap(...found, "row");
   else say(root()?.dataset["saidFailed"]);

@@ -69,7 +69,13 @@ def sent(call: Call) -> Response:
     """What the acting agency sent, newest first."""
     query: SentPage = call.query()
     rows = reading.sent(
-        call.session, call.actor, state=query.state, after=query.after, limit=query.limit + 1
+        call.session,
+        call.actor,
+        state=query.state,
+        kind=query.kind,
+        recipient=query.recipient,
+        after=query.after,
+        limit=query.limit + 1,
     )
     shown = rows[: query.limit]
     call.record(Happening.SENT_LISTED, count=len(shown))

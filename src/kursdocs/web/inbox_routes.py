@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from kursdocs.core.access import Permission
 from kursdocs.core.audit import Happening
-from kursdocs.web import deliveries, inbox
+from kursdocs.web import deliveries, inbox, sent
 from kursdocs.web.call import Body, Mode, Row
 
 # The ids of two hundred deliveries, and the list they come from.
@@ -28,6 +28,15 @@ INBOX: Sequence[Row] = (
         Permission.INBOX_READ,
         "inbox.search",
         happening=Happening.INBOX_LISTED,
+        body=Body.FORM,
+    ),
+    Row(
+        "POST",
+        "/sent/search",
+        sent.search,
+        Permission.SENT_READ,
+        "sent.search",
+        happening=Happening.SENT_LISTED,
         body=Body.FORM,
     ),
     # Asked every few seconds by open pages; that is no reading, and neither is what follows of it.

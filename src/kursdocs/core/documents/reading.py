@@ -20,7 +20,7 @@ from kursdocs.catalogue import AgencyKind
 from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
 from kursdocs.core.audit import AuditEvent, Happening
-from kursdocs.core.documents import holding
+from kursdocs.core.documents import holding, names
 from kursdocs.core.documents.counting import COUNT_CAP
 from kursdocs.core.documents.tables import (
     Delivery,
@@ -28,16 +28,24 @@ from kursdocs.core.documents.tables import (
     Document,
     DocumentState,
     ReleaseForm,
+    SearchToken,
 )
 from kursdocs.core.errors import Gone, NotFound
 
 
 class SentState(StrEnum):
-    """Which of its documents a sender lists: all, to be approved, or come back."""
+    """Which of its documents a sender lists.
+
+    All; to be approved; on its way (somebody has not settled it yet); settled by everybody; come
+    back from somebody; withdrawn.
+    """
 
     ALL = "all"
     WAITING = "waiting"
+    OPEN = "open"
+    DONE = "done"
     RETURNED = "returned"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True)
@@ -178,10 +186,20 @@ def sent(
     actor: Actor,
     *,
     state: SentState = SentState.ALL,
+    kind: str = "",
+    recipient: str = "",
+    name: str = "",
     after: UUID | None = None,
     limit: int = 50,
 ) -> list[SentRow]:
-    """What the acting agency sent, newest first, from the key ``after`` on."""
+    """What the acting agency sent, newest first, from the key ``after`` on.
+
+    ``kind`` is a code, ``recipient`` a slug; ``name`` keeps papers on which each of its words
+    begins a name or number, or sounds like one.
+    """
+    words = names.words(name)
+    if name.strip() and not words:
+        return []
     query = (
         select(Document)
         .where(
@@ -191,10 +209,7 @@ def sent(
         .order_by(col(Document.id).desc())
         .limit(limit)
     )
-    if state is SentState.WAITING:
-        query = query.where(*_awaiting_approval())
-    elif state is SentState.RETURNED:
-        query = query.where(*_come_back())
+    query = query.where(*_in_state(state), *_sent_as(kind, recipient), *map(_with_word, words))
     if after is not None:
         query = query.where(col(Document.id) < after)
     documents = session.exec(query).all()
@@ -216,6 +231,69 @@ def sent(
         )
         for document in documents
     ]
+
+
+def _in_state(state: SentState) -> tuple[sa.ColumnElement[bool], ...]:
+    live = col(Document.state) == DocumentState.LIVE
+    of_document = select(Delivery.id).where(Delivery.document_id == Document.id)
+    untouched = of_document.where(Delivery.state == DeliveryState.NEW).exists()
+    conditions: Mapping[SentState, tuple[sa.ColumnElement[bool], ...]] = {
+        SentState.ALL: (),
+        SentState.WAITING: _awaiting_approval(),
+        SentState.OPEN: (live, untouched),
+        SentState.DONE: (live, ~untouched),
+        SentState.RETURNED: _come_back(),
+        SentState.WITHDRAWN: (col(Document.state) == DocumentState.WITHDRAWN,),
+    }
+    return conditions[state]
+
+
+def _sent_as(kind: str, recipient: str) -> list[sa.ColumnElement[bool]]:
+    found: list[sa.ColumnElement[bool]] = []
+    if kind:
+        found.append(col(Document.kind) == kind)
+    if recipient:
+        to = (
+            select(Delivery.id)
+            .join(Agency, col(Agency.id) == Delivery.recipient_agency_id)
+            .where(Delivery.document_id == Document.id, Agency.slug == recipient)
+        )
+        found.append(to.exists())
+    return found
+
+
+def _with_word(word: names.Word) -> sa.ColumnElement[bool]:
+    """Whether something on the paper begins so; what finds it for recipients finds it here."""
+    token = col(SearchToken.token)
+    begins = (token.startswith(text, autoescape=True) for text in (word.text, *word.sounds))
+    found = (
+        select(SearchToken.token)
+        .join(Delivery, col(Delivery.id) == SearchToken.delivery_id)
+        .where(Delivery.document_id == Document.id, sa.or_(*begins))
+    )
+    return found.exists()
+
+
+@dataclass(frozen=True)
+class SentTo:
+    """What a sender can narrow its list to: codes of kinds; slugs and names of recipients."""
+
+    kinds: Sequence[str]
+    recipients: Sequence[tuple[str, str]]
+
+
+def sent_to(session: Session, actor: Actor) -> SentTo:
+    """The kinds the acting agency has sent, and to whom."""
+    own = Document.sender_agency_id == actor.acting.id
+    kinds = session.exec(select(Document.kind).where(own).distinct())
+    recipients = session.exec(
+        select(Agency.slug, Agency.name)
+        .join(Delivery, col(Delivery.recipient_agency_id) == Agency.id)
+        .where(Delivery.sender_agency_id == actor.acting.id)
+        .distinct()
+        .order_by(Agency.name)
+    )
+    return SentTo(sorted(kinds), [(slug, name) for slug, name in recipients])
 
 
 def _come_back() -> tuple[sa.ColumnElement[bool], ...]:
