@@ -1,20 +1,26 @@
 """Every page in every state: axe finds nothing, in light and dark, and nothing runs off the side.
 
 One load a page: the colours change in place, and the window becomes as narrow as a phone (320
-pixels) and as a desktop window at 200 %.
+pixels) and as a desktop window at 200 %; then the letters alone become twice as large. A page of
+the route table that stands in no list fails.
 """
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FilePayload, Page
 from tests.browser.browsing import Visitors
 from tests.browser.conftest import Opening
-from tests.browser.demo import Demo
+from tests.browser.demo import KIND_NAME, Demo, day
+from tests.web.test_everywhere import NOT_PAGES
+
+from kursdocs.demo.papers import sample_paper
+from kursdocs.web.routes import ROUTES
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 EVERYTHING = {"runOnly": RULES, "resultTypes": ["violations"]}
@@ -27,6 +33,8 @@ COLOURS = {
 TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 # The last is where tables are tightest: a little narrower they become cards.
 NARROW, ZOOMED, TIGHT, WIDE = 320, 640, 1024, 1280
+# With letters twice as large; there is one column then, as browsers would choose by their size.
+MIDDLE = 900
 NEW_FORM = "/documents/new?kind=admission_ik_jc"
 UNKNOWN = "/documents/019a0000-0000-7000-8000-000000000000"
 
@@ -39,6 +47,9 @@ class Story:
     taken_over: str
     returned: str
     withdrawn: str
+    delivery: str
+    handed_on: str
+    request: str
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +65,22 @@ def story(demo: Demo) -> Story:
     demo.take_over(papers[1], "auslaenderbehoerde")
     demo.give_back(papers[2], "auslaenderbehoerde", "illegible")
     demo.withdraw(papers[3], "vhs-musterstadt", "wrong_recipient")
-    return Story(*(f"/documents/{paper['id']}" for paper in papers))
+    theirs = demo.send(
+        sender="auslaenderbehoerde",
+        recipients=("sprachwerk",),
+        kind="entitlement_ik",
+        kind_name="Bestätigung der Teilnahmeberechtigung",
+        fields={"issued_on": day(-20), "expires_on": day(345)},
+    )
+    asked = {"kind": "registration_confirmation_ik", "provider": "vhs-musterstadt"}
+    person = {"family_name": long, "given_names": "Lin", "birth_date": "1990-01-02"}
+    request = demo.call("auslaenderbehoerde", "POST", "/requests", json=asked | person)
+    return Story(
+        *(f"/documents/{paper['id']}" for paper in papers),
+        delivery=demo.delivery(papers[0], "auslaenderbehoerde"),
+        handed_on=f"/deliveries/{demo.delivery(theirs, 'sprachwerk')}/forward",
+        request=f"/requests/{request['id']}",
+    )
 
 
 def go(path: str) -> Callable[[Page, Story], None]:
@@ -127,6 +153,69 @@ def mistaken_return(page: Page, story: Story) -> None:
     page.goto(story.new)
     with page.expect_navigation():
         page.evaluate("document.querySelector('form[action$=\"/return\"]').submit()")
+
+
+def previewed(page: Page, story: Story) -> None:
+    """The inbox with a paper beside it."""
+    _loaded(page, f"/inbox?show={story.delivery}")
+    page.locator("#preview-title").wait_for()
+
+
+def preview(page: Page, story: Story) -> None:
+    _loaded(page, f"/deliveries/{story.delivery}/preview")
+
+
+def forwarding(page: Page, story: Story) -> None:
+    _loaded(page, story.handed_on)
+
+
+def many_returned(page: Page, story: Story) -> None:
+    """Somebody returns several papers and forgets to say why."""
+    previewed(page, story)
+    page.locator("input[name=delivery]").first.check()
+    page.locator("[data-many-return] summary").click()
+    page.get_by_role("button", name="Alle ausgewählten zurückgeben").click()
+    page.get_by_role("alert").wait_for()
+
+
+def keys(page: Page, story: Story) -> None:
+    """The overview of the keys."""
+    _loaded(page, "/inbox")
+    page.keyboard.press("?")
+    page.get_by_role("dialog").wait_for()
+
+
+def filled_desk(page: Page, _: Story, *more: FilePayload) -> None:
+    """Two papers on it, one open."""
+    _loaded(page, "/desk")
+    pdf = sample_paper(KIND_NAME, "Muster", "Lin", 7)
+    piled = [
+        FilePayload(name=f"{number}.pdf", mimeType="application/pdf", buffer=pdf)
+        for number in (1, 2)
+    ]
+    page.evaluate("document.querySelector('form[data-desk-files]').removeAttribute('hidden')")
+    page.locator("#file").set_input_files([*piled, *more])
+    page.locator(".kd-line__name").nth(1).wait_for()
+    page.locator(".kd-line__name").first.click()
+    page.locator("#paper-form").wait_for()
+
+
+def refused_desk(page: Page, story: Story) -> None:
+    """Beside the good ones a file that is none."""
+    letter = FilePayload(name="brief.pdf", mimeType="application/pdf", buffer=b"Sehr geehrte")
+    filled_desk(page, story, letter)
+
+
+def mistaken_request(page: Page, _: Story) -> None:
+    _loaded(page, "/requests/new?kind=registration_confirmation_ik")
+    page.get_by_label("Geburtsdatum").fill("31.02.1990")
+    with page.expect_navigation():
+        page.evaluate("document.querySelector('form[action=\"/requests\"]').submit()")
+
+
+def request_page(page: Page, story: Story) -> None:
+    _loaded(page, story.request)
+    page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
 
 
 def open_folds(page: Page, story: Story) -> None:
@@ -219,7 +308,36 @@ CASES = (
         for state in ("new", "taken_over", "returned", "withdrawn")
         for kind, person in (("empty", AMINA), ("filled", JONAS))
     ),
-    Case("inbox after taking over", JONAS, go("/inbox?done=taken_over")),
+    Case("inbox, mine, empty", "Nora Probe", go("/inbox?state=new&mine=true")),
+    Case("inbox, erased, empty", JONAS, go("/inbox?state=erased")),
+    Case("inbox with preview", JONAS, previewed),
+    Case("inbox, every box ticked", JONAS, go("/inbox?state=new&tick=all")),
+    Case("inbox, none of that kind", JONAS, go("/inbox?state=new&due=overdue")),
+    Case("inbox, many returned without a reason", JONAS, many_returned, 422),
+    Case("inbox, keys", JONAS, keys),
+    Case("preview", JONAS, preview),
+    Case("forwarding", "Lin Probe", forwarding),
+    Case("correction", AMINA, paper("new", "/correction")),
+    Case("sending anew", AMINA, paper("returned", "/resending")),
+    Case("leaving soon, empty", JONAS, go("/documents/leaving")),
+    Case("desk, empty", "Pavlo Muster", go("/desk")),
+    Case("desk, filled", "Mira Beispiel", filled_desk),
+    Case("desk with a refused file", "Mira Beispiel", refused_desk, 422),
+    Case("desk, sent, nothing", AMINA, go("/desk/sent")),
+    Case("requests, received, filled", AMINA, go("/requests")),
+    Case("requests, received, empty", "Lin Probe", go("/requests")),
+    Case("requests, made, filled", JONAS, go("/requests")),
+    Case("requests, overdue, empty", JONAS, go("/requests?side=made&state=overdue")),
+    Case("requests, ended, empty", "David Beispiel", go("/requests?side=made&state=ended")),
+    Case("request, asked", AMINA, request_page),
+    Case("request, made", JONAS, request_page),
+    Case("request, kinds", JONAS, go("/requests/new")),
+    Case("request, form", JONAS, go("/requests/new?kind=attendance_certificate_ik")),
+    Case("request with mistakes", JONAS, mistaken_request, 422),
+    Case("help", "", go("/help")),
+    Case("help of a head", "Vera Probe", go("/help")),
+    Case("help of an office", JONAS, go("/help")),
+    Case("help of the coordination", "Ines Muster", go("/help")),
     Case("kinds", AMINA, go("/documents/new")),
     Case("form", AMINA, go(NEW_FORM)),
     Case("form, filled", AMINA, filled_form),
@@ -281,6 +399,43 @@ CASES = (
     Case("mailbox", "", letters),
     Case("letter", "", letter),
 )
+# Which case shows which page of the route table, by the row's name; each is opened by its case.
+SHOWN_BY = {
+    "sign_in": "sign-in",
+    "signed_out": "signed out",
+    "help": "help",
+    "inbox": "inbox, new, filled",
+    "deliveries.preview": "preview",
+    "deliveries.forwarding": "forwarding",
+    "desk": "desk, empty",
+    "desk.sent": "desk, sent, nothing",
+    "sent": "sent, filled",
+    "documents.new": "form",
+    "documents.correction": "correction",
+    "documents.resending": "sending anew",
+    "documents.leaving": "leaving soon, empty",
+    "documents.show": "paper of the recipient, new",
+    "documents.receipt": "receipt",
+    "requests": "requests, received, filled",
+    "requests.new": "request, form",
+    "requests.show": "request, asked",
+    "catalogue": "catalogue",
+    "agencies": "agencies",
+    "agencies.new": "new agency",
+    "agencies.settings": "settings of an agency",
+    "agencies.closing": "closing an agency",
+    "settings": "settings",
+    "municipality": "municipality",
+    "municipality.claims": "claims",
+    "log": "log of the agency",
+    "instruction": "instruction, confirmed",
+    "join": "invitation that is over",
+    "members": "members of an agency",
+    "members.of_agency": "members as a coordinator",
+    "members.show": "member",
+    "members.ending": "ending",
+    "invitations.new": "invite",
+}
 ENGLISH = ("inbox, new, filled", "form", "paper of the recipient, new")
 MIRRORED = (
     "settings with mistakes",
@@ -320,8 +475,30 @@ def overflowing(page: Page) -> list[str]:
             }"""
         )
         found += [f"{width}: {each}" for each in beyond]
+    page.set_viewport_size({"width": MIDDLE, "height": 900})
+    found += twice_as_large(page)
     page.set_viewport_size({"width": WIDE, "height": 900})
     return found
+
+
+def twice_as_large(page: Page) -> list[str]:
+    """What sticks out when only the letters are twice as large, as browsers can be told."""
+    return [
+        f"letters: {each}"
+        for each in page.evaluate(
+            """() => {
+              const root = document.documentElement;
+              root.style.fontSize = "200%";
+              const limit = root.clientWidth;
+              const beyond = root.scrollWidth <= limit ? [] :
+                [...document.body.querySelectorAll("*")]
+                  .filter(element => element.getBoundingClientRect().right > limit + 1)
+                  .map(element => element.outerHTML.slice(0, 90)).concat("(page)");
+              root.style.fontSize = "";
+              return beyond;
+            }"""
+        )
+    ]
 
 
 def judge(page: Page) -> None:
@@ -341,7 +518,18 @@ def test_everybody_can_use_the_page(opened: Opening, story: Story, case: Case) -
 
     case.reach(page, story)
 
+    for row in ROUTES:
+        if SHOWN_BY.get(row.name) == case.name and row.method == "GET":
+            pattern = re.sub(r"\{\w+\}", "[^/]+", row.path)
+            assert re.fullmatch(pattern, urlsplit(page.url).path), f"this is not {row.name}"
     judge(page)
+
+
+def test_every_page_of_the_table_is_in_the_list() -> None:
+    pages = {row.name for row in ROUTES if row.method == "GET" and not row.is_api} - NOT_PAGES
+
+    assert pages - {"api.openapi"} == set(SHOWN_BY)
+    assert set(SHOWN_BY.values()) <= {case.name for case in CASES}
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.name in ENGLISH], ids=lambda c: c.name)
