@@ -13,7 +13,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-_SENDING = (b"POST /documents HTTP/1.1\r\n", b"POST /api/v1/documents HTTP/1.1\r\n")
+_SENDING = (
+    b"POST /documents HTTP/1.1\r\n",
+    b"POST /desk/files HTTP/1.1\r\n",
+    b"POST /api/v1/documents HTTP/1.1\r\n",
+)
 _CUT_AFTER_BYTES = 60_000
 _RESET = struct.pack("ii", 1, 0)
 

@@ -31,6 +31,8 @@ from tests.web.house import (
     Sent,
     Visitor,
     draft_of,
+    request_form,
+    requested,
     sending_fields,
     the_file,
 )
@@ -132,6 +134,21 @@ desk.arrange              unknown      404  404      404      404   403 403  403
 desk.page_image           own          200  200      200      200   403 403  403     in        in
 desk.page_image           foreign      404  404      404      404   403 403  403     in        in
 desk.page_image           unknown      404  404      404      404   403 403  403     in        in
+requests                  -            200  200      200      200   403 403  403      in        in
+requests.new              -            200  200      200      200   403 403  403      in        in
+requests.create           -            303  303      303      303   403 403  403     401       401
+requests.show             own          200  200      200      200   403 403  403      in        in
+requests.show             addressed    200  200      200      200   403 403  403      in        in
+requests.show             foreign      404  404      404      404   403 403  403      in        in
+requests.show             unknown      404  404      404      404   403 403  403      in        in
+requests.decline          own          404  404      404      404   403 403  403     401       401
+requests.decline          addressed    303  303      303      303   403 403  403     401       401
+requests.decline          foreign      404  404      404      404   403 403  403     401       401
+requests.decline          unknown      404  404      404      404   403 403  403     401       401
+requests.cancel           own          303  303      303      303   403 403  403     401       401
+requests.cancel           addressed    404  404      404      404   403 403  403     401       401
+requests.cancel           foreign      404  404      404      404   403 403  403     401       401
+requests.cancel           unknown      404  404      404      404   403 403  403     401       401
 documents.new             -            200  200      200      200   403 403  403      in        in
 documents.create          -            303  303      303      303   403 403  403     401       401
 documents.leaving         -            200  200      200      200   403 403  403      in        in
@@ -294,6 +311,20 @@ api.inbox.bundle          addressed    200  200      200      200   403 403  403
 api.inbox.bundle          foreign      404  404      404      404   403 403  403     404       401
 api.inbox.bundle          unknown      404  404      404      404   403 403  403     404       401
 api.sent                  -            200  200      200      200   403 403  403     200       401
+api.requests              -            200  200      200      200   403 403  403     200       401
+api.requests.create       -            201  201      201      201   403 403  403     201       401
+api.requests.show         own          200  200      200      200   403 403  403     200       401
+api.requests.show         addressed    200  200      200      200   403 403  403     200       401
+api.requests.show         foreign      404  404      404      404   403 403  403     404       401
+api.requests.show         unknown      404  404      404      404   403 403  403     404       401
+api.requests.decline      own          404  404      404      404   403 403  403     404       401
+api.requests.decline      addressed    200  200      200      200   403 403  403     200       401
+api.requests.decline      foreign      404  404      404      404   403 403  403     404       401
+api.requests.decline      unknown      404  404      404      404   403 403  403     404       401
+api.requests.cancel       own          200  200      200      200   403 403  403     200       401
+api.requests.cancel       addressed    404  404      404      404   403 403  403     404       401
+api.requests.cancel       foreign      404  404      404      404   403 403  403     404       401
+api.requests.cancel       unknown      404  404      404      404   403 403  403     404       401
 api.documents.show        own          200  200      200      200   403 403  403     200       401
 api.documents.show        addressed    200  200      200      200   403 403  403     200       401
 api.documents.show        foreign      404  404      404      404   403 403  403     404       401
@@ -487,6 +518,7 @@ class Walk:
         path = path.replace("{list}", "waiting")
         path = self._place(row, caller, of, path)
         path = self.members.filled(path, PEOPLE.get(caller, ("", VHS))[1], of)
+        path = self._requested(caller, of, path)
         body = self._body(row, caller, of)
         if row.name.endswith("inbox.bundle"):
             field = "json" if row.is_api else "data"
@@ -516,6 +548,21 @@ class Walk:
     def members(self) -> "Members":
         """People and links that can be managed."""
         return Members(self.house)
+
+    def _requested(self, caller: str, of: Of, path: str) -> str:
+        """The address with a request that the caller's agency made, must answer, or never sees."""
+        if "{request_id}" not in path:
+            return path
+        mine = PEOPLE.get(caller, ("", VHS))[1]
+        other = OFFICE if mine == VHS else VHS
+        ways = {
+            Of.OWN: (mine, other),
+            Of.ADDRESSED: (other, mine),
+            Of.FOREIGN: (JOBCENTER, SPRACHWERK),
+        }
+        if of is Of.UNKNOWN:
+            return path.replace("{request_id}", str(UNKNOWN))
+        return path.replace("{request_id}", str(requested(self.house, *ways[of])))
 
     def _client(self, row: Row, caller: str) -> httpx2.Client:
         if caller == "anonymous":
@@ -708,6 +755,12 @@ class Walk:
             return {"data": {"membership": str(self._membership(caller, of))}}
         if row.name == "inbox.search":
             return {"data": {"state": "new", "name": "Mustermann"}}
+        if row.name.endswith("requests.create"):
+            own = PEOPLE.get(caller, ("", VHS))[1]
+            form = request_form(own, OFFICE if own == VHS else VHS)
+            return {"json" if row.is_api else "data": form}
+        if row.name.endswith("requests.decline"):
+            return {"json" if row.is_api else "data": {"reason": "no_release"}}
         if row.name.endswith("decline"):
             return {"json" if row.is_api else "data": {"reason": "not_approved_facts"}}
         if row.name.endswith(("withdraw", "return")):
