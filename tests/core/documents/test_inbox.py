@@ -513,3 +513,17 @@ def test_news_are_found_by_an_index(database: Database, office: Actor) -> None:
         plan = plan_of(session, database, lambda: inbox.version(session, office))
 
     assert "ix_delivery_recipient_agency_id_change_id" in plan
+
+
+def test_what_replaces_a_paper_is_found_by_an_index_also_when_hardly_any_does(
+    database: Database, office: Actor, arrive: Make
+) -> None:
+    for _ in range(30):
+        arrive()
+    with database.transaction() as session:
+        session.execute(sa.text("ANALYZE"))
+        if not database.is_sqlite:
+            session.execute(sa.text("SET LOCAL enable_seqscan = off"))
+        plan = plan_of(session, database, lambda: inbox.rows(session, office, Filter()))
+
+    assert "ix_document_replaces_id" in plan, plan

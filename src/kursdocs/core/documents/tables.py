@@ -69,7 +69,13 @@ class Document(SQLModel, table=True):
         sa.UniqueConstraint("id", "sender_agency_id"),
         sa.Index("ix_document_sender_agency_id_id", "sender_agency_id", "id"),
         sa.Index("ix_document_state_created_at", "state", "created_at"),
-        sa.Index("ix_document_replaces_id", "replaces_id"),
+        # Hardly any replaces another one: with all rows in it, SQLite takes it for useless.
+        sa.Index(
+            "ix_document_replaces_id",
+            "replaces_id",
+            sqlite_where=sa.text("replaces_id IS NOT NULL"),
+            postgresql_where=sa.text("replaces_id IS NOT NULL"),
+        ),
         sa.Index("ix_document_delete_on", "delete_on"),
         sa.Index("ix_document_deletion_noticed_at", "deletion_noticed_at"),
     )

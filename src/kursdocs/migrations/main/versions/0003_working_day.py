@@ -24,7 +24,14 @@ def upgrade() -> None:
         "document",
         sa.Column("correction_reason", sa.String(length=60), server_default="", nullable=False),
     )
-    op.create_index("ix_document_replaces_id", "document", ["replaces_id"])
+    are_few = sa.text("replaces_id IS NOT NULL")
+    op.create_index(
+        "ix_document_replaces_id",
+        "document",
+        ["replaces_id"],
+        sqlite_where=are_few,
+        postgresql_where=are_few,
+    )
     for column in (
         sa.Column("returned_by_user_id", sa.Uuid(), nullable=True),
         sa.Column("working_user_id", sa.Uuid(), nullable=True),
