@@ -113,6 +113,10 @@ def document(**changes: object) -> SimpleNamespace:
         "delete_on": date(2028, 1, 13),
         "erased_at": None,
         "is_awaiting_approval": False,
+        "replaces": None,
+        "replaced_by": None,
+        "is_corrected": False,
+        "correction_reason": "",
         "sent_by_user_id": identifier(7),
         "released": SimpleNamespace(
             given_on=date(2026, 11, 20), form="in_person", noted_by="Vera Beispiel"
@@ -122,9 +126,30 @@ def document(**changes: object) -> SimpleNamespace:
     return SimpleNamespace(**(values | changes))
 
 
-def event(sentence: str, actor_name: str = "", days: int = 0) -> SimpleNamespace:
-    """One entry of a timeline."""
-    return SimpleNamespace(at=NOW - timedelta(days=days), sentence=sentence, actor_name=actor_name)
+def step(sentence: str, name: str = "", days: int | None = 0, **changes: str) -> SimpleNamespace:
+    """One step of a delivery's way; without ``days`` it lies ahead."""
+    at = NOW - timedelta(days=days) if days is not None else None
+    values = {"code": "opened", "agency_name": "", "reason": ""} | changes
+    return SimpleNamespace(at=at, sentence=sentence, name=name, **values)
+
+
+def way(*steps: SimpleNamespace, **changes: object) -> dict[str, object]:
+    """What a delivery says of how far it is."""
+    done = [one for one in steps if one.at is not None]
+    values: dict[str, object] = {
+        "steps": steps,
+        "latest": done[-1] if done else None,
+        "same_day": False,
+        "must_acknowledge": False,
+        "ground": "§ 7 Abs. 1 IntV (vorgelegt)",
+        "forward_release_given_on": None,
+    }
+    return values | changes
+
+
+def other(number: int) -> SimpleNamespace:
+    """A document that replaces another one or is replaced."""
+    return SimpleNamespace(id=identifier(number), kind="admission_ik_jc", stored_at=NOW)
 
 
 def conflict(sentence: str, *, at: datetime | None = None, by: str = "") -> SimpleNamespace:
@@ -210,7 +235,17 @@ SHOW: dict[str, object] = {
     "own": None,
     "can_read": True,
     "can_settle": False,
-    "can_withdraw": False,
+    "can": SimpleNamespace(
+        withdraw=False, correct=False, resend=False, acknowledge=False, forward=False
+    ),
+    "claim": None,
+    "copied": SimpleNamespace(
+        kind="admission_ik_jc",
+        document_id=identifier(101),
+        sender_name="Volkshochschule Musterstadt",
+        delivered_at=NOW,
+    ),
+    "file_name_pattern": "{eingang}_{name}",
     "errors": {},
     "conflict": None,
     "leaving": "weil dann die Frist nach dem Ende der Gültigkeit abgelaufen ist",
@@ -457,13 +492,83 @@ def _sending_pages(catalogue: Catalogue) -> list[Sample]:
     ]
 
 
+def _correction_forms(page: Page) -> list[Sample]:
+    """The forms of papers that are sent anew, filled in and mistaken."""
+    catalogue = rules.load()
+    asked = form(catalogue, "admission_ik_jc")
+    filled: dict[str, object] = {
+        **{n: asked[n] for n in ("kind", "offers", "acting_agency", "idempotency_key")},
+        **{n: asked[n] for n in ("upload_bytes_max", "photographs_max")},
+        "is_correction": True,
+        "document": document(),
+        "keeps_file": True,
+        "values": {"family_name": HOSTILE, "birth_date": "01.04.1990", "release_form": "in_person"},
+        "recipients": ["jobcenter"],
+        "obliging_bodies": [],
+        "reason": "false_date",
+        "reasons": catalogue.correction_reasons,
+        "errors": {},
+    }
+    errors = {"reason": "Bitte wählen Sie.", "file": "Bitte wählen Sie eine Datei aus."}
+    again = {"is_correction": False, "keeps_file": False, "offers": []}
+    return [
+        Sample("correct", "documents/correct.html", page, filled),
+        Sample("correct-mistaken", "documents/correct.html", page, filled | {"errors": errors}),
+        Sample("resend", "documents/correct.html", page, filled | again),
+    ]
+
+
+def _replaced_pages(
+    page: Page, sent: dict[str, object], received: dict[str, object]
+) -> list[Sample]:
+    """A corrected paper and the one it replaced, from both sides."""
+    new = document(replaces=other(102), correction_reason="false_date")
+    waits = document(replaced_by=other(103))
+    old = document(
+        state="withdrawn",
+        family_name="",
+        given_names="",
+        end_reason="false_date",
+        replaced_by=other(103),
+        is_corrected=True,
+    )
+    may = SimpleNamespace(
+        withdraw=False, correct=False, resend=False, acknowledge=True, forward=True
+    )
+    told = received | {"can": may, "can_settle": False}
+    typed = SimpleNamespace(recipient="", release_given_on="31.02.2026", release_form="")
+    offered = form(rules.load(), "admission_ik_jc")["offers"]
+    forward = {
+        "document": document(),
+        "delivery_id": identifier(1),
+        "offered": offered,
+        "needs_release": True,
+        "typed": typed,
+    }
+    wrong = {"recipient": "Diese Stelle nicht.", "release_given_on": "Diesen Tag gibt es nicht."}
+    return [
+        *_correction_forms(page),
+        Sample("forward", "deliveries/forward.html", page, forward | {"errors": {}}),
+        Sample("forward-mistaken", "deliveries/forward.html", page, forward | {"errors": wrong}),
+        Sample("show-correction", "documents/show.html", page, sent | {"document": new}),
+        Sample("show-corrected", "documents/show.html", page, told | {"document": old}),
+        Sample("show-correction-received", "documents/show.html", page, told | {"document": new}),
+        Sample("show-to-be-replaced", "documents/show.html", page, sent | {"document": waits}),
+    ]
+
+
 def _document_pages(reasons: dict[str, object], return_reason: str) -> list[Sample]:
     page = replace(CLERK, path=f"/documents/{identifier(101)}")
     mine = delivery(
         1,
         return_reason="",
         opened_at=NOW,
-        events=[event("Zugestellt", days=2), event("Geöffnet", "Amina Muster", days=1)],
+        forward_release_form="in_person",
+        **way(
+            step("Zugestellt", days=2),
+            step("Geöffnet", "Amina Muster", days=1),
+            step("Öffnen", days=None, code="opened"),
+        ),
     )
     theirs = [
         delivery(
@@ -471,23 +576,39 @@ def _document_pages(reasons: dict[str, object], return_reason: str) -> list[Samp
             opened_at=NOW,
             state="taken_over",
             return_reason="",
-            events=[
-                event("Zugestellt", days=2),
-                event("Geöffnet", days=1),
-                event("Übernommen", "Amina Muster"),
-            ],
+            **way(
+                step("Zugestellt", days=2),
+                step("Geöffnet", days=1),
+                step("Übernommen", HOSTILE, code="taken_over"),
+                step("Kenntnisnahme", days=None, code="acknowledged"),
+                same_day=True,
+                must_acknowledge=True,
+            ),
         ),
         delivery(
             2,
             recipient_name="Jobcenter Musterstadt",
             state="returned",
             return_reason=return_reason,
-            events=[event("Zugestellt", days=2), event("Zurückgegeben")],
+            **way(
+                step("Zugestellt", days=2),
+                step("Zurückgegeben", code="returned", reason=return_reason),
+                step("Zurückgezogen", code="withdrawn", reason="wrong_recipient"),
+            )
+            | {"forwarded_by_name": HOSTILE},
         ),
     ]
-    sent = SHOW | reasons | {"deliveries": theirs, "can_withdraw": True}
+    all_of_it = SimpleNamespace(
+        withdraw=True, correct=True, resend=True, acknowledge=False, forward=False
+    )
+    sent = SHOW | reasons | {"deliveries": theirs, "can": all_of_it}
     received = SHOW | reasons | {"deliveries": [mine], "own": mine, "can_settle": True}
-    receipt = {"document": document(), "deliveries": theirs, "leaving": SHOW["leaving"]}
+    receipt = {
+        "document": document(),
+        "deliveries": theirs,
+        "leaving": SHOW["leaving"],
+        "sent_by": "Vera Beispiel",
+    }
     waiting = document(state="held", kind="nonattendance_report_ik", is_awaiting_approval=True)
     erased = document(
         state="erased",
@@ -550,6 +671,7 @@ def _document_pages(reasons: dict[str, object], return_reason: str) -> list[Samp
             for state in ("held", "withdrawn", "blocked", "erased")
         ),
         Sample("show-sender", "documents/show.html", page, sent | {"document": document()}),
+        *_replaced_pages(page, sent, received),
         Sample("show-recipient", "documents/show.html", page, received | {"document": document()}),
         Sample(
             "show-mistaken",

@@ -11,10 +11,17 @@ from tests.factories import JOBCENTER, NOW, OFFICE, PROVIDER, TODAY, make_catalo
 
 from kursdocs.adapters.database import Database
 from kursdocs.core.access import Actor
+from kursdocs.core.agencies import Agency
 from kursdocs.core.audit import AuditEvent, Happening
 from kursdocs.core.documents import corrections, holding, lifecycle, reading, settling
 from kursdocs.core.documents.sending import SendingForm
-from kursdocs.core.documents.tables import Delivery, DeliveryState, Document, DocumentState
+from kursdocs.core.documents.tables import (
+    Delivery,
+    DeliveryState,
+    Document,
+    DocumentState,
+    SearchToken,
+)
 from kursdocs.core.errors import Conflict, InvalidForm, KursdocsError, NotFound
 from kursdocs.core.tables import new_id
 
@@ -157,7 +164,7 @@ def test_until_a_second_person_approves_the_old_paper_stands(
         sent = factories.make_document(session, people[PROVIDER], OFFICE, **factories.REPORT)
         second = factories.make_person_actor(
             session,
-            session.get_one(factories.Agency, people[PROVIDER].acting.id),
+            session.get_one(Agency, people[PROVIDER].acting.id),
             subject="zweite.probe",
         )
         holding.approve(session, second, sent, catalogue=make_catalogue(), now=NOW)
@@ -389,7 +396,7 @@ def test_the_corrected_paper_is_found_in_the_inbox_and_the_old_one_is_not(
     with database.transaction() as session:
         tokens = session.exec(
             select(Delivery.document_id)
-            .join(lifecycle.SearchToken, col(lifecycle.SearchToken.delivery_id) == col(Delivery.id))
+            .join(SearchToken, col(SearchToken.delivery_id) == col(Delivery.id))
             .where(Delivery.recipient_agency_id == people[OFFICE].acting.id)
         ).all()
     assert set(tokens) == {made}

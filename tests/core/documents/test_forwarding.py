@@ -14,7 +14,13 @@ from kursdocs.core.access import Actor
 from kursdocs.core.audit import AuditEvent, Happening
 from kursdocs.core.documents import forwarding, reading, settling
 from kursdocs.core.documents.forwarding import ForwardForm
-from kursdocs.core.documents.tables import Delivery, DeliveryState, ReleaseForm, SearchToken
+from kursdocs.core.documents.tables import (
+    Delivery,
+    DeliveryState,
+    Document,
+    ReleaseForm,
+    SearchToken,
+)
 from kursdocs.core.errors import Conflict, InvalidForm, NotFound
 
 __all__ = ["people"]  # the fixture
@@ -125,7 +131,7 @@ def test_who_cannot_get_it_and_who_has_it_are_refused_alike(
             session,
             people[PROVIDER],
             make_catalogue(),
-            session.get_one(forwarding.Document, sent),
+            session.get_one(Document, sent),
         )
     assert codes == {"forward_not_possible"}
     # What has it already is offered still: a gap in the list would tell of it.
