@@ -32,6 +32,7 @@ from kursdocs.core.audit import AuditEvent, Happening
 from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.sending import Sending
 from kursdocs.core.documents.tables import Document, DocumentState, IdempotencyKey
+from kursdocs.core.drafts import Draft, DraftState
 from kursdocs.core.errors import KursdocsError
 from kursdocs.demo.papers import sample_paper
 from kursdocs.operations import handout, intake
@@ -186,16 +187,25 @@ class House:
         with self.services.transaction() as session:
             return list(session.exec(query))
 
+    def drafts(self) -> Sequence[Draft]:
+        """All rows of drafts, oldest first."""
+        with self.services.transaction() as session:
+            return session.exec(select(Draft).order_by(col(Draft.id))).all()
+
     def faults(self) -> list[str]:
         """Whatever must not be, once everything dead was swept; empty when all is well."""
         documents = {document.id: document for document in self.documents()}
+        drafts = {draft.id: draft for draft in self.drafts()}
         kept = {d.id: d for d in documents.values() if d.state in KEPT}
-        names = {d.object_name for d in kept.values()}
+        ready = {d.id: d for d in drafts.values() if d.state is DraftState.READY}
+        names = {d.object_name for d in kept.values()} | {d.object_name for d in ready.values()}
+        ids = {*kept, *ready}
         found = [f"object without a row that needs it: {n}" for n in set(self.objects()) - names]
         found += [f"document without its object: {n}" for n in names - set(self.objects())]
-        found += [f"key without a row that needs it: {i}" for i in set(self.keys()) - set(kept)]
-        found += [f"document without its key: {i}" for i in set(kept) - set(self.keys())]
+        found += [f"key without a row that needs it: {i}" for i in set(self.keys()) - ids]
+        found += [f"document without its key: {i}" for i in ids - set(self.keys())]
         found += [f"still pending: {i}" for i, d in documents.items() if d.state == "pending"]
+        found += [f"still pending: {i}" for i, d in drafts.items() if d.state == "pending"]
         return found + self._log_faults(documents) + self._unreadable(kept)
 
     def _log_faults(self, documents: dict[UUID, Document]) -> list[str]:

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import configure_mappers
 from tests.factories import NOW
-from tests.operations.house import PAPER, Clock, SharedPapers
+from tests.operations.house import OTHER_PAPER, PAPER, Clock, SharedPapers
 from tests.operations.points import probed, probing_put
 
 from kursdocs import bootstrap
@@ -28,7 +28,7 @@ from kursdocs.core.documents.sending import Sending
 from kursdocs.core.errors import Invalid
 from kursdocs.core.ports import Verdict
 from kursdocs.core.workdays import Workdays
-from kursdocs.operations import intake, mailing, reminding, retention, sweeping
+from kursdocs.operations import drafting, intake, mailing, reminding, retention, sweeping
 from kursdocs.services import Services
 from kursdocs.settings import Settings
 
@@ -108,6 +108,7 @@ def serve(line: Connection) -> None:
 def _warm_up(papers: SharedPapers) -> None:
     """Do what would otherwise cost each fork a second: all of it real, only earlier."""
     papers.accept([PAPER])
+    papers.lines(OTHER_PAPER)
     configure_mappers()
     Workdays().after(NOW.date(), 1)
     mock.patch.object(bootstrap, "SandboxedPapers", return_value=papers).start()
@@ -149,6 +150,30 @@ def _refuse(services: Services, job: Job, line: Connection) -> None:
         intake.store(services, job.actor, job.sending, [PAPER], job.key)
 
 
+def _keep(services: Services, job: Job, line: Connection) -> None:
+    view = drafting.keep(
+        services,
+        job.actor,
+        [PAPER],
+        file_name="Zulassung.pdf",
+        upload_key=job.key,
+        readmit=intake.nothing_ended,
+    )
+    line.send(Acknowledged(view.id))
+
+
+def _send(services: Services, job: Job, line: Connection) -> None:
+    """The key names the draft."""
+    view = drafting.send(services, job.actor, UUID(job.key), intake.nothing_ended)
+    line.send(Acknowledged(view.id))
+
+
+def _join(services: Services, job: Job, line: Connection) -> None:
+    """The key names both drafts."""
+    view = drafting.join(services, job.actor, [UUID(one) for one in job.key.split()])
+    line.send(Acknowledged(view.id))
+
+
 def _sweep(services: Services, job: Job, line: Connection) -> None:
     sweeping.sweep(services)
 
@@ -168,6 +193,9 @@ def _retain(services: Services, job: Job, line: Connection) -> None:
 _JOBS = {
     "store": _store,
     "refuse": _refuse,
+    "keep": _keep,
+    "send": _send,
+    "join": _join,
     "sweep": _sweep,
     "remind": _remind,
     "mail": _mail,
