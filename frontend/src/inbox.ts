@@ -31,9 +31,20 @@ export function enhanceInbox(): void {
   document.addEventListener("click", clicked);
   document.addEventListener("submit", submitted);
   document.addEventListener("change", changed);
-  window.addEventListener("popstate", () => location.reload());
+  // A jump within the page, as to its main part, is no way back.
+  window.addEventListener("popstate", () => {
+    if (location.pathname + location.search !== address) location.reload();
+  });
   listenToKeys();
   watch("/inbox/version", page.dataset["version"], refresh);
+}
+
+/** What the address bar says, as far as the server knows it. */
+let address = location.pathname + location.search;
+
+function stand(url: string | URL, how: "pushState" | "replaceState" = "replaceState"): void {
+  history[how](null, "", url);
+  address = location.pathname + location.search;
 }
 
 /** What a freshly arrived page needs before it can be used. */
@@ -81,9 +92,9 @@ function tell(): void {
 
 // ── Fetching and putting in place ─────────────────────────────────────────────────────────────
 
-async function fetched(address: string, init: RequestInit = {}): Promise<[Document, string] | null> {
+async function fetched(url: string, init: RequestInit = {}): Promise<[Document, string] | null> {
   try {
-    const response = await fetch(address, { ...init, headers: { Accept: "text/html" } });
+    const response = await fetch(url, { ...init, headers: { Accept: "text/html" } });
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     if (page.querySelector("[data-inbox], [data-pane]")) return [page, response.url];
     // Signed out meanwhile, or an error: that page says more than a line here could.
@@ -111,7 +122,7 @@ function swap(page: Document, url: string, focus: "row" | "keep"): void {
     clean.pathname = "/inbox";
     clean.search = next.dataset["list"] ?? "";
   }
-  history.replaceState(null, "", clean);
+  stand(clean);
   prepare();
   say(find("[data-notice] .kern-title")?.textContent ?? "");
   const same = focused ? document.getElementById(focused) : null;
@@ -137,6 +148,8 @@ function swapNavigation(page: Document): void {
     const next = page.querySelector(selector);
     if (old && next && !old.contains(document.activeElement)) old.replaceWith(next);
   }
+  // The answer to a form stands at no address of its own.
+  document.querySelector('.kd-nav a[href="/inbox"]')?.setAttribute("aria-current", "page");
 }
 
 async function post(form: HTMLFormElement, submitter: HTMLElement | null): Promise<void> {
@@ -176,7 +189,7 @@ async function preview(row: HTMLElement, enter = false): Promise<void> {
   const next = found?.[0].querySelector<HTMLElement>("[data-pane]");
   if (!next) return say(root()?.dataset["saidGone"]);
   find("[data-pane]")?.replaceWith(next);
-  history.replaceState(null, "", `/inbox?${list}&show=${idOf(row)}`);
+  stand(`/inbox?${list}&show=${idOf(row)}`);
   row.classList.remove("kd-mail--unread");
   if (enter) next.querySelector<HTMLElement>("#preview-title")?.focus();
 }
@@ -242,10 +255,10 @@ async function narrow(form: HTMLFormElement): Promise<void> {
   new FormData(form).forEach((value, name) => {
     if (value !== "") query.append(name, String(value));
   });
-  const address = `/inbox?${query}`;
-  const found = await fetched(address);
-  if (!found) return location.assign(address);
-  history.pushState(null, "", address);
+  const wanted = `/inbox?${query}`;
+  const found = await fetched(wanted);
+  if (!found) return location.assign(wanted);
+  stand(wanted, "pushState");
   swap(...found, "keep");
   say(find("[data-list-part] .kd-empty .kern-title")?.textContent ?? "");
 }
@@ -258,6 +271,8 @@ function submitted(event: SubmitEvent): void {
     // A download is left to the browser, which stays on the page for it.
     if (submitter?.dataset["manyAction"] === "download") return;
     event.preventDefault();
+    const shown = form.elements.namedItem("show");
+    if (shown instanceof HTMLInputElement) shown.value = shownId();
     if (ticked().length === 0) return say(form.dataset["noneTicked"]);
     return void post(form, submitter);
   }

@@ -293,6 +293,8 @@ def test_everybody_can_use_it_in_every_state(
 
     page.get_by_role("group", name="Mehrere").get_by_role("button", name="Alle ausgew").click()
     expect(page.locator("[data-notice]")).to_contain_text("Gründe")
+    expect(row(page, three[1]).get_by_role("checkbox")).to_be_checked()
+    expect(pane(page)).to_contain_text(three[0])
     found += violations(page)
 
     page.keyboard.press("?")

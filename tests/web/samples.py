@@ -85,6 +85,7 @@ def delivery(number: int, **changes: object) -> SimpleNamespace:
         "acknowledge_since": None,
         "is_unread": "opened_at" not in changes,
         "is_shown": False,
+        "is_ticked": False,
         "claim": None,
     }
     return SimpleNamespace(**(values | changes))

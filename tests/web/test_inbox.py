@@ -271,8 +271,11 @@ def test_foreign_ones_among_many_are_as_unknown_as_none(house: House) -> None:
 def test_many_are_returned_with_one_reason_and_never_without(house: House) -> None:
     papers, clerk = [house.noted(VHS, OFFICE) for _ in range(2)], house.person(CLERK)
 
-    refused = many(clerk, "return", *papers, reason="")
+    refused = many(clerk, "return", *papers, reason="", show=str(papers[0].delivery_id))
     assert refused.status_code == 422
+    assert f'data-shown="{papers[0].delivery_id}"' in refused.text
+    kept = set(re.findall(r'name="delivery" value="([^"]+)" checked', refused.text))
+    assert kept == {str(paper.delivery_id) for paper in papers} & set(map(str, shown(refused)))
     assert {state_of(house, paper) for paper in papers} == {DeliveryState.NEW}
 
     assert "2 Papiere zurückgegeben" in said(many(clerk, "return", *papers, reason="illegible"))

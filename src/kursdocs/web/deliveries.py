@@ -206,7 +206,7 @@ def settle(call: Call) -> Response:
             undo_many=[o.delivery_id for o in done] if action in ("take_over", "return") else (),
             undo_seconds=settling.UNDO_SECONDS,
         )
-        return inbox.page(inside, query, notice=notice)
+        return inbox.page(inside, query, show=_shown(call), notice=notice)
 
 
 def bundle(call: Call) -> Response:
@@ -235,6 +235,11 @@ def _ticked(call: Call) -> list[UUID]:
     return [_id(value) for value in call.chosen.get("delivery", ())]
 
 
+def _shown(call: Call) -> UUID | None:
+    """What was shown beside the list, and still is."""
+    return _id(call.form["show"]) if call.form.get("show") else None
+
+
 def _id(value: str) -> UUID:
     """An id out of a form; it is none of ours when it is no id."""
     try:
@@ -250,7 +255,14 @@ def _not_begun(call: Call, query: InboxQuery, error: KursdocsError) -> Response:
         inside.refused(error)
         said = errors.tell(call.kit.pages, call.language, error)
         notice = Notice("warning", said.sentence, done="refused")
-        return inbox.page(inside, query, notice=notice, status=said.status)
+        return inbox.page(
+            inside,
+            query,
+            show=_shown(call),
+            notice=notice,
+            ticked=_ticked(call),
+            status=said.status,
+        )
 
 
 def _result(call: Call, outcome: Outcome) -> Result:

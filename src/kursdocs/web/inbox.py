@@ -19,8 +19,9 @@ from starlette.responses import JSONResponse, Response
 from kursdocs.core import accounts, agencies
 from kursdocs.core.access import Permission
 from kursdocs.core.audit import Happening
-from kursdocs.core.documents import inbox, reading, settling
+from kursdocs.core.documents import forwarding, inbox, reading, settling
 from kursdocs.core.documents.inbox import Due, Filter, InboxRow, InboxState, Order
+from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.retention import noticed_count
 from kursdocs.core.documents.tables import Delivery, DeliveryState, DocumentState
 from kursdocs.core.errors import NotFound
@@ -161,7 +162,7 @@ def refreshed(call: Call) -> Response:
     query: InboxQuery = call.query()
     if call.request.headers.get("sec-fetch-dest") != "empty":
         return redirect(f"/inbox?{query.written()}")
-    return _render(call, query, name="", show=None, notice=None, status=200)
+    return _render(call, query, name="", show=None, told=_Told())
 
 
 def version(call: Call) -> Response:
@@ -191,13 +192,26 @@ def page(
     show: UUID | None = None,
     notice: Notice | None = None,
     error: str = "",
+    ticked: Sequence[UUID] = (),
     status: int = 200,
 ) -> Response:
-    """The list and what is shown beside it, as somebody opens it: that is noted."""
+    """The list and what is shown beside it, as somebody opens it: that is noted.
+
+    ``error`` is what is wrong with the reason of a return, ``ticked`` what was ticked before.
+    """
     agencies.note_look(call.session, call.actor.acting.id, now=call.now)
-    return _render(
-        call, query, name=name, show=show, notice=notice, error=error, status=status, is_read=True
-    )
+    told = _Told(notice, error, ticked, status)
+    return _render(call, query, name=name, show=show, told=told, is_read=True)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What the page answers beside its list; see :func:`page`."""
+
+    notice: Notice | None = None
+    error: str = ""
+    ticked: Sequence[UUID] = ()
+    status: int = 200
 
 
 def _render(
@@ -206,9 +220,7 @@ def _render(
     *,
     name: str,
     show: UUID | None,
-    notice: Notice | None,
-    status: int,
-    error: str = "",
+    told: _Told,
     is_read: bool = False,
 ) -> Response:
     filter_ = query.filter(call.now)
@@ -218,14 +230,14 @@ def _render(
     rows = found[:PAGE_SIZE]
     if is_read:
         call.record(Happening.INBOX_LISTED, state=query.state.value, count=len(rows))
-    shown = _beside(call, query, show, rows, error) if show else None
+    shown = _beside(call, query, show, rows, told.error) if show else None
     if is_read and shown is not None:
         call.record(Happening.DOCUMENT_VIEWED, document_id=shown.document.id)
     goes_on = len(found) > PAGE_SIZE
     after = inbox.cursor(rows[-1], filter_, name=name) if goes_on and not name else ""
     return call.render(
         "inbox/index.html",
-        status=status,
+        status=told.status,
         state=query.state.value,
         is_mine=query.mine,
         filter=query,
@@ -233,13 +245,13 @@ def _render(
         clean=query.written(kind="", sender="", due="", after=""),
         is_filtered=query.is_filtered,
         is_ticked=query.tick == "all",
-        deliveries=_row_views(call, rows, show),
+        deliveries=_row_views(call, rows, show, told.ticked),
         searched=name,
         is_cut=goes_on and bool(name),
         next_href=f"/inbox?{query.written(after=after)}" if after else "",
         shown=shown,
         is_gone=show is not None and shown is None,
-        notice=notice,
+        notice=told.notice,
         **_around(call, query),
     )
 
@@ -271,13 +283,16 @@ def _around(call: Call, query: InboxQuery) -> Mapping[str, Any]:
     }
 
 
-def _row_views(call: Call, rows: Sequence[InboxRow], show: UUID | None) -> list[SimpleNamespace]:
+def _row_views(
+    call: Call, rows: Sequence[InboxRow], show: UUID | None, ticked: Sequence[UUID]
+) -> list[SimpleNamespace]:
     names = accounts.names_of(call.session, [row.working_user_id for row in rows])
     return [
         SimpleNamespace(
             **vars(row),
             is_unread=row.state is InboxState.NEW and row.opened_at is None,
             is_shown=row.id == show,
+            is_ticked=row.id in ticked,
             claim=_claim(call, row.working_user_id, row.working_until, names),
         )
         for row in rows
@@ -353,10 +368,21 @@ def _shown(
         sender_name=document.sender_name,
         claim=_claim(call, row.working_user_id, row.working_until, names),
         can_settle=is_open and call.actor.may(Permission.DELIVERY_SETTLE),
-        can_forward=False,
+        can_forward=_can_forward(call, document),
         can_read=document.state is DocumentState.LIVE,
         error=error,
         place=SimpleNamespace(list=query.written(), next=next_id or ""),
+    )
+
+
+def _can_forward(call: Call, document: DocumentView) -> bool:
+    own = document.own_delivery
+    return (
+        own is not None
+        and own.state is not DeliveryState.RETURNED
+        and document.state is DocumentState.LIVE
+        and call.actor.may(Permission.DELIVERY_SETTLE)
+        and forwarding.can_forward(call.session, call.actor, call.services.catalogue, document)
     )
 
 
