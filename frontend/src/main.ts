@@ -1,6 +1,7 @@
 /** What every page loads. Each module finds its own elements and does nothing without them. */
 import "virtual:kern.css";
 import "./app.css";
+import "./requests.css";
 import "./sending.css";
 import "./document.css";
 import "./inbox.css";

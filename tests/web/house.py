@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from html import unescape
 from pathlib import Path
+from secrets import token_hex
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
@@ -40,6 +41,8 @@ from kursdocs.core.agencies import Agency
 from kursdocs.core.documents.sending import SendingForm
 from kursdocs.core.documents.tables import Delivery
 from kursdocs.core.ports import SignInProvider
+from kursdocs.core.requests import asking
+from kursdocs.core.requests.asking import RequestForm
 from kursdocs.demo import town
 from kursdocs.operations import intake
 from kursdocs.services import Services
@@ -57,6 +60,7 @@ UNKNOWN = UUID("01890000-0000-7000-8000-000000000000")
 _MAY_CHANGE = {
     "agency": {"looked_in_at"},
     "delivery": {"opened_at"},
+    "paper_request": {"opened_at"},
     "sign_in": {"used_at"},
 }
 _LOG = {"audit_event", "audit_head"}
@@ -403,6 +407,21 @@ def draft_of(house: House, subject: str, slug: str, data: bytes | None = None) -
     assert answer.status_code == 303, answer.text
     (row,) = house._read("SELECT id FROM draft WHERE state = 'ready' ORDER BY id DESC LIMIT 1")
     return str(UUID(str(row[0])))
+
+def request_form(requester: str, provider: str) -> dict[str, str]:
+    """A request without mistakes, for somebody new each time."""
+    kinds = {VHS: "obligation_ik_abh", SPRACHWERK: "admission_ik_jc"}
+    kind = kinds.get(requester, "registration_confirmation_ik")
+    person = {"family_name": f"Probe{token_hex(6)}", "given_names": "Lin"}
+    return {"kind": kind, "provider": provider, "birth_date": "1990-01-02", **person}
+
+
+def requested(house: House, requester: str, provider: str) -> UUID:
+    """An open request of one agency to another."""
+    form = RequestForm(**request_form(requester, provider))
+    actor, now = house.actor(requester), house.services.clock()
+    with house.services.transaction() as session:
+        return asking.ask(session, actor, house.services.catalogue, form, now=now)
 
 
 @dataclass(frozen=True)

@@ -344,7 +344,6 @@ def _filters(
 
     return {
         "date": lambda day: show_date(day, language),
-        "plain_date": lambda day: plain_date(day, language),
         "moment": lambda moment: show_moment(moment, language),
         "clock": lambda moment: show_clock(moment, language),
         "day": lambda moment: show_date(local_date(moment), language),

@@ -1,5 +1,6 @@
 """Pages for asking another agency for a paper, and for whoever is asked."""
 
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -144,13 +145,18 @@ def _form(call: Call, kind: Kind, typed: RequestForm, told: errors.Told | None) 
         offers=offers,
         typed=typed,
         # Fair to whoever of them has the most free days.
-        usual_due_on=max((offer.due_on for offer in offers), default=None),
+        usual_due_on=as_typed(max((offer.due_on for offer in offers), default=None)),
         answer_working_days=call.services.catalogue.answer_working_days,
         person_has_days=call.services.catalogue.person_has_days,
         acting_agency=call.actor.acting.slug,
         errors=told.fields if told else {},
         conflict=told if told and not told.fields else None,
     )
+
+
+def as_typed(day: date | None) -> str:
+    """A day as it can be typed into a form, in every language."""
+    return f"{day:%d.%m.%Y}" if day else ""
 
 
 def create(call: Call) -> Response:

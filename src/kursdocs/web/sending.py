@@ -1,7 +1,8 @@
 """The form of one paper, kind by kind, and what becomes of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from secrets import token_urlsafe
 from uuid import UUID
 
@@ -9,7 +10,7 @@ import anyio.to_thread
 from pydantic import Field
 from starlette.responses import Response
 
-from kursdocs.catalogue import Kind, Need, Route
+from kursdocs.catalogue import DateFormat, Kind, Need, Route
 from kursdocs.core import agencies
 from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
@@ -21,6 +22,7 @@ from kursdocs.core.requests.tables import RequestState
 from kursdocs.operations import intake
 from kursdocs.web import errors, uploads
 from kursdocs.web.call import Call, Query, redirect
+from kursdocs.web.requests import as_typed
 from kursdocs.web.uploads import PHOTOGRAPHS_MAX, Typed
 
 
@@ -69,7 +71,16 @@ def _answer(call: Call, request_id: UUID) -> Response:
     if kind is None or kind not in call.services.catalogue.sendable_by(call.actor.acting.kind):
         return redirect(f"/requests/{request_id}")
     call.record(Happening.PAPER_REQUEST_VIEWED, paper_request=str(request_id))
-    return _form(call, kind, Typed(form=form), told=None)
+    fields = {name: _as_typed(kind, name, value) for name, value in form.fields.items()}
+    born = as_typed(date.fromisoformat(form.birth_date)) if form.birth_date else ""
+    filled = replace(form, birth_date=born, fields=fields)
+    return _form(call, kind, Typed(form=filled), told=None)
+
+
+def _as_typed(kind: Kind, name: str, value: str) -> str:
+    formats = {asked.field.name: asked.field.format for asked in kind.fields}
+    is_date = isinstance(formats.get(name), DateFormat)
+    return as_typed(date.fromisoformat(value)) if is_date else value
 
 
 def _request(call: Call, typed: Typed) -> RequestView | None:
