@@ -251,9 +251,8 @@ def _keys(filter_: Filter, match: sa.ColumnElement[int] | None) -> list[_Key]:
     return [*keys, (col(Delivery.id), True)]
 
 
-def _sorting(key: Any, falls: bool) -> sa.ColumnElement[Any]:
-    ordered: sa.ColumnElement[Any] = key.desc() if falls else key
-    return ordered
+def _sorting(key: Any, falls: bool) -> Any:
+    return key.desc() if falls else key
 
 
 def _beyond(keys: Sequence[_Key], values: Sequence[Any]) -> sa.ColumnElement[bool]:
@@ -433,12 +432,12 @@ def _search(
     as_typed, or_sender, or_similar = [], [], []
     for word in words:
         typed = _begins(actor, word.text)
-        senders = [key for key, texts in of_senders.items() if _begin(texts, word.text)]
+        senders = [key for key, text in of_senders.items() if f" {word.text}" in text]
         sent_by = sa.or_(typed, col(Delivery.sender_agency_id).in_(senders)) if senders else typed
         as_typed.append(typed)
         or_sender.append(sent_by)
-        similar = alike[word.text]
-        or_similar.append(sa.or_(sent_by, _found_by(actor, similar)) if similar else sent_by)
+        similar = _with_token(actor, col(SearchToken.token).in_(list(alike[word.text])))
+        or_similar.append(sa.or_(sent_by, similar) if alike[word.text] else sent_by)
     match = sa.case((sa.and_(*as_typed), 0), (sa.and_(*or_sender), 1), else_=2)
     return or_similar, match
 
@@ -446,10 +445,6 @@ def _search(
 def _begins(actor: Actor, text: str) -> sa.ColumnElement[bool]:
     """Whether something that finds the delivery begins with the text."""
     return _with_token(actor, _from(text))
-
-
-def _found_by(actor: Actor, tokens: Sequence[str]) -> sa.ColumnElement[bool]:
-    return _with_token(actor, col(SearchToken.token).in_(list(tokens)))
 
 
 def _with_token(actor: Actor, condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
@@ -485,16 +480,12 @@ def _alike(session: Session, actor: Actor, words: Sequence[Word]) -> Mapping[str
     }
 
 
-def _sender_words(session: Session, actor: Actor) -> Mapping[UUID, Sequence[str]]:
-    """The folded words of the names of whoever can have sent something, by agency."""
+def _sender_words(session: Session, actor: Actor) -> Mapping[UUID, str]:
+    """The folded words, each after a blank, of whoever can have sent something, by agency."""
     query = sa.select(col(Agency.id), col(Agency.name)).where(
         col(Agency.municipality_id) == actor.municipality
     )
-    return {key: names.tokens([name]) for key, name in session.execute(query)}
-
-
-def _begin(texts: Sequence[str], beginning: str) -> bool:
-    return any(text.startswith(beginning) for text in texts)
+    return {key: " ".join(["", *names.tokens([name])]) for key, name in session.execute(query)}
 
 
 # ── Counting ─────────────────────────────────────────────────────────────────────────────────
