@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import pypdfium2
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 from kursdocs import catalogue
 from kursdocs.adapters.papers import SandboxedPapers
 from kursdocs.demo.papers import NOTICE, STAMP, sample_paper, sample_photo
+from kursdocs.demo.town import write_samples
 
 TITLE = "Zulassung zum Integrationskurs (Jobcenter)"
 
@@ -92,3 +94,17 @@ def test_photos_are_the_same_every_time_and_differ_by_number() -> None:
 
     assert sample_photo(TITLE, "Muster", "Amina", 1) == first
     assert sample_photo(TITLE, "Muster", "Amina", 2) != first
+
+
+def test_the_samples_hold_the_papers_of_a_whole_course_and_are_left_as_they_lie(
+    tmp_path: Path,
+) -> None:
+    write_samples(tmp_path)
+    papers = sorted((tmp_path / "kurs").glob("*.pdf"))
+    papers[0].write_bytes(b"changed by somebody")
+
+    write_samples(tmp_path)
+
+    assert len(papers) == 8
+    assert papers[0].read_bytes() == b"changed by somebody"
+    assert len({paper.read_bytes() for paper in papers}) == 8

@@ -197,8 +197,7 @@ def _greet(settings: Settings, var: Path) -> None:
 kursdocs runs at {settings.public_url}
 
   1. Open {settings.public_url} and sign in as Amina Muster (VHS Musterstadt).
-  2. Send {var / "samples" / "zulassung-muster.pdf"}
-     as "Zulassung zum Integrationskurs (Jobcenter)" to the two offices.
+  2. "Senden": drop the papers of {var / "samples" / "kurs"} and send them to the two offices.
   3. Sign out, sign in as Jonas Muster (Ausländerbehörde), look at it and take it over.
   4. The mails that went out: {settings.public_url}/demo/mailbox/
 

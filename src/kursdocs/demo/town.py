@@ -60,7 +60,7 @@ _REQUESTS: Sequence[tuple[str, int, RequestForm]] = (
         2,
         RequestForm(
             kind="certificate_ik_copy",
-            provider="sprachwerk",
+            provider="vhs-musterstadt",
             family_name="Beispiel",
             given_names="Nadia",
             birth_date="1995-07-19",
@@ -181,10 +181,29 @@ def ask_samples(services: Services) -> None:
             asking.ask(session, actor, services.catalogue, asked, now=now)
 
 
+_COURSE = (
+    ("Beispiel", "Oleksandr"),
+    ("Mustermann-Öztürk", "Elif"),
+    ("Probe", "Mohammed"),
+    ("Musterova", "Daryna"),
+    ("Beispiel-Muster", "Selin"),
+    ("Probst", "Karim"),
+    ("Muster", "Fatuma"),
+    ("von Beispielen", "José"),
+)
+
+
 def write_samples(folder: Path) -> None:
-    """Invented papers to try things out with, unless they lie there: a PDF, two photographs."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Invented papers to try things out with, unless they lie there.
+
+    A PDF, two photographs, and in ``kurs`` those of a whole course, to be dropped at once.
+    """
+    (folder / "kurs").mkdir(parents=True, exist_ok=True)
     name = "Zulassung zum Integrationskurs (Jobcenter)"
+    for number, (family_name, given_names) in enumerate(_COURSE, start=1):
+        scan = folder / "kurs" / f"scan-{number:02d}.pdf"
+        if not scan.exists():
+            scan.write_bytes(sample_paper(name, family_name, given_names, 10 + number))
     paper = folder / "zulassung-muster.pdf"
     if not paper.exists():
         paper.write_bytes(sample_paper(name, "Muster", "Lin", 1))
