@@ -128,7 +128,7 @@ def test_document_deliveries_and_log_are_one_transaction(
 ) -> None:
     """Whichever of them fails, none of the others is there."""
     where = {
-        "deliveries": (lifecycle, "_index"),
+        "deliveries": (lifecycle, "index"),
         "log": (audit, "record"),
     }
     module, name = where[part]
