@@ -205,6 +205,7 @@ def form(catalogue: Catalogue, code: str, **changes: object) -> dict[str, object
         "acting_agency": "vhs-musterstadt",
         "idempotency_key": "7b0c",
         "upload_bytes_max": 32 * 1024 * 1024,
+        "request": None,
         "photographs_max": 20,
     } | changes
 
