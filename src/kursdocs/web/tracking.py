@@ -59,8 +59,15 @@ def track(
         taken_over_by=_name(names, by),
         same_day=_same_day(delivery.delivered_at, delivery.taken_over_at),
         steps=steps,
-        latest=steps[len(events) - 1] if events else None,
+        latest=_latest(steps, delivery),
     )
+
+
+def _latest(steps: list[SimpleNamespace], delivery: DeliveryView) -> SimpleNamespace | None:
+    """How far it is: the last thing that happened; looking again after settling is none."""
+    is_settled = delivery.state is not DeliveryState.NEW
+    done = [one for one in steps if one.at and not (is_settled and one.code == "opened")]
+    return done[-1] if done else None
 
 
 def _step(call: Call, event: TimelineEvent, name: str) -> SimpleNamespace:
