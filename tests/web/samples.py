@@ -465,7 +465,12 @@ def _sending_pages(catalogue: Catalogue) -> list[Sample]:
     page = replace(CLERK, path="/documents/new", agency_name="Volkshochschule Musterstadt")
     kinds = catalogue.sendable_by(AgencyKind.COURSE_PROVIDER)
     forms = [
-        Sample(f"new-{kind.code}", "documents/new.html", page, form(catalogue, kind.code))
+        Sample(
+            f"new-{kind.code}",
+            "documents/new.html",
+            page,
+            form(catalogue, kind.code) | {"request": None},
+        )
         for kind in kinds
     ]
     return [
@@ -483,13 +488,13 @@ def _sending_pages(catalogue: Catalogue) -> list[Sample]:
             "new-mistaken",
             "documents/new.html",
             page,
-            form(catalogue, "admission_ik_jc", **MISTAKEN),
+            form(catalogue, "admission_ik_jc", **MISTAKEN) | {"request": None},
         ),
         Sample(
             "new-nobody",
             "documents/new.html",
             page,
-            form(catalogue, "admission_ik_jc", offers=[]),
+            form(catalogue, "admission_ik_jc", offers=[]) | {"request": None},
         ),
     ]
 

@@ -17,6 +17,7 @@ from kursdocs.web.errors import SENTENCES
 # What the page says about each refusal of a file, by the words its part begins with.
 ADVICE = {
     "file_missing": "Papiere senden",
+    "file_signed": "Elektronisch signiert",
     "file_empty": "Beschädigt, unvollständig oder leer",
     "file_type": "Kein PDF, JPEG oder PNG",
     "file_encrypted": "Mit Kennwort geschützt",

@@ -158,10 +158,10 @@ def test_no_template_can_switch_escaping_off() -> None:
 @pytest.mark.parametrize(
     ("role", "expected"),
     [
-        (Role.CLERK, ["/inbox", "/documents/new", "/sent", "/catalogue"]),
+        (Role.CLERK, ["/inbox", "/desk", "/sent", "/catalogue"]),
         (
             Role.HEAD,
-            ["/inbox", "/documents/new", "/sent", "/members", "/log", "/catalogue", "/settings"],
+            ["/inbox", "/desk", "/sent", "/members", "/log", "/catalogue", "/settings"],
         ),
         (Role.COORDINATOR, ["/agencies", "/municipality", "/members", "/catalogue"]),
         (Role.AUDITOR, ["/log", "/catalogue"]),
