@@ -75,8 +75,12 @@ def story(demo: Demo) -> Story:
     asked = {"kind": "registration_confirmation_ik", "provider": "vhs-musterstadt"}
     person = {"family_name": long, "given_names": "Lin", "birth_date": "1990-01-02"}
     request = demo.call("auslaenderbehoerde", "POST", "/requests", json=asked | person)
+    live, taken, returned, withdrawn = (f"/documents/{paper['id']}" for paper in papers)
     return Story(
-        *(f"/documents/{paper['id']}" for paper in papers),
+        live,
+        taken,
+        returned,
+        withdrawn,
         delivery=demo.delivery(papers[0], "auslaenderbehoerde"),
         handed_on=f"/deliveries/{demo.delivery(theirs, 'sprachwerk')}/forward",
         request=f"/requests/{request['id']}",

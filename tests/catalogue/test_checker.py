@@ -148,19 +148,19 @@ needs = "none"
 # (what is replaced, by what, the line to be blamed begins with, the reason)
 MISTAKES = {
     "a field to ask with that the kind has not": (
-        'due_working_days = 10\n[[',
+        "due_working_days = 10\n[[",
         'due_working_days = 10\nrequest_fields = ["course_no"]\n[[',
         "request_fields = ",
         "kinds.certificate: 'course_no' is no field of this kind",
     ),
     "a field to ask with, twice": (
-        'due_working_days = 10\n[[',
+        "due_working_days = 10\n[[",
         'due_working_days = 10\nrequest_fields = ["level", "level"]\n[[',
         "request_fields = ",
         "kinds.certificate: a field is named twice",
     ),
     "a request that is neither possible nor not": (
-        'due_working_days = 10\n[[',
+        "due_working_days = 10\n[[",
         'due_working_days = 10\non_request = "no"\n[[',
         "on_request = ",
         "kinds.certificate: on_request must be true or false",

@@ -154,7 +154,8 @@ CHANGES = {
         Detail("name.de", "Falsches Datum", "Datum"),
     ),
     "a reason not to answer a request": (
-        '[request_decline_reasons.no_release]\ntext = { de = "Ohne Freigabe", en = "No release" }\n',
+        "[request_decline_reasons.no_release]\n"
+        'text = { de = "Ohne Freigabe", en = "No release" }\n',
         ("request_decline_reasons", "no_release"),
         Detail("name.de", "Die Person hat es nicht freigegeben", "Ohne Freigabe"),
     ),

@@ -18,6 +18,7 @@ from functools import cache
 from html import unescape
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
@@ -408,6 +409,7 @@ def draft_of(house: House, subject: str, slug: str, data: bytes | None = None) -
     (row,) = house._read("SELECT id FROM draft WHERE state = 'ready' ORDER BY id DESC LIMIT 1")
     return str(UUID(str(row[0])))
 
+
 def request_form(requester: str, provider: str) -> dict[str, str]:
     """A request without mistakes, for somebody new each time."""
     kinds = {VHS: "obligation_ik_abh", SPRACHWERK: "admission_ik_jc"}
@@ -418,7 +420,8 @@ def request_form(requester: str, provider: str) -> dict[str, str]:
 
 def requested(house: House, requester: str, provider: str) -> UUID:
     """An open request of one agency to another."""
-    form = RequestForm(**request_form(requester, provider))
+    typed: dict[str, Any] = {**request_form(requester, provider)}
+    form = RequestForm(**typed)
     actor, now = house.actor(requester), house.services.clock()
     with house.services.transaction() as session:
         return asking.ask(session, actor, house.services.catalogue, form, now=now)

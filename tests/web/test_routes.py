@@ -216,7 +216,7 @@ deliveries.return         own          404  404      404      404   403 403  403
 deliveries.return         addressed    303  303      303      303   403 403  403     401       401
 deliveries.return         foreign      404  404      404      404   403 403  403     401       401
 deliveries.return         unknown      404  404      404      404   403 403  403     401       401
-deliveries.settle         addressed       200  200      200      200   403 403  403     401       401
+deliveries.settle         addressed    200  200      200      200   403 403  403     401       401
 deliveries.preview        own          404  404      404      404   403 403  403      in        in
 deliveries.preview        addressed    200  200      200      200   403 403  403      in        in
 deliveries.preview        foreign      404  404      404      404   403 403  403      in        in
@@ -520,15 +520,7 @@ class Walk:
         path = self.members.filled(path, PEOPLE.get(caller, ("", VHS))[1], of)
         path = self._requested(caller, of, path)
         body = self._body(row, caller, of)
-        if row.name.endswith("inbox.bundle"):
-            field = "json" if row.is_api else "data"
-            body = {field: {"deliveries": [str(sent.delivery_id)]}}
-        if row.name in ("inbox.bundle", "deliveries.settle"):
-            body = {"data": {"action": "take_over", "delivery": str(sent.delivery_id)}}
-        if row.name.endswith("deliveries.undo") and of is Of.ADDRESSED:
-            self._settle(caller, sent)
-        if row.name.endswith("deliveries.acknowledge") and of is Of.ADDRESSED:
-            self._withdraw(caller, sent)
+        body = self._about_deliveries(row, caller, of, sent) or body
         if row.name in ("join", "join.accept"):
             client.cookies.set("kursdocs_invitation", self.members.secret(of))
         if row.name == "instruction.confirm":
@@ -543,6 +535,19 @@ class Walk:
             return answer
 
         return request
+
+    def _about_deliveries(
+        self, row: Row, caller: str, of: Of, sent: Sent
+    ) -> dict[str, object] | None:
+        """The body of a row that names deliveries in it; what must have happened to them before."""
+        named = str(sent.delivery_id)
+        if of is Of.ADDRESSED and row.name.endswith("deliveries.undo"):
+            self._settle(caller, sent)
+        if of is Of.ADDRESSED and row.name.endswith("deliveries.acknowledge"):
+            self._withdraw(caller, sent)
+        if row.name in ("inbox.bundle", "deliveries.settle"):
+            return {"data": {"action": "take_over", "delivery": named}}
+        return {"json": {"deliveries": [named]}} if row.name.endswith("inbox.bundle") else None
 
     @cached_property
     def members(self) -> "Members":
