@@ -24,7 +24,7 @@ from tests.factories import (
 from kursdocs.adapters.database import Database
 from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
-from kursdocs.core.documents import corrections, inbox, lifecycle, reading, settling
+from kursdocs.core.documents import corrections, holding, inbox, lifecycle, reading, settling
 from kursdocs.core.documents.inbox import BadCursor, Due, Filter, InboxState, Match, Order
 from kursdocs.core.documents.tables import Delivery
 from kursdocs.core.tables import new_id
@@ -149,6 +149,9 @@ def test_a_cursor_that_this_list_never_gave_is_refused(database: Database, offic
 
         assert refused.value.code == "parameter_invalid"
         assert refused.value.details == {"field": "after"}
+    for place in ("-1", "3", "9" * 30):
+        with pytest.raises(BadCursor):
+            listed(database, office, after=f"{place}_2026-11-25_{new_id()}", name="muster")
 
 
 # --- Filters -------------------------------------------------------------------------------------
@@ -417,6 +420,23 @@ def test_the_version_changes_with_everything_that_happens_and_with_nothing_else(
         )
         make_document(session, people[PROVIDER], JOBCENTER)
     assert now() == before
+
+
+def test_the_version_tells_nothing_of_what_is_held(
+    database: Database, people: People, office: Actor
+) -> None:
+    def now() -> str:
+        with database.transaction() as session:
+            return inbox.version(session, office)
+
+    before, catalogue = now(), make_catalogue()
+    with database.transaction() as session:
+        held = make_document(session, people[PROVIDER], OFFICE, scanned=False)
+    while_held = now()
+    with database.transaction() as session:
+        holding.pass_scan(session, people[PROVIDER], held, catalogue=catalogue, now=NOW)
+
+    assert while_held == before != now()
 
 
 # --- Cost ----------------------------------------------------------------------------------------

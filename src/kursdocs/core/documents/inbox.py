@@ -72,6 +72,7 @@ _TRACES = {
     DocumentState.ERASED: InboxState.ERASED,
 }
 _MATCHES = tuple(Match)
+_PLACES = tuple(map(str, range(len(_MATCHES))))  # as cursors write them
 # Beyond every letter: whatever begins with a text stands before the text and this.
 _LAST = "\U0010ffff"
 FACETS_MAX = 10_000
@@ -227,7 +228,7 @@ def cursor(row: InboxRow, filter_: Filter, *, name: str = "") -> str:
 
 
 def _read_cursor(text: str, filter_: Filter, *, is_search: bool) -> Sequence[Any]:
-    readers: list[Any] = [int] if is_search else []
+    readers: list[Any] = [_PLACES.index] if is_search else []
     if filter_.sorted_by is Order.DUE:
         readers.append(date.fromisoformat)
     readers.append(UUID)
@@ -365,15 +366,16 @@ def _inbox_row(row: sa.Row[Any]) -> InboxRow:
 
 
 def _in_inbox(actor: Actor, state: InboxState) -> tuple[sa.ColumnElement[bool], ...]:
-    mine = (
-        col(Delivery.recipient_agency_id) == actor.acting.id,
-        col(Delivery.delivered_at).is_not(None),
-    )
     for ended, trace in _TRACES.items():
         if state is trace:
-            return (*mine, col(Document.state) == ended)
-    settled = DeliveryState(state.value)
-    return (*mine, col(Document.state) == DocumentState.LIVE, col(Delivery.state) == settled)
+            return (*_came_in(actor), col(Document.state) == ended)
+    is_so = col(Delivery.state) == DeliveryState(state.value)
+    return (*_came_in(actor), col(Document.state) == DocumentState.LIVE, is_so)
+
+
+def _came_in(actor: Actor) -> tuple[sa.ColumnElement[bool], ...]:
+    to_us = col(Delivery.recipient_agency_id) == actor.acting.id
+    return to_us, col(Delivery.delivered_at).is_not(None)
 
 
 def _wanted(actor: Actor, filter_: Filter) -> list[sa.ColumnElement[bool]]:
@@ -518,13 +520,8 @@ def overdue_count(session: Session, actor: Actor, *, now: datetime) -> int:
 
 def to_acknowledge_count(session: Session, actor: Actor) -> int:
     """How many withdrawn or replaced papers nobody of the agency has acknowledged."""
-    return _count(
-        session,
-        col(Delivery.recipient_agency_id) == actor.acting.id,
-        col(Delivery.delivered_at).is_not(None),
-        col(Delivery.acknowledge_since).is_not(None),
-        col(Delivery.acknowledged_at).is_(None),
-    )
+    must = (col(Delivery.acknowledge_since).is_not(None), col(Delivery.acknowledged_at).is_(None))
+    return _count(session, *_came_in(actor), *must)
 
 
 def _count(session: Session, *conditions: sa.ColumnElement[bool]) -> int:
@@ -586,13 +583,13 @@ def waiting(session: Session, agency_id: UUID) -> int:
 def version(session: Session, actor: Actor) -> str:
     """A text that is another one as soon as something changed in the acting agency's inbox.
 
-    Something came in, was settled, claimed, reopened, withdrawn. It tells nothing else, and asking
-    for it is no reading.
+    Something came in, was settled, claimed, reopened, withdrawn. It tells nothing else, least of
+    all of what is still held, and asking for it is no reading.
     """
     query = (
         sa.select(col(Delivery.id), col(Delivery.change_id), col(Document.state))
         .join(Document, col(Document.id) == Delivery.document_id)
-        .where(col(Delivery.recipient_agency_id) == actor.acting.id)
+        .where(*_came_in(actor))
         .order_by(col(Delivery.change_id).desc())
         .limit(_CHANGES_LOOKED_AT)
     )
