@@ -1,19 +1,21 @@
 """What answers a request, what reopens it, and for whom it stands in for the person's release."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlmodel import select
-from tests.core.requests.conftest import Desks
-from tests.factories import JOBCENTER, NOW, OFFICE, PROVIDER, TODAY, make_catalogue
+from tests.core.requests.conftest import CERTIFICATE, Desks
+from tests.factories import JOBCENTER, NOW, OFFICE, PROVIDER, TODAY, make_catalogue, make_form
 
 from kursdocs.catalogue import Need
-from kursdocs.core.documents import holding, lifecycle, settling
+from kursdocs.core.documents import corrections, holding, lifecycle, settling
+from kursdocs.core.documents.sending import Sending
 from kursdocs.core.documents.tables import Delivery
 from kursdocs.core.errors import Conflict, Invalid, InvalidForm, NotFound
-from kursdocs.core.requests import answering, asking, reading
+from kursdocs.core.requests import answering, asking, reading, retention
 from kursdocs.core.requests.reading import Fallen, Shown, Side
 from kursdocs.core.requests.tables import RequestState
 
@@ -202,6 +204,52 @@ def test_blocked_it_answers_nothing(desks: Desks) -> None:
     desks.do(holding.block, PROVIDER, document_id, **values)
 
     assert desks.see(PROVIDER, request_id).fallen is Fallen.BLOCKED
+
+
+def correction_of(desks: Desks, document_id: UUID, **changes: Any) -> Sending:
+    """A corrected paper, sent because of the request that the first one answered."""
+    form = make_form(JOBCENTER, **{**CERTIFICATE, **changes})
+    checked: Sending = desks.do(
+        corrections.check_correction,
+        PROVIDER,
+        make_catalogue(),
+        document_id,
+        form,
+        reason="false_details",
+        key="",
+        today=TODAY,
+    )
+    assert [one.need for one in checked.addressed] == [Need.PRIOR_REQUEST]
+    return checked
+
+
+def test_a_correction_that_never_went_out_keeps_no_other_from_coming(desks: Desks) -> None:
+    request_id = desks.ask()
+    first = desks.answer()
+    held = desks.deliver(correction_of(desks, first), scanned=False)
+    values = {"reason": "wrong_person", "catalogue": make_catalogue(), "now": NOW}
+    desks.do(lifecycle.withdraw, PROVIDER, held, **values)
+
+    second = desks.deliver(correction_of(desks, first))
+
+    assert desks.see(JOBCENTER, request_id).document_id == second
+
+
+def test_a_forgotten_request_lets_nobody_elses_paper_follow(desks: Desks) -> None:
+    request_id = desks.ask()
+    first = desks.answer()
+    with desks.database.transaction() as session:
+        assert retention.forget(session, request_id, now=NOW + timedelta(days=40))
+
+    second = desks.deliver(correction_of(desks, first, given_names="Probefrieda"))
+    mended = {"given_names": "Probefrieda", "birth_date": "1987-06-15"}
+    third = desks.deliver(correction_of(desks, second, **mended))
+    elses = correction_of(desks, third, family_name="Andersmann", birth_date="1991-02-03")
+    with pytest.raises(Conflict, match="request_over"):
+        desks.deliver(elses)
+
+    seen = desks.see(JOBCENTER, request_id)
+    assert (seen.document_id, seen.forgotten_at) == (third, NOW + timedelta(days=40))
 
 
 # ── At the same time ─────────────────────────────────────────────────────────────────────────

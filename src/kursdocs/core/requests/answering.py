@@ -22,7 +22,7 @@ from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents.sending import Sending, SendingForm
-from kursdocs.core.documents.tables import IdempotencyKey
+from kursdocs.core.documents.tables import Document, IdempotencyKey
 from kursdocs.core.errors import Conflict, Invalid, NotFound
 from kursdocs.core.requests.standing import end, is_open, is_same_name, is_still_open, locked
 from kursdocs.core.requests.tables import PaperRequest, RequestState
@@ -133,9 +133,11 @@ def _is_near(paper: PaperRequest, person: _Person) -> bool:
     """
     if not person.family_name.strip() or person.birth_date is None:
         return True
-    if paper.forgotten_at is not None:
-        return True
-    return is_same_name(paper, person) or paper.birth_date == person.birth_date
+    return paper.forgotten_at is not None or _is_alike(paper, person)
+
+
+def _is_alike(one: PaperRequest | Document, other: _Person) -> bool:
+    return is_same_name(one, other) or one.birth_date == other.birth_date
 
 
 def _is_meant(
@@ -155,7 +157,7 @@ def hold(session: Session, actor: Actor, sending: Sending) -> Sequence[PaperRequ
     Raises ``Conflict`` (``request_over``) when the paper may only be sent because it was asked
     for, and the request has ended meanwhile.
     """
-    again = [sending.replaces_id] if sending.replaces_id is not None else []
+    again = _same_paper(session, sending.replaces_id)
     recipients = [one.agency_id for one in sending.addressed]
     query = (
         select(PaperRequest)
@@ -175,14 +177,25 @@ def hold(session: Session, actor: Actor, sending: Sending) -> Sequence[PaperRequ
     )
     found = session.exec(query.execution_options(populate_existing=True)).all()
     person = _Person(sending.family_name, sending.given_names, sending.birth_date)
+    replaced = session.get(Document, sending.replaces_id) if sending.replaces_id else None
     held = [
         paper
         for paper in found
         if _is_meant(paper, person, sending.request_id, again)
+        # For whom it was asked stands on the replaced paper, when the request forgot it.
+        and (replaced is None or paper.forgotten_at is None or _is_alike(replaced, person))
         and (paper.document_id in again or is_still_open(session, paper.id))
     ]
     _refuse_unasked(sending, held)
     return held
+
+
+def _same_paper(session: Session, replaces_id: UUID | None) -> Sequence[UUID]:
+    """What is corrected, and its corrections so far: one that never went out answers nothing."""
+    if replaces_id is None:
+        return []
+    found = session.exec(select(Document.id).where(Document.replaces_id == replaces_id))
+    return [replaces_id, *found]
 
 
 def _refuse_unasked(sending: Sending, held: Sequence[PaperRequest]) -> None:
@@ -201,12 +214,13 @@ def close(
     now: datetime,
 ) -> None:
     """End the requests that were held: this document answers them."""
-    held = [paper for paper in held if paper.forgotten_at is None]
+    remembered = [paper for paper in held if paper.forgotten_at is None]
     for paper in held:
         paper.document_id = document_id
-        end(paper, RequestState.ANSWERED, actor, now=now)
         session.add(paper)
-    for paper in held:
+    for paper in remembered:
+        end(paper, RequestState.ANSWERED, actor, now=now)
+    for paper in remembered:
         audit.record(
             session,
             actor,
