@@ -181,6 +181,19 @@ def test_withdrawn_or_returned_it_is_open_again_everywhere(
     assert desks.see(JOBCENTER, request_id).document_id == second
 
 
+def test_what_becomes_of_one_paper_changes_no_other_request(desks: Desks) -> None:
+    names = ("Anna", "Berta", "Clara")
+    requests = [desks.ask(given_names=name) for name in names]
+    papers = [desks.answer(given_names=name) for name in names]
+
+    withdraw(desks, papers[1])
+
+    states = [desks.see(JOBCENTER, one).state for one in requests]
+    assert states == [ANSWERED, OPEN, ANSWERED]
+    assert counted(desks, JOBCENTER, Side.MADE)[Shown.OPEN] == 1
+    assert counted(desks, PROVIDER, Side.RECEIVED)[Shown.ENDED] == 2
+
+
 def test_unscanned_it_answers_when_it_goes_out_and_not_before(desks: Desks) -> None:
     request_id = desks.ask()
     document_id = desks.deliver(desks.check(), scanned=False)

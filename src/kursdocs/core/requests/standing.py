@@ -30,6 +30,7 @@ def has_paper() -> sa.ColumnElement[bool]:
     corrected = (
         sa.select(col(answer.replaces_id))
         .where(col(answer.id) == col(PaperRequest.document_id))
+        .correlate(PaperRequest)
         .scalar_subquery()
     )
     is_there = sa.or_(
