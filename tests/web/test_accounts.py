@@ -31,7 +31,8 @@ def to_picker(visitor: Visitor, start: str = "/sign-in/start") -> str:
 @pytest.mark.parametrize(
     ("subject", "landing"),
     [
-        ("amina.muster", "/inbox"),
+        ("amina.muster", "/desk"),
+        ("jonas.muster", "/inbox"),
         ("karin.beispiel", "/inbox"),
         ("ines.muster", "/agencies"),
         ("paul.probe", "/log"),

@@ -9,8 +9,9 @@ import anyio.to_thread
 import structlog
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from kursdocs.catalogue import AgencyKind
 from kursdocs.core import accounts
-from kursdocs.core.access import Permission
+from kursdocs.core.access import Actor, Permission
 from kursdocs.core.errors import Forbidden, NotFound, TooLarge, Unavailable
 from kursdocs.core.ports import (
     Identity,
@@ -67,7 +68,15 @@ def start(call: Call) -> Response:
         return redirect("/sign-in")
     if call.actor.role is None:
         raise Forbidden("no_role")
-    return redirect(next(path for right, path in _LANDINGS if call.actor.may(right)))
+    return redirect(_landing(call.actor))
+
+
+def _landing(actor: Actor) -> str:
+    """Course providers send nearly all day and seldom receive; everybody else begins by reading."""
+    is_provider = actor.agency is not None and actor.agency.kind is AgencyKind.COURSE_PROVIDER
+    if is_provider and actor.may(Permission.DOCUMENT_SEND):
+        return "/desk"
+    return next(path for right, path in _LANDINGS if actor.may(right))
 
 
 def sign_in(call: Call) -> Response:
