@@ -612,7 +612,7 @@ def test_it_is_scanned_when_it_is_sent_and_stays_when_that_fails(house: House) -
     assert (house.document(document_id).state, mine(house)) == ("held", [])
 
 
-@pytest.mark.parametrize("deed", ["discard", "arrange"])
+@pytest.mark.parametrize("deed", ["discard", "arrange", "note"])
 def test_what_changes_while_it_is_sent_is_not_sent(house: House, deed: str) -> None:
     draft = keep(house, TWO_PAGES)
     note(house, draft.id)
@@ -620,12 +620,14 @@ def test_what_changes_while_it_is_sent_is_not_sent(house: House, deed: str) -> N
     def change() -> None:
         if deed == "discard":
             drafting.discard(house.services, house.sender, draft.id)
+        elif deed == "note":
+            note(house, draft.id, family_name=["Andersmann"])
         else:
             drafting.arrange(house.services, house.sender, draft.id, [1])
 
     changing = replace(house.services, scanner=Finds(Verdict.CLEAN, change))
 
-    code = {"discard": "not_found", "arrange": "draft_changed"}[deed]
+    code = "not_found" if deed == "discard" else "draft_changed"
     refused(code, lambda: send(house, draft.id, changing))
     assert house.states() == ["abandoned"]
     assert house.keys() == [view.id for view in mine(house)]

@@ -411,15 +411,15 @@ def send(
 
     Sent twice, at once or one after the other, it is one document. Raises ``InvalidForm``,
     ``Invalid`` (``file_infected``), ``NotFound``, ``Conflict`` (``still_running``,
-    ``draft_changed`` when its pages were changed meanwhile), ``Unavailable``; then the draft is
-    still there.
+    ``draft_changed`` when its pages or its form were changed meanwhile), ``Unavailable``; then the
+    draft is still there.
     """
     with services.transaction() as session:
         readmit(session)
         if sent := lifecycle.sent_as(session, actor, draft_id):
             return reading.view(session, actor, sent)
         draft = _found_in(session, services, actor, draft_id)
-        sending = _prepared(session, services, actor, draft)
+        typed, sending = draft.typed, _prepared(session, services, actor, draft)
     try:
         pdf = _bytes_of(services, actor, draft)
     except NotFound:
@@ -431,6 +431,9 @@ def send(
 
     def settle(session: Session) -> None:
         current = _unchanged(session, actor, services, draft)
+        # What is typed last is meant: who mends a name meanwhile must not send the old one.
+        if current.typed != typed:
+            raise Conflict("draft_changed")
         lifecycle.end(session, current, now=services.clock())
 
     view = intake.store_accepted(
