@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from uuid import UUID
 
 from tests.web.samples_desk import desk_pages, sent_pages
+from tests.web.samples_requests import request_pages
 from tests.web.samples_town import town_pages
 
 from kursdocs import catalogue as rules
@@ -83,6 +84,7 @@ def delivery(number: int, **changes: object) -> SimpleNamespace:
         "replaces_id": None,
         "replaced_by_id": None,
         "acknowledge_since": None,
+        "acknowledged_at": None,
         "is_unread": "opened_at" not in changes,
         "is_shown": False,
         "is_ticked": False,
@@ -285,6 +287,10 @@ def samples() -> list[Sample]:
         *_other_pages(catalogue),
         *_help_pages(catalogue),
         *_desk_pages(),
+        *(
+            Sample(name, template, replace(CLERK, path=path), context)
+            for name, template, path, context in request_pages(catalogue, HOSTILE, NOW)
+        ),
     ]
 
 
@@ -341,7 +347,16 @@ def _inbox_pages() -> list[Sample]:
                 given_names="",
                 withdrawn_at=NOW,
                 withdrawal_reason="wrong_recipient",
-            )
+            ),
+            delivery(12, state="withdrawn", withdrawn_at=NOW, acknowledge_since=NOW),
+            delivery(
+                13,
+                state="withdrawn",
+                withdrawn_at=NOW,
+                acknowledge_since=NOW,
+                acknowledged_at=NOW,
+                replaced_by_id=identifier(14),
+            ),
         ],
     }
     pages = []
@@ -405,6 +420,7 @@ def _inbox_frame(state: str) -> dict[str, object]:
         "mine_count": 1,
         "overdue_count": 2,
         "to_acknowledge": [ended, delivery(19, acknowledge_since=NOW)] if state == "new" else [],
+        "more_to_acknowledge": {"new": 1, "taken_over": 0}.get(state, 101),
         "return_reasons": rules.load().return_reasons,
         "can_settle": state == "new",
         "can_acknowledge": True,

@@ -174,6 +174,7 @@ def test_the_same_once_more_is_refused_with_a_link_to_the_open_one(
 
     assert again.status_code == 409
     assert f'href="{path}"' in again.text
+    assert "Es ist nichts angefordert worden" in again.text
     assert f'value="{form["birth_date"]}"' in again.text
     jobcenter.post(f"{path}/cancel")
     assert made(jobcenter, form) != path
