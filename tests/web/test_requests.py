@@ -125,7 +125,7 @@ def test_nothing_at_all_is_told_at_every_field(jobcenter: Visitor) -> None:
     answer = jobcenter.post("/requests", {"kind": CERTIFICATE})
 
     assert answer.status_code == 422
-    for name in ("provider", "family_name", "given_names", "birth_date"):
+    for name in ("provider", "family_name", "given_names", "birth_date", "person_asked_on"):
         assert f'href="#{name}"' in answer.text
 
 
@@ -436,7 +436,12 @@ def test_every_mistake_is_told_at_its_field(house: House) -> None:
     assert answer.status_code == 422
     problem = answer.json()
     assert problem["code"] == "form_invalid"
-    assert {one["field"] for one in problem["errors"]} == {"provider", "birth_date", "course_no"}
+    assert {one["field"] for one in problem["errors"]} == {
+        "provider",
+        "birth_date",
+        "person_asked_on",
+        "course_no",
+    }
     assert all(one["detail"] for one in problem["errors"])
 
 

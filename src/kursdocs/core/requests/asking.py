@@ -102,7 +102,7 @@ def ask(
     kind = _kind(actor, catalogue, form)
     mistakes: list[Invalid] = []
     offer = _offer(session, actor, catalogue, kind, form, mistakes, now=now)
-    is_two_step = offer is not None and offer.route.is_two_step
+    is_two_step = _is_two_step(actor, kind, offer)
     values = _values(kind, form, mistakes, is_two_step=is_two_step, today=local_date(now))
     asked_on = _day(values.get("person_asked_on"))
     _check_time_of_person(catalogue, asked_on, mistakes, today=local_date(now))
@@ -187,6 +187,14 @@ def _offer(
     return None
 
 
+def _is_two_step(actor: Actor, kind: Kind, offer: Offer | None) -> bool:
+    """As long as nobody usable is chosen: whether it may come to that."""
+    if offer is not None:
+        return offer.route.is_two_step
+    mine = actor.acting.kind
+    return any(route.is_two_step for route in kind.routes if mine in route.recipients)
+
+
 def _values(
     kind: Kind,
     form: RequestForm,
@@ -199,10 +207,11 @@ def _values(
     asked = [one for one in sending.common_fields(today) if one.field.name in _PERSON]
     later = DateFormat(today + timedelta(days=1), today + timedelta(days=DUE_DAYS_MAX))
     asked.append(_field("due_on", "Frist", "Due", later, required=False))
-    if is_two_step or form.person_asked_on.strip():
+    if is_two_step:
         past = DateFormat(today - timedelta(days=ASKED_DAYS_MAX), today)
         asked.append(_field("person_asked_on", "Person aufgefordert am", "Person asked on", past))
-        typed["person_asked_on"] = form.person_asked_on if is_two_step else ""
+    if is_two_step or form.person_asked_on.strip():
+        typed["person_asked_on"] = form.person_asked_on
     values, wrong = validate_fields((*asked, *kind.request_fields), typed)
     mistakes += [Invalid(m.code, field=m.field, **m.details) for m in wrong]
     return values
