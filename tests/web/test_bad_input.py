@@ -898,6 +898,17 @@ def test_a_search_takes_any_name_and_shows_it_in_no_address(house: House) -> Non
         assert visitor.post("/inbox/search", {"state": state}).status_code == 400
 
 
+@pytest.mark.parametrize(
+    "query", ["kind=%00", "sender=a%00b", "after=%00", "kind=a%0Ab", "kind=%E2%80%AE"]
+)
+def test_a_list_is_narrowed_by_nothing_that_cannot_be_read(house: House, query: str) -> None:
+    visitor = house.person("jonas.muster")
+
+    assert visitor.get(f"/inbox?{query}").status_code == 400
+    assert visitor.post("/inbox/search", {"list": query, "name": "a"}).status_code == 400
+    assert house.service(OFFICE).get(f"/api/v1/inbox?{query}").status_code == 400
+
+
 @pytest.mark.parametrize("number", ["0", "-1", str(2**63), "9" * 80])
 def test_a_place_in_the_log_that_cannot_be_is_named(house: House, number: str) -> None:
     head = house.person("vera.probe")

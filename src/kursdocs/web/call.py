@@ -14,7 +14,7 @@ from uuid import UUID
 import anyio
 import anyio.to_thread
 import structlog
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -81,6 +81,14 @@ class Query(BaseModel):
     """What may stand behind the question mark of an address; anything else is refused."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @field_validator("*")
+    @classmethod
+    def _is_printable(cls, value: Any) -> Any:
+        """No code and no slug has control characters, and PostgreSQL fails on a NUL."""
+        if isinstance(value, str) and not value.isprintable():
+            raise ValueError
+        return value
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What answers a request, what reopens it, and for whom it stands in for the person's release."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from tests.factories import JOBCENTER, NOW, OFFICE, PROVIDER, TODAY, make_catalo
 
 from kursdocs.catalogue import Need
 from kursdocs.core.documents import corrections, holding, lifecycle, settling
-from kursdocs.core.documents.sending import Sending
+from kursdocs.core.documents.sending import Sending, SendingForm
 from kursdocs.core.documents.tables import Delivery
 from kursdocs.core.errors import Conflict, Invalid, InvalidForm, NotFound
 from kursdocs.core.requests import answering, asking, reading, retention
@@ -143,6 +144,19 @@ def test_a_named_request_must_be_one_that_the_paper_answers(
     recipients = changes.pop("recipients", (JOBCENTER,))
     with pytest.raises(Invalid, match=code):
         desks.check(*recipients, request=request, **changes)
+
+
+def test_what_is_no_code_no_slug_and_no_key_was_asked_for_by_nobody(desks: Desks) -> None:
+    desks.ask()
+    form = make_form(JOBCENTER, **CERTIFICATE)
+    slug = replace(form, recipients=["\0", JOBCENTER])
+
+    def asked(form: SendingForm, key: str = "") -> frozenset[str]:
+        found: answering.Asked = desks.do(answering.answerable, PROVIDER, form, key=key)
+        return found.of
+
+    assert asked(slug) == asked(form) == {JOBCENTER}
+    assert asked(replace(form, kind="\0")) == asked(form, key="\0") == frozenset()
 
 
 # ── What becomes of the paper ────────────────────────────────────────────────────────────────

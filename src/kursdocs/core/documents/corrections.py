@@ -150,7 +150,8 @@ def _repeats(session: Session, actor: Actor, document_id: UUID, key: str) -> boo
             Document.replaces_id == document_id,
         )
     )
-    return bool(key) and session.exec(query).first() is not None
+    # Whether the key is a key at all is judged later; PostgreSQL fails on a NUL.
+    return bool(key) and key.isprintable() and session.exec(query).first() is not None
 
 
 def check_again(

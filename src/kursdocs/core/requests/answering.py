@@ -54,6 +54,10 @@ def answerable(
     Raises ``Invalid`` (``request_unknown``, ``request_over``, ``request_of_other``) for a request
     that the form names and this paper does not answer.
     """
+    # Nothing is judged yet, and PostgreSQL fails on a NUL where SQLite finds nothing.
+    recipients = [slug for slug in form.recipients if slug.isprintable()]
+    if not (form.kind.isprintable() and key.isprintable()):
+        return Asked(frozenset())
     person = _Person(form.family_name, form.given_names, _birth_date(form.birth_date))
     again = _documents(session, actor, key, replaces_id)
     named = _named(session, actor, form, person, again)
@@ -63,7 +67,7 @@ def answerable(
         .where(
             PaperRequest.provider_agency_id == actor.acting.id,
             PaperRequest.kind == form.kind,
-            col(Agency.slug).in_(list(form.recipients)),
+            col(Agency.slug).in_(recipients),
             col(PaperRequest.person_asked_on).is_not(None),
             sa.or_(is_open(), col(PaperRequest.document_id).in_(again)),
         )
