@@ -2,11 +2,15 @@
 
 import io
 import re
+from uuid import UUID
 
 import pikepdf
 import pypdfium2
 import pytest
 from tests.web.house import JOBCENTER, OFFICE, VHS, House, Visitor, sending_fields, the_file
+from tests.web.lint import Outline
+
+from kursdocs.core.documents.tables import Document, DocumentState
 
 SENDER, OFFICER, AT_JOBCENTER = "amina.muster", "jonas.muster", "david.beispiel"
 # As a browser sends an empty file field.
@@ -88,6 +92,55 @@ def test_a_second_correction_says_that_it_is_too_late(sender: Visitor, sent: str
         assert answer.status_code == 409
         assert "Berichtigen lässt sich nur" in answer.text
         assert 'id="history"' in answer.text
+
+
+# What the forms of a correction and of sending anew answer the sender, by the state of the paper.
+OF_STATE = {
+    DocumentState.LIVE: (200, 409),
+    DocumentState.HELD: (409, 409),
+    DocumentState.WITHDRAWN: (409, 200),
+    DocumentState.BLOCKED: (409, 200),
+    DocumentState.ERASED: (409, 409),
+    DocumentState.PENDING: (404, 404),
+    DocumentState.ABANDONED: (404, 404),
+}
+
+
+def put_into(house: House, document_id: UUID, state: DocumentState) -> None:
+    """As if it had come there; what erasing leaves is what matters to forms."""
+    with house.services.transaction() as session:
+        document = session.get_one(Document, document_id)
+        document.state = state
+        if state is DocumentState.WITHDRAWN:
+            document.end_reason, document.withdrawn_at = "wrong_person", house.clock()
+        if state is DocumentState.ERASED:
+            document.family_name = document.given_names = ""
+            document.birth_date, document.fields = None, {}
+            document.erased_at = house.clock()
+        session.add(document)
+
+
+@pytest.mark.parametrize("state", DocumentState)
+def test_every_state_answers_who_asks_for_the_form(house: House, state: DocumentState) -> None:
+    paper = house.noted(VHS, OFFICE).document_id
+    put_into(house, paper, state)
+    sender, officer, other = (house.person(who) for who in (SENDER, OFFICER, AT_JOBCENTER))
+
+    for form, status in zip(("correction", "resending"), OF_STATE[state], strict=True):
+        answer = sender.get(f"/documents/{paper}/{form}")
+        assert answer.status_code == status, form
+        assert ('name="family_name"' in answer.text) == (status == 200)
+        assert ('id="history"' in answer.text) == (status == 409)
+        for stranger in (officer, other):
+            assert stranger.get(f"/documents/{paper}/{form}").status_code == 404
+
+
+def test_the_form_of_a_kind_that_is_no_longer_in_the_catalogue_is_refused(house: House) -> None:
+    paper = house.noted(VHS, OFFICE).document_id
+    with house.services.transaction() as session:
+        session.get_one(Document, paper).kind = "gone"
+
+    assert house.person(SENDER).get(f"/documents/{paper}/correction").status_code == 409
 
 
 def test_a_second_withdrawal_shows_the_document_with_who_and_when(
@@ -181,6 +234,71 @@ def test_a_provider_hands_an_admission_on_and_everybody_sees_their_part(house: H
     assert "schon weitergegeben" in twice.text
     assert "Weitergegeben durch" in officer.get(page).text
     assert "weitergegeben durch" in house.person(AT_JOBCENTER).get(page).text
+
+
+def test_the_preview_offers_to_hand_on_what_may_go_on(house: House, sent: str) -> None:
+    _, delivery = admission(house)
+    forward = f'href="{delivery}/forward"'
+    provider, officer = house.person(SENDER), house.person(OFFICER)
+    theirs = re.search(r"/deliveries/([^/]+)/take-over", officer.get(sent).text)
+    assert theirs is not None
+
+    assert forward in provider.get(f"/inbox?show={delivery.rpartition('/')[2]}").text
+    assert forward in provider.get(f"{delivery}/preview").text
+    assert "/forward" not in officer.get(f"/inbox?show={theirs[1]}").text
+    provider.post(f"{delivery}/return", {"reason": "illegible"})
+    assert "/forward" not in provider.get(f"{delivery}/preview").text
+
+
+def test_the_page_says_what_was_done_only_when_it_was(house: House) -> None:
+    page, delivery = admission(house)
+    provider, colleague, sender = (
+        house.person(who) for who in (SENDER, "vera.probe", AT_JOBCENTER)
+    )
+
+    def said(visitor: Visitor, done: str) -> bool:
+        return 'kern-alert--success"' in visitor.get(f"{page}?done={done}").text
+
+    nothing = ("claimed", "acknowledged", "forwarded", "corrected", "resent", "withdrawn")
+    assert [done for done in nothing if said(provider, done)] == []
+    assert [done for done in (*nothing, "unclaimed") if said(sender, done)] == []
+
+    claimed = provider.post(f"{delivery}/claim")
+    assert claimed.headers["location"] == f"{page}?done=claimed"
+    assert "Sie sind dran. Das sehen alle" in provider.get(claimed.headers["location"]).text
+    assert not said(colleague, "claimed")
+    assert not said(colleague, "unclaimed")
+    free = provider.post(f"{delivery}/unclaim")
+    assert free.headers["location"] == f"{page}?done=unclaimed"
+    assert "Das Papier ist wieder frei." in provider.get(free.headers["location"]).text
+    assert not said(provider, "claimed")
+
+    typed = {
+        "recipient": OFFICE,
+        "release_given_on": "20.11.2026",
+        "release_form": "in_writing",
+    }
+    forwarded = provider.post(f"{delivery}/forward", typed)
+    assert "Weitergegeben. Die Stelle" in provider.get(forwarded.headers["location"]).text
+    assert not said(sender, "forwarded")
+    provider.post(f"{delivery}/take-over")
+    assert not said(provider, "unclaimed")
+
+
+def test_the_receipt_of_a_correction_names_what_it_replaces(sender: Visitor, sent: str) -> None:
+    before, made = sender.get(f"{sent}/receipt").text, correct(sender, sent)
+
+    assert "Ersetzt den Vorgang" not in before
+    assert "Ersetzt den Vorgang" in sender.get(f"{made}/receipt").text
+
+
+def test_the_rules_of_a_kind_say_who_may_hand_it_on(sender: Visitor) -> None:
+    allowed = Outline(sender.get("/catalogue?kind=admission_ik_jc").text).said()
+    other = Outline(sender.get("/catalogue?kind=start_notice_bsk").text).said()
+
+    assert re.search(r"Wer es als \S+ erhalten hat, darf es weitergeben an: Jobcenter,", allowed)
+    assert "gibt es hier nicht weiter" not in allowed
+    assert "Wer es erhalten hat, gibt es hier nicht weiter." in other
 
 
 def test_an_office_is_offered_no_way_on(house: House, sent: str) -> None:

@@ -11,11 +11,12 @@ from uuid import UUID
 from zipfile import ZipFile
 
 import pytest
+from sqlmodel import col, select
 from tests.web.house import JOBCENTER, OFFICE, UNKNOWN, VHS, Answer, House, Sent, Visitor
 from tests.web.lint import Outline
 
-from kursdocs.core.audit import Happening
-from kursdocs.core.documents import lifecycle, reading
+from kursdocs.core.audit import AuditEvent, Happening
+from kursdocs.core.documents import inbox, lifecycle, reading
 from kursdocs.core.documents.tables import Delivery, DeliveryState
 
 CLERK, COLLEAGUE = "jonas.muster", "karin.beispiel"
@@ -380,6 +381,56 @@ def test_a_withdrawn_paper_stands_on_top_until_somebody_takes_note(house: House)
     assert "Zur Kenntnis genommen. Die absendende" in said(page)
     assert f'action="{form}"' not in house.person(COLLEAGUE).get("/inbox").text
     assert clerk.post(form, {"list": "state=new"}).status_code == 409
+
+
+def test_each_withdrawn_paper_is_acknowledged_in_its_row(house: House) -> None:
+    waits, known, clerk = withdrawn(house), withdrawn(house), house.person(CLERK)
+    form = "/deliveries/{}/acknowledgement"
+    tab = clerk.get("/inbox?state=withdrawn")
+    assert tab.text.count(form.format(waits.delivery_id)) == 1
+    assert f'href="/documents/{waits.document_id}"' in tab.text
+
+    back = clerk.post(form.format(known.delivery_id), {"list": "state=withdrawn"})
+
+    page = clerk.get(back.headers["location"])
+    assert "state=withdrawn" in back.headers["location"]
+    assert "zur Kenntnis genommen am" in said(page)
+    assert form.format(known.delivery_id) not in page.text
+    assert form.format(waits.delivery_id) in page.text
+
+
+def test_the_notice_on_top_says_how_many_more_there_are(house: House) -> None:
+    papers, clerk = [withdrawn(house) for _ in range(7)], house.person(CLERK)
+    office = house.actor(OFFICE)
+    with house.services.transaction() as session:
+        count = inbox.to_acknowledge_count(session, office)
+
+    page = clerk.get("/inbox")
+
+    on_top = [paper.delivery_id for paper in papers if str(paper.delivery_id) in page.text]
+    assert on_top == [paper.delivery_id for paper in papers[2:]]
+    assert f"Es sind noch {count - 5} weitere." in said(page)
+    assert 'href="/inbox?state=withdrawn"' in page.text
+    for paper in papers:
+        clerk.post(f"/deliveries/{paper.delivery_id}/acknowledgement", {"list": "state=new"})
+    assert not any(str(paper.delivery_id) in clerk.get("/inbox").text for paper in papers)
+
+
+def test_the_log_keeps_which_list_was_read_but_no_word_that_somebody_wrote(house: House) -> None:
+    house.noted(VHS, OFFICE)
+    clerk, seq = house.person(CLERK), house.log_end()
+
+    clerk.get(f"/inbox?state=new&kind=admission_ik_jc&sender={VHS}")
+    clerk.get("/inbox?state=new&kind=Mustermann&sender=Lin")
+
+    with house.services.transaction() as session:
+        listed = session.exec(
+            select(AuditEvent.detail).where(AuditEvent.seq > seq).order_by(col(AuditEvent.seq))
+        ).all()
+    named, unknown = listed
+    assert (named["kind"], named["sender"]) == ("admission_ik_jc", VHS)
+    assert named["count"] >= 1
+    assert unknown == {"state": "new", "kind": "", "sender": "", "count": 0}
 
 
 # ── What a script asks for ───────────────────────────────────────────────────────────────────

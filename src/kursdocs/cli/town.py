@@ -14,7 +14,7 @@ from kursdocs.core import accounts, agencies, invitations, memberships
 from kursdocs.core.access import Actor, Role
 from kursdocs.core.accounts import MembershipSource
 from kursdocs.core.agencies import Agency
-from kursdocs.core.documents import inbox
+from kursdocs.core.documents import counting
 from kursdocs.core.memberships import Place, Post
 from kursdocs.settings import Settings, load
 from kursdocs.web import invitations as joining
@@ -170,7 +170,7 @@ def agency_close(
     """Close an agency now: its people and programs lose access at once."""
     with bootstrap.open_services(load()) as services, services.transaction() as session:
         agency = agencies.by_slug(session, slug)
-        waiting = inbox.waiting(session, agency.id)
+        waiting = counting.waiting(session, agency.id)
         if waiting and not yes:
             fail(
                 f"Untouched deliveries to {slug}: {waiting}. Nobody could take them over any more."

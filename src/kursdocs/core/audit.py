@@ -98,7 +98,8 @@ DETAIL_KEYS: Mapping[Happening, frozenset[str]] = {
         Happening.SIGN_IN_ENDED_EVERYWHERE: "sessions",
         Happening.AGENCY_SWITCHED: "",
         Happening.REQUEST_REFUSED: "route code",
-        Happening.INBOX_LISTED: "state count",
+        # Which filters, by codes; empty where there was none, or nothing to read.
+        Happening.INBOX_LISTED: "state kind sender count",
         Happening.SENT_LISTED: "count",
         Happening.LEAVING_LISTED: "count",
         Happening.NUMBERS_LISTED: "count",

@@ -35,7 +35,9 @@ _DECLINED = N_(
     "Abgelehnt. Das Papier wird niemandem zugestellt; wer es gesendet hat, sieht den Grund."
 )
 
-_ACKNOWLEDGED = N_("Zur Kenntnis genommen. Die absendende Stelle sieht das.")
+CLAIMED = N_("Sie sind dran. Das sehen alle in Ihrer Stelle, eine halbe Stunde lang.")
+UNCLAIMED = N_("Das Papier ist wieder frei.")
+ACKNOWLEDGED = N_("Zur Kenntnis genommen. Die absendende Stelle sieht das.")
 _FORWARDED = N_("Weitergegeben. Die Stelle findet das Papier in ihrem Eingang.")
 
 
@@ -58,12 +60,13 @@ def show(call: Call) -> Response:
     """One document, for its sender or one of its recipients."""
     document = reading.view(call.session, call.actor, call.id_in_path("document_id"))
     call.record(Happening.DOCUMENT_VIEWED, document_id=document.id)
-    return _show(call, document, flash=_flash(document, call.query().done))
+    return _show(call, document, flash=_flash(call, document, call.query().done))
 
 
-def _flash(document: DocumentView, done: str) -> str:
+def _flash(call: Call, document: DocumentView, done: str) -> str:
     """Anybody can write a link: what it says was done must be so."""
     own = document.own_delivery
+    is_open, claim = _is_open(document), _claim(call, document, {})
     is_withdrawn = document.state is DocumentState.WITHDRAWN
     is_declined = is_withdrawn and decline_reason(document.end_reason) is not None
     is_approved = document.is_own and document.approved_at is not None
@@ -71,7 +74,9 @@ def _flash(document: DocumentView, done: str) -> str:
         "withdrawn": (is_withdrawn, _WITHDRAWN),
         "declined": (is_declined, _DECLINED),
         "approved": (is_approved and document.state is DocumentState.LIVE, _APPROVED),
-        "acknowledged": (own is not None and own.acknowledged_at is not None, _ACKNOWLEDGED),
+        "acknowledged": (own is not None and own.acknowledged_at is not None, ACKNOWLEDGED),
+        "claimed": (is_open and claim is not None and claim.is_mine, CLAIMED),
+        "unclaimed": (is_open and claim is None, UNCLAIMED),
         "forwarded": (own is not None and len(document.deliveries) > 1, _FORWARDED),
     }
     is_so, sentence = said.get(done, (False, ""))
@@ -80,14 +85,19 @@ def _flash(document: DocumentView, done: str) -> str:
     return sentence if is_so else ""
 
 
+def _is_open(document: DocumentView) -> bool:
+    """Whether the acting agency received it and has not settled it."""
+    own, is_live = document.own_delivery, document.state is DocumentState.LIVE
+    return own is not None and own.state is DeliveryState.NEW and is_live
+
+
 def _show(
     call: Call, document: DocumentView, *, told: errors.Told | None = None, flash: str = ""
 ) -> Response:
     own = document.own_delivery
-    is_open = own is not None and own.state is DeliveryState.NEW
     names = _colleagues(call, document)
     shown = [tracking.track(call, document, one, names) for one in document.deliveries]
-    can_settle = is_open and document.state is DocumentState.LIVE
+    can_settle = _is_open(document)
     return call.render(
         "documents/show.html",
         status=told.status if told else 200,

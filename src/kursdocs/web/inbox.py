@@ -27,7 +27,7 @@ from kursdocs.core.documents.tables import Delivery, DeliveryState, DocumentStat
 from kursdocs.core.errors import NotFound
 from kursdocs.core.workdays import local_date
 from kursdocs.web.call import COUNT_MAX, KEYS_COOKIE, PAGE_SIZE, Call, Query, redirect
-from kursdocs.web.documents import fields_of
+from kursdocs.web.documents import ACKNOWLEDGED, CLAIMED, UNCLAIMED, fields_of
 from kursdocs.web.errors import BadRequest
 from kursdocs.web.pages import N_
 
@@ -37,9 +37,9 @@ _DONE = {
     "taken_over": N_("Übernommen. Für Ihre Stelle ist das Papier damit erledigt."),
     "returned": N_("Zurückgegeben. Die absendende Stelle sieht den Grund."),
     "undone": N_("Rückgängig gemacht. Das Papier steht wieder unter „Neu“."),
-    "claimed": N_("Sie sind dran. Das sehen alle in Ihrer Stelle, eine halbe Stunde lang."),
-    "unclaimed": N_("Das Papier ist wieder frei."),
-    "acknowledged": N_("Zur Kenntnis genommen. Die absendende Stelle sieht das."),
+    "claimed": CLAIMED,
+    "unclaimed": UNCLAIMED,
+    "acknowledged": ACKNOWLEDGED,
 }
 _CAN_BE_UNDONE = ("taken_over", "returned")
 
@@ -214,6 +214,20 @@ class _Told:
     status: int = 200
 
 
+def note_listed(call: Call, list_: InboxList, *, count: int) -> None:
+    """Note in the log that somebody read so many rows of this list.
+
+    Anything can be written into an address, a name as well: what found rows is a code.
+    """
+    call.record(
+        Happening.INBOX_LISTED,
+        state=list_.state.value,
+        kind=list_.kind if count else "",
+        sender=list_.sender if count else "",
+        count=count,
+    )
+
+
 def _render(
     call: Call,
     query: InboxQuery,
@@ -229,7 +243,7 @@ def _render(
     )
     rows = found[:PAGE_SIZE]
     if is_read:
-        call.record(Happening.INBOX_LISTED, state=query.state.value, count=len(rows))
+        note_listed(call, query, count=len(rows))
     shown = _beside(call, query, show, rows, told.error) if show else None
     if is_read and shown is not None:
         call.record(Happening.DOCUMENT_VIEWED, document_id=shown.document.id)
@@ -271,7 +285,7 @@ def _around(call: Call, query: InboxQuery) -> Mapping[str, Any]:
         "count_max": COUNT_MAX,
         "mine_count": inbox.mine_count(session, actor, now=call.now),
         "overdue_count": inbox.overdue_count(session, actor, now=call.now),
-        "to_acknowledge": _to_acknowledge(call),
+        **_to_acknowledge(call),
         "approvals_count": _approvals(call),
         "leaving_count": noticed_count(session, actor.acting.id, today=local_date(call.now)),
         "file_name_pattern": agencies.get(session, actor.acting.id).file_name_pattern,
@@ -309,14 +323,16 @@ def _claim(
     return SimpleNamespace(is_mine=is_mine, by=names.get(user_id, ""), until=until)
 
 
-def _to_acknowledge(call: Call) -> list[SimpleNamespace]:
-    """Withdrawn and replaced papers of which nobody has taken note yet, the first of them."""
-    if not inbox.to_acknowledge_count(call.session, call.actor):
-        return []
-    gone = Filter(state=InboxState.WITHDRAWN, now=call.now)
-    rows = inbox.rows(call.session, call.actor, gone, limit=PAGE_SIZE)
-    open_ = [row for row in rows if row.acknowledge_since and not row.acknowledged_at]
-    return [SimpleNamespace(**vars(row)) for row in open_[:_ACKNOWLEDGE_SHOWN]]
+def _to_acknowledge(call: Call) -> Mapping[str, Any]:
+    """Withdrawn and replaced papers of which nobody has taken note: the newest, and how many more.
+
+    All of them stand in the list of what was withdrawn.
+    """
+    count = inbox.to_acknowledge_count(call.session, call.actor)
+    ended = Filter(state=InboxState.WITHDRAWN, unnoted=True)
+    limit = _ACKNOWLEDGE_SHOWN
+    rows = inbox.rows(call.session, call.actor, ended, limit=limit) if count else []
+    return {"to_acknowledge": rows, "more_to_acknowledge": count - len(rows)}
 
 
 def _approvals(call: Call) -> int:

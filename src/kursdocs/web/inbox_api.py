@@ -7,13 +7,12 @@ from pydantic import Field as Query
 from starlette.responses import Response
 
 from kursdocs.core import agencies
-from kursdocs.core.audit import Happening
 from kursdocs.core.documents import inbox, reading, settling
 from kursdocs.core.documents.inbox import InboxRow
 from kursdocs.core.errors import Invalid
 from kursdocs.web import bundles, models
 from kursdocs.web.call import Call
-from kursdocs.web.inbox import InboxList
+from kursdocs.web.inbox import InboxList, note_listed
 
 
 class InboxPage(InboxList):
@@ -29,7 +28,7 @@ def received(call: Call) -> Response:
     rows = inbox.rows(call.session, call.actor, filter_, after=query.after, limit=query.limit + 1)
     shown = rows[: query.limit]
     agencies.note_look(call.session, call.actor.acting.id, now=call.now)
-    call.record(Happening.INBOX_LISTED, state=query.state.value, count=len(shown))
+    note_listed(call, query, count=len(shown))
     return _json(
         models.InboxOut(
             items=[_item(row) for row in shown],

@@ -26,7 +26,7 @@ from kursdocs.adapters.database import Database
 from kursdocs.catalogue import AgencyKind
 from kursdocs.core.access import Actor, Role
 from kursdocs.core.agencies import Agency
-from kursdocs.core.documents import inbox, lifecycle, reading, settling
+from kursdocs.core.documents import counting, inbox, lifecycle, reading, settling
 from kursdocs.core.documents.inbox import Filter, InboxState, Order
 from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.tables import Delivery, Document, DocumentState
@@ -145,7 +145,7 @@ def test_the_same_agency_kind_in_another_town_sees_nothing(
         ("pending", False, False, False, False),
         ("held", True, True, False, False),
         ("live", True, True, True, True),
-        ("withdrawn", True, True, False, False),
+        ("withdrawn", True, True, True, False),
         ("blocked", True, False, False, False),
         ("erased", True, False, True, False),
         ("abandoned", False, False, False, False),
@@ -203,7 +203,7 @@ def test_a_pending_or_held_document_is_in_no_inbox(database: Database, people: P
         assert inbox_of(database, people[OFFICE], state=state) == []
     with database.transaction() as session:
         assert set(inbox.counts(session, people[OFFICE]).values()) == {0}
-        assert inbox.waiting(session, people[OFFICE].acting.id) == 0
+        assert counting.waiting(session, people[OFFICE].acting.id) == 0
         assert len(reading.sent(session, people[PROVIDER])) == 1
 
 
@@ -271,7 +271,7 @@ def test_counts_follow_every_state(database: Database, people: People, town: Tow
 
         counts = inbox.counts(session, office)
         others = inbox.counts(session, people[JOBCENTER])
-        waiting = inbox.waiting(session, town[OFFICE].id)
+        waiting = counting.waiting(session, town[OFFICE].id)
 
     assert counts == {
         InboxState.NEW: 3,

@@ -1,11 +1,12 @@
-"""Numbers of the whole installation for whoever runs it: no agency, no person, no kind.
+"""Numbers for whoever runs the installation: of all of it, or of one agency; no person, no kind.
 
-Entry points: :func:`by_state`, :func:`untouched_by_age`, :func:`unscanned`.
+Entry points: :func:`by_state`, :func:`untouched_by_age`, :func:`unscanned`, :func:`waiting`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -64,3 +65,18 @@ def unscanned(session: Session) -> Unscanned:
     )
     count, since = session.exec(query).one()
     return Unscanned(count, since)
+
+
+def waiting(session: Session, agency_id: UUID) -> int:
+    """How many delivered documents nobody of the agency has taken over or returned."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(sa.join(Delivery, Document, col(Delivery.document_id) == Document.id))
+        .where(
+            col(Delivery.recipient_agency_id) == agency_id,
+            col(Delivery.delivered_at).is_not(None),
+            col(Delivery.state) == DeliveryState.NEW,
+            col(Document.state) == DocumentState.LIVE,
+        )
+    )
+    return session.scalar(query) or 0

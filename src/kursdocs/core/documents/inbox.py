@@ -99,7 +99,8 @@ class Filter:
 
     ``kind`` is a code, ``sender`` an agency's slug; empty means all. ``mine`` keeps what the acting
     person works on (new), took over or returned. ``since`` and ``until`` are local days of arrival,
-    both included. ``now`` is needed for ``due`` and ``mine``.
+    both included. ``unnoted`` keeps what ended and waits for somebody to acknowledge it. ``now`` is
+    needed for ``due`` and ``mine``.
     """
 
     state: InboxState = InboxState.NEW
@@ -107,6 +108,7 @@ class Filter:
     sender: str = ""
     due: Due = Due.ANY
     mine: bool = False
+    unnoted: bool = False
     since: date | None = None
     until: date | None = None
     order: Order | None = None
@@ -386,6 +388,9 @@ def _wanted(actor: Actor, filter_: Filter) -> list[sa.ColumnElement[bool]]:
         found.append(col(Agency.slug) == filter_.sender)
     if filter_.mine:
         found.append(_mine(actor, filter_))
+    if filter_.unnoted:
+        found.append(col(Delivery.acknowledge_since).is_not(None))
+        found.append(col(Delivery.acknowledged_at).is_(None))
     return found
 
 
@@ -520,8 +525,8 @@ def overdue_count(session: Session, actor: Actor, *, now: datetime) -> int:
 
 def to_acknowledge_count(session: Session, actor: Actor) -> int:
     """How many withdrawn or replaced papers nobody of the agency has acknowledged."""
-    must = (col(Delivery.acknowledge_since).is_not(None), col(Delivery.acknowledged_at).is_(None))
-    return _count(session, *_came_in(actor), *must)
+    ended = Filter(state=InboxState.WITHDRAWN, unnoted=True)
+    return _count(session, *_wanted(actor, ended))
 
 
 def _count(session: Session, *conditions: sa.ColumnElement[bool]) -> int:
@@ -563,21 +568,6 @@ def counts_by(session: Session, actor: Actor, filter_: Filter) -> CountsBy:
 def _ranked(counted: Mapping[str, int], called: Mapping[str, str]) -> Sequence[Counted]:
     found = [Counted(code, called.get(code, ""), count) for code, count in counted.items()]
     return sorted(found, key=lambda one: (-one.count, one.name, one.code))
-
-
-def waiting(session: Session, agency_id: UUID) -> int:
-    """How many delivered documents nobody of the agency has taken over or returned."""
-    query = (
-        sa.select(sa.func.count())
-        .select_from(sa.join(Delivery, Document, col(Delivery.document_id) == Document.id))
-        .where(
-            col(Delivery.recipient_agency_id) == agency_id,
-            col(Delivery.delivered_at).is_not(None),
-            col(Delivery.state) == DeliveryState.NEW,
-            col(Document.state) == DocumentState.LIVE,
-        )
-    )
-    return session.scalar(query) or 0
 
 
 def version(session: Session, actor: Actor) -> str:
