@@ -359,8 +359,7 @@ CASES = (
         Case(f"paper of the recipient, {state}", JONAS, paper(state))
         for state in ("new", "taken_over", "returned")
     ),
-    # For a recipient it is as if it had never been.
-    Case("paper of the recipient, withdrawn", JONAS, paper("withdrawn"), 404),
+    Case("paper of the recipient, withdrawn", JONAS, paper("withdrawn")),
     Case("paper of the recipient, unfolded", JONAS, open_folds),
     Case("return without a reason", JONAS, mistaken_return, 422),
     Case("sent, empty", "Lin Probe", go("/sent")),
