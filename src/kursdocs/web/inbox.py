@@ -89,7 +89,7 @@ class InboxQuery(InboxList):
     def read(cls, text: str) -> Self:
         """The list that a form came from; raises ``BadRequest``."""
         try:
-            return cls.model_validate(dict(parse_qsl(text)))
+            return cls.model_validate(dict(parse_qsl(text, keep_blank_values=True)))
         except ValidationError:
             raise BadRequest("parameter_invalid", field="list") from None
 
