@@ -22,6 +22,9 @@ FormatType = Literal["text", "code", "date", "integer", "choice"]
 
 _ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _GERMAN_DATE = re.compile(r"([0-9]{1,2})\. ?([0-9]{1,2})\. ?([0-9]{4})")
+# The number block of a German keyboard has no full stop. No year that is allowed can be mistaken
+# for a day and a month, so that 20261231 is never read as a day of another year.
+_GERMAN_DIGITS = re.compile(r"([0-9]{2})([0-9]{2})([0-9]{4})")
 # No more digits than any bound in a catalogue has: a longer one is a format mistake, not a number.
 _INTEGER = re.compile(r"-?[0-9]{1,9}")
 # Line ends and tabs collapse to a space; every other control, format (that includes the marks
@@ -87,7 +90,7 @@ class CodeFormat:
 
 @dataclass(frozen=True)
 class DateFormat:
-    """A day, typed as ``2026-12-31`` or ``31.12.2026``.
+    """A day, typed as ``2026-12-31``, ``31.12.2026`` or ``31122026``.
 
     ``not_before`` names another date field of the same paper that may not be later than this one.
     """
@@ -101,7 +104,7 @@ class DateFormat:
         """The day as an ISO date."""
         if iso := _ISO_DATE.fullmatch(value):
             year, month, day = iso.groups()
-        elif german := _GERMAN_DATE.fullmatch(value):
+        elif german := _GERMAN_DATE.fullmatch(value) or _GERMAN_DIGITS.fullmatch(value):
             day, month, year = german.groups()
         else:
             raise _Mistaken("field_format")
