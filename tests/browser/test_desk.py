@@ -264,6 +264,71 @@ def test_without_scripts_a_pile_goes_the_same_way(opened: Opening, demo: Demo) -
     assert len(demo.sent_by(SENDER, family_name("Ohne", 2))) == 1
 
 
+def test_without_scripts_a_mistake_is_mended_before_three_papers_go(
+    opened: Opening, demo: Demo
+) -> None:
+    page = opened(OMAR, java_script=False, allowed=(422,))
+    page.goto("/desk")
+    put(page, course("Mangel", 3))
+    button(page, "Auf den Tisch legen").click()
+    expect(lines(page)).to_have_count(3)
+    page.get_by_label("Jobcenter Musterstadt").check()
+    page.get_by_label("schriftlich").check()
+    button(page, "Für alle folgenden Papiere übernehmen").click()
+
+    page.get_by_label("Familienname").fill("")
+    page.get_by_label("Geburtsdatum").fill("31.02.1990")
+    button(page, "Geprüft, weiter").click()
+    expect(page.locator("[data-error-summary]")).to_contain_text("Familienname")
+    expect(page.get_by_label("Geburtsdatum")).to_have_value("31.02.1990")
+    page.get_by_label("Familienname").fill("Gemangelt-Muster")
+    page.get_by_label("Geburtsdatum").fill("28.02.1990")
+    for _ in range(3):
+        button(page, "Geprüft, weiter").click()
+    button(page, "3 Papiere senden").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sammelquittung")
+    assert len(demo.sent_by(SENDER, "Gemangelt-Muster")) == 1
+
+
+def test_a_double_click_on_send_sends_each_paper_once(desk: Page, demo: Demo) -> None:
+    put(desk, course("Doppelt", 2))
+    expect(lines(desk)).to_have_count(2)
+    desk.get_by_label("Jobcenter Musterstadt").check()
+    desk.get_by_label("schriftlich").check()
+    button(desk, "Für alle folgenden Papiere übernehmen").click()
+    for number in (1, 2):
+        expect(desk.locator("[data-desk-head]")).to_contain_text(f"Papier {number} von")
+        button(desk, "Geprüft, weiter").click()
+
+    button(desk, "2 Papiere senden").dblclick()
+    desk.wait_for_url(SENT)
+
+    expect(desk.get_by_role("link", name="Quittung")).to_have_count(2)
+    for number in (1, 2):
+        assert len(demo.sent_by(SENDER, family_name("Doppelt", number))) == 1
+
+
+def test_leaving_warns_as_long_as_a_file_is_on_its_way(
+    opened: Opening, demo: Demo, line: Line
+) -> None:
+    page = opened(OMAR, broken=True, url=line.url)
+    page.goto("/desk")
+    page.get_by_role("heading", level=1).click()  # pages that nobody touched may not warn
+    line.cut = Cut.IN_THE_MIDDLE
+    page.locator("#file").set_input_files(demo.samples / "foto-2.jpg")
+    expect(page.locator("[data-desk-uploads] > li")).to_contain_text("unterbrochen")
+
+    with page.expect_event("dialog") as asked:
+        page.close(run_before_unload=True)
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
+
+    line.cut = Cut.NOWHERE
+    expect(lines(page)).to_have_count(1)
+    clear(page)
+
+
 @pytest.mark.parametrize("state", ["empty", "filled", "mistaken"])
 def test_the_desk_has_no_faults_light_or_dark_and_fits_a_phone(desk: Page, state: str) -> None:
     if state != "empty":

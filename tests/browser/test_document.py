@@ -67,7 +67,7 @@ def expect_fits_a_phone(page: Page) -> None:
 
 def expect_no_violations(page: Page) -> None:
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # both are known words
+        page.emulate_media(color_scheme=scheme)
         page.evaluate(
             "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
         )
