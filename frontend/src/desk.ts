@@ -310,8 +310,11 @@ class Desk {
     const target = summary ?? (isReady ? this.root.querySelector<HTMLElement>("#going") : first);
     const open = this.root.querySelector<HTMLElement>(".kd-line[data-open]");
     open?.scrollIntoView({ block: "nearest" });
+    // With all of them ready the button to send them is next: it must not lie below the window.
+    if (target?.id === "going") this.part("send").scrollIntoView({ block: "nearest" });
     if (target === first && !isReady) this.part("paper").scrollIntoView({ block: "nearest" });
-    target?.focus({ preventScroll: target === first && matchMedia("(min-width: 64rem)").matches });
+    const stays = target === first && matchMedia("(min-width: 64rem)").matches;
+    target?.focus({ preventScroll: stays || target?.id === "going" });
   }
 
   private submitted(event: SubmitEvent): void {

@@ -77,8 +77,10 @@ function counted(text: string | undefined, count: number): string {
 function tell(): void {
   const count = ticked().length;
   const place = find("[data-ticked]");
-  const { one, many } = place?.dataset ?? {};
-  if (place) place.textContent = count === 0 ? "" : count === 1 ? (one ?? "") : counted(many, count);
+  const { zero, one, many } = place?.dataset ?? {};
+  const text = count === 0 ? zero : count === 1 ? one : counted(many, count);
+  // What stands there already is not said again.
+  if (place && place.textContent !== (text ?? "")) place.textContent = text ?? "";
   for (const button of root()?.querySelectorAll("button") ?? []) {
     if ("manyAction" in button.dataset) button.disabled = count === 0;
   }
@@ -260,7 +262,21 @@ async function narrow(form: HTMLFormElement): Promise<void> {
   if (!found) return location.assign(wanted);
   stand(wanted, "pushState");
   swap(...found, "keep");
-  say(find("[data-list-part] .kd-empty .kern-title")?.textContent ?? "");
+  sayFound();
+}
+
+/** A search is no page of its own: going back from a paper must not ask to send the name again. */
+async function seek(form: HTMLFormElement, submitter: HTMLElement | null): Promise<void> {
+  await post(form, submitter);
+  sayFound();
+  // Nobody found: whoever mistyped goes on typing.
+  if (rows().length === 0) find<HTMLInputElement>("#name")?.select();
+}
+
+/** How many papers the list shows now, or why there are none. */
+function sayFound(): void {
+  const none = find("[data-list-part] .kd-empty .kern-title");
+  say((none ?? find("[data-ticked]"))?.textContent ?? "");
 }
 
 function submitted(event: SubmitEvent): void {
@@ -275,6 +291,10 @@ function submitted(event: SubmitEvent): void {
     if (shown instanceof HTMLInputElement) shown.value = shownId();
     if (ticked().length === 0) return say(form.dataset["noneTicked"]);
     return void post(form, submitter);
+  }
+  if (form.matches("[data-search]")) {
+    event.preventDefault();
+    return void seek(form, submitter);
   }
   if (form.matches("[data-settle], [data-undo]")) {
     const next = form.elements.namedItem("next");
@@ -295,12 +315,16 @@ function following(): string {
 // ── Undoing, as long as it goes ───────────────────────────────────────────────────────────────
 
 let ticking = 0;
+let leaving = 0;
+/** Long enough to read a sentence twice; it was read out, too. */
+const SAID_MS = 8000;
 
 function countDown(): void {
   window.clearInterval(ticking);
+  window.clearTimeout(leaving);
   const form = find<HTMLFormElement>("form[data-undo]");
   const place = form?.querySelector<HTMLElement>("[data-undo-left]");
-  if (!form || !place) return;
+  if (!form || !place) return leaveSoon();
   const end = Date.now() + Number(form.dataset["undo"]) * 1000;
   const text = place.dataset["undoLeft"] ?? "";
   // Not read out: every second would be spoken.
@@ -314,6 +338,15 @@ function countDown(): void {
   };
   show();
   ticking = window.setInterval(show, 250);
+}
+
+/** What went well lies over the list: it must not stay there until the next deed. */
+function leaveSoon(): void {
+  const message = find("[data-notice] .kd-flash:has(.kern-alert--success)");
+  if (!message || !root()?.matches(".kd-inbox--swapped")) return;
+  leaving = window.setTimeout(() => {
+    if (!message.querySelector("a, button, .kd-results")) message.remove();
+  }, SAID_MS);
 }
 
 /** Take the message away when it is all said; what did not go well stays. */

@@ -304,3 +304,43 @@ def test_everybody_can_use_it_in_every_state(
     found += violations(page)
 
     assert found == []
+
+
+def test_going_back_from_a_search_does_not_ask_to_send_the_name_again(
+    opened: Opening, three: list[str]
+) -> None:
+    page = opened(CLERK)
+    page.goto("/help")
+    page.goto(NEWEST)
+    page.get_by_label("Name oder Nummer suchen").fill(three[1])
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-row]")).to_have_count(1)
+    expect(paper_link(page, three[1])).to_be_focused()
+    expect(page.locator("[data-ticked]")).to_have_text("Ein Papier")
+    expect(page.locator("[data-said]")).to_have_text("Ein Papier")
+
+    page.keyboard.press("Enter")
+    expect(page.locator("#preview-title")).to_be_focused()
+    page.get_by_role("link", name="Alle Angaben und Verlauf").click()
+    page.go_back()
+    expect(row(page, three[0])).to_be_visible()
+
+    page.get_by_label("Name oder Nummer suchen").fill("Niemand-Soheisst")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Niemand gefunden")).to_be_visible()
+    expect(page.get_by_label("Name oder Nummer suchen")).to_be_focused()
+
+
+def test_on_a_phone_the_filters_are_folded_up_and_the_search_is_not(
+    opened: Opening, three: list[str]
+) -> None:
+    page = opened(CLERK, size=(375, 667), java_script=False)
+    page.goto(NEWEST)
+    expect(page.get_by_label("Name oder Nummer suchen")).to_be_visible()
+    expect(page.get_by_label("Frist", exact=True)).to_be_hidden()
+
+    page.get_by_label("Filter zeigen").check()
+    page.get_by_label("Frist", exact=True).select_option("week")
+    page.get_by_role("button", name="Filtern").click()
+    expect(page.get_by_label("Frist", exact=True)).to_have_value("week")
+    expect(row(page, three[0])).to_be_visible()
