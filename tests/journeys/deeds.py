@@ -9,6 +9,7 @@ from playwright.sync_api import Page
 def send_admission(page: Page, family_name: str, *files: Path) -> None:
     """Fill in and send the form, as a clerk would."""
     page.get_by_role("link", name="Senden", exact=True).click()
+    page.get_by_role("link", name=re.compile("^Ein einzelnes Papier")).click()
     page.get_by_role("link", name=re.compile(r"Zulassung zum Integrationskurs .*Jobcenter")).click()
     page.get_by_label(re.compile("Ausländerbehörde Musterstadt")).check()
     page.get_by_label(re.compile("Jobcenter Musterstadt")).check()

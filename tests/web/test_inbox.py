@@ -77,7 +77,7 @@ def test_an_empty_choice_of_the_form_means_all(house: House) -> None:
 
 def test_a_search_keeps_the_filter_and_puts_no_name_into_an_address(house: House) -> None:
     sent, clerk = house.noted(VHS, OFFICE), house.person(CLERK)
-    kept = f"state=new&sender={VHS}"
+    kept = f"state=new&sender={VHS}&order=newest"
 
     answer = clerk.post("/inbox/search", {"list": kept, "name": "Mustermann"})
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from kursdocs.core import agencies
 from kursdocs.core.documents import inbox, reading, settling
-from kursdocs.core.documents.inbox import InboxRow
+from kursdocs.core.documents.inbox import InboxRow, Order
 from kursdocs.core.errors import Invalid
 from kursdocs.web import bundles, models
 from kursdocs.web.call import Call
@@ -16,8 +16,12 @@ from kursdocs.web.inbox import InboxList, note_listed
 
 
 class InboxPage(InboxList):
-    """Which deliveries, how many, and where the list goes on."""
+    """Which deliveries, how many, and where the list goes on.
 
+    Programs get the newest first, as ever; the page's usual order is the one people work in.
+    """
+
+    order: Order = Query(default=Order.NEWEST, description="Newest first, or by due date.")
     limit: int = Query(default=50, ge=1, le=100)
 
 

@@ -325,6 +325,20 @@ def test_what_came_back_can_be_sent_again_to_those_who_returned_it(
     assert form.recipients == [OFFICE]
 
 
+def test_a_paper_whose_corrected_version_is_out_is_not_sent_again(
+    database: Database, people: dict[str, Actor], sent: UUID
+) -> None:
+    with database.transaction() as session:
+        made = correct(session, people[PROVIDER], sent)
+        with pytest.raises(Conflict) as refused:
+            corrections.again(session, people[PROVIDER], sent)
+        withdraw(session, people[PROVIDER], made)
+        form = corrections.again(session, people[PROVIDER], sent).form
+
+    assert refusal(refused) == "not_sendable_again"
+    assert form.recipients
+
+
 def withdraw(session: Session, actor: Actor, document_id: UUID) -> None:
     lifecycle.withdraw(
         session, actor, document_id, reason="wrong_person", catalogue=make_catalogue(), now=NOW

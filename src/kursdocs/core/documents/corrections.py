@@ -58,7 +58,7 @@ def again(session: Session, actor: Actor, document_id: UUID) -> Before:
     """What was typed for a document that is to be sent again, to those who do not have it.
 
     Raises ``NotFound`` for anything but the actor's agency's own document, ``Conflict``
-    (``not_sendable_again``) when it neither came back nor ended.
+    (``not_sendable_again``) when it neither came back nor ended, or a corrected one is out.
     """
     document = lifecycle.locked(session, document_id)
     if document is None or document.sender_agency_id != actor.acting.id:
@@ -68,9 +68,18 @@ def again(session: Session, actor: Actor, document_id: UUID) -> Before:
     deliveries = _addressed(session, document_id)
     if document.state is DocumentState.LIVE:
         deliveries = [one for one in deliveries if one.state is DeliveryState.RETURNED]
-    if document.state not in _AGAIN or not deliveries:
+    is_over = document.state not in _AGAIN or _is_replaced(session, document_id)
+    if is_over or not deliveries:
         raise Conflict("not_sendable_again", state=document.state.value)
     return Before(document, _typed(session, document, deliveries))
+
+
+def _is_replaced(session: Session, document_id: UUID) -> bool:
+    """Whether a corrected version is out: then what was wrong must not go out once more."""
+    query = select(Document.id).where(
+        Document.replaces_id == document_id, Document.state == DocumentState.LIVE
+    )
+    return session.exec(query).first() is not None
 
 
 def _addressed(session: Session, document_id: UUID) -> list[Delivery]:
