@@ -78,7 +78,7 @@ def test_who_belongs_to_two_agencies_can_change_between_them(opened: Opening) ->
     # Here, too, they have to confirm what they may use the data for.
     page.get_by_role("button", name="Gelesen").click()
 
-    expect(page).to_have_url(re.compile("/inbox$"))
+    expect(page).to_have_url(re.compile("/desk$"))
     expect(menu.locator("bdi")).to_have_text(there)
 
 
