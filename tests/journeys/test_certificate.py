@@ -88,7 +88,9 @@ def test_a_paper_sent_to_the_wrong_office_is_withdrawn_with_a_trace(
     provider.get_by_role("button", name="Zurückziehen").click()
     expect(provider.get_by_text("Dieses Papier wurde zurückgezogen")).to_be_visible()
 
-    assert answer_to(office, document)[0] == 404
+    assert answer_to(office, f"{document}/content")[0] == 404
+    office.goto(document)
+    assert "Lin" not in office.locator("main").inner_text()
     office.goto("/inbox?state=new")
     assert "Probe, Lin" not in office.locator("main").inner_text()
     office.goto("/inbox?state=withdrawn")
