@@ -14,6 +14,8 @@ from playwright.sync_api import Page
 from tests.browser.browsing import Visitors, chromium, running_chromium
 from tests.browser.demo import Demo, day, running_demo
 
+from kursdocs.demo.town import write_samples
+
 FOLDER = Path(__file__).parents[1] / "infra/pictures"
 SIZE = (1280, 800)
 PICTURE_BYTES_MAX = 150 * 1024
@@ -40,13 +42,25 @@ def main() -> int:
         visitors = Visitors(browser, demo.url)
         with visitors.context("Jonas Muster", size=SIZE) as context:
             page = context.new_page()
-            _photograph(page, "/inbox", "inbox")
-            _photograph(page, f"/documents/{shown}", "document")
+            delivery = demo.delivery(shown, "auslaenderbehoerde")
+            _photograph(page, f"/inbox?state=new&show={delivery}", "inbox")
+        with visitors.context("Amina Muster", size=SIZE) as context:
+            page = context.new_page()
+            page.goto("/desk")
+            page.locator("input[type=file]").first.set_input_files(_scans(demo))
+            page.get_by_text("8 Papiere").first.wait_for(timeout=60_000)
+            _photograph(page, "/desk", "desk")
     return 0
 
 
-def _deliver(demo: Demo) -> str:
-    """Papers of several kinds and senders in the inbox; the id of the one to be looked at."""
+def _scans(demo: Demo) -> list[Path]:
+    """The papers of a whole course that the demo lays ready."""
+    write_samples(demo.var / "samples")
+    return sorted((demo.var / "samples" / "kurs").glob("*.pdf"))
+
+
+def _deliver(demo: Demo) -> dict[str, Any]:
+    """Papers of several kinds and senders in the inbox; the one to be looked at."""
     taken = demo.send(name=("Muster", "Pavlo"), number=11)
     demo.take_over(taken, "auslaenderbehoerde")
     returned = demo.send(name=("Probe", "Elif"), number=12)
@@ -74,7 +88,7 @@ def _deliver(demo: Demo) -> str:
     demo.look_at(opened, "auslaenderbehoerde")
     _send(demo, _CERTIFICATE, ("Beispiel", "Omar"), 16, language_level="B1")
     _send(demo, _REGISTRATION, ("Muster", "Karim"), 17, planned_start_on=day(35))
-    return str(demo.send(name=("Muster", "Lin"), number=18)["id"])
+    return demo.send(name=("Muster", "Lin"), number=18)
 
 
 def _send(
