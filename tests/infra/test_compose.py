@@ -185,6 +185,8 @@ def test_every_part_is_as_the_program_wants_it(pilot_town: PilotTown) -> None:
 
 def test_the_worker_does_its_duties_until_it_is_told_to_end(pilot_town: PilotTown) -> None:
     process = pilot_town.engine.process("worker")
+    # Nothing of the town waits for it; before it has begun a signal just ends it.
+    wait_for(lambda: "worker.started" in pilot_town.engine.log("worker"), "the worker's start")
     assert process.poll() is None
     assert "duty.failed" not in pilot_town.engine.log("worker")
 

@@ -522,6 +522,8 @@ class Walk:
         body = self._body(row, caller, of)
         body = self._about_deliveries(row, caller, of, sent) or body
         if row.name in ("join", "join.accept"):
+            for left in [c for c in client.cookies.jar if c.name == "kursdocs_invitation"]:
+                client.cookies.jar.clear(left.domain, left.path, left.name)
             client.cookies.set("kursdocs_invitation", self.members.secret(of))
         if row.name == "instruction.confirm":
             self.members.forget_instruction(PEOPLE.get(caller, ("", ""))[0])
