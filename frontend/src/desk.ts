@@ -69,7 +69,6 @@ class Desk {
     const form = this.part<HTMLFormElement>("files");
     const input = form.querySelector<HTMLInputElement>("#file")!;
     const camera = form.querySelector<HTMLInputElement>("#camera")!;
-    this.part("put").hidden = true;
     input.addEventListener("change", () => {
       this.add([...(input.files ?? [])]);
       input.value = "";

@@ -49,10 +49,6 @@ function stand(url: string | URL, how: "pushState" | "replaceState" = "replaceSt
 
 /** What a freshly arrived page needs before it can be used. */
 function prepare(): void {
-  root()?.classList.add("kd-inbox--scripted");
-  for (const button of document.querySelectorAll<HTMLElement>("[data-keys-open]")) {
-    button.hidden = false;
-  }
   tell();
   countDown();
 }

@@ -93,8 +93,7 @@ def test_nothing_jumps_while_a_page_loads(opened: Opening, paper: dict[str, Any]
     for path in ("/inbox", f"/documents/{paper['id']}"):
         page.goto(path, wait_until="networkidle")
 
-        # A letter that comes out a hair wider on a busy machine is no jump; 0.1 is what people see.
-        assert page.evaluate(SHIFTS) < 0.01, path
+        assert page.evaluate(SHIFTS) == 0, path
 
 
 def test_the_first_page_is_light(opened: Opening, paper: dict[str, Any]) -> None:
