@@ -33,6 +33,9 @@ class Desk {
   private timer: number | undefined;
   private sendingOut = false;
   private arrived = 0;
+  // What all uploads of this page are called; each counts on behind it, and lies in that order.
+  private readonly pile = freshKey();
+  private placed = 0;
 
   constructor(private readonly root: HTMLElement) {
     this.enhanceFiles();
@@ -105,10 +108,13 @@ class Desk {
 
   private enqueue(files: File[]): void {
     const place = this.part("uploads");
-    const line = new Line(this.root.dataset, files, freshKey(), {
+    const key = `${this.pile}.${(this.placed += 1)}`;
+    let attempts = 0;
+    const line = new Line(this.root.dataset, files, key, {
       again: () => this.queue(line),
       other: (chosen) => {
-        line.replace(chosen, freshKey());
+        // Another upload, and yet in the same place.
+        line.replace(chosen, `${key}.${(attempts += 1)}`);
         this.queue(line);
       },
       gone: () => {
@@ -365,8 +371,10 @@ class Desk {
       for (let id = left.shift(); id !== undefined; id = left.shift()) {
         const body = new FormData();
         body.append("draft", id);
+        body.append("then", "count");
         const answer = await post(form.action, body, { retries: true });
-        const sent = answer?.ok && new URL(answer.address).searchParams.get("papers");
+        const stored = answer?.page.querySelector<HTMLElement>("[data-stored]");
+        const sent = answer?.ok && stored?.dataset["stored"];
         if (sent) papers.push(sent);
         else refusals.set(id, refusal(answer) ?? this.words("textGaveUp"));
         bar.value = papers.length;

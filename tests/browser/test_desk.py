@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import FilePayload, Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 from tests.browser.broken_line import Cut, Line, breakable_line
 from tests.browser.conftest import Opening
 from tests.browser.demo import KIND_NAME, Demo
@@ -121,10 +121,14 @@ def send_course(page: Page, files: list[FilePayload]) -> Hand:
 
 
 def test_a_course_is_sent_with_a_key_for_each_paper_and_four_clicks(desk: Page, demo: Demo) -> None:
+    opened: list[str] = []
+    desk.on("request", lambda request: opened.append(request.url))
+
     hand = send_course(desk, course("Pilot", 5))
 
     assert (hand.clicks, hand.keys) == (4, 5 + 2)
     expect(desk.get_by_role("link", name="Quittung")).to_have_count(5)
+    assert [url for url in opened if SENT.search(url)] == [desk.url]
     for number in range(1, 6):
         (sent,) = demo.sent_by(SENDER, family_name("Pilot", number))
         assert [d["recipient"] for d in sent["deliveries"]] == ["jobcenter"]
@@ -187,6 +191,25 @@ def test_photographs_of_one_paper_become_one_line(desk: Page, demo: Demo) -> Non
     expect(lines(desk)).to_have_count(1)
     expect(desk.locator("[data-desk-head]")).to_contain_text("2 Seiten")
     expect(desk.locator(".kd-page img").first).to_have_js_property("naturalWidth", 900)
+
+
+def test_papers_lie_as_they_were_dropped_however_they_arrive(desk: Page) -> None:
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    desk.route("**/desk/files", hold_the_first)
+
+    put(desk, course("Reihe", 3))
+    expect(lines(desk)).to_have_count(2)
+    held[0].continue_()
+
+    names = [re.compile(family_name("Reihe", number)) for number in (1, 2, 3)]
+    expect(lines(desk).locator(".kd-line__name")).to_have_text(names)
 
 
 def test_dropped_files_go_up_and_a_pile_beside_the_zone_does_not_leave_the_page(

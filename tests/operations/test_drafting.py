@@ -310,6 +310,26 @@ def test_nobody_else_finds_a_draft(house: House) -> None:
     assert [view.id for view in mine(house)] == [draft.id]
 
 
+def test_drafts_lie_as_they_were_put_there_however_they_arrived(embedded: House) -> None:
+    keys = ("page.2.0", "page.10.0", "", "page.1.0", "page.2.1.0", "own words", "page.x")
+    arrived = {key: keep(embedded, key=key).id for key in keys}
+    in_order = ["page.1.0", "page.2.0", "page.2.1.0", "page.10.0", "", "own words", "page.x"]
+
+    assert [view.id for view in mine(embedded)] == [arrived[key] for key in in_order]
+
+    note(embedded, arrived["page.2.1.0"], original_at=["Ordner"])
+    with embedded.services.transaction() as session:
+        drafting.fill_down(
+            session,
+            embedded.sender,
+            arrived["page.2.1.0"],
+            ["original_at"],
+            now=embedded.clock(),
+        )
+    filled = ["original_at" in view.typed for view in mine(embedded)]
+    assert filled == [False] * 2 + [True] * 5
+
+
 def test_drafts_are_listed_as_they_arrived_and_end_with_their_day(house: House) -> None:
     first = keep(house)
     house.clock.advance(timedelta(hours=1))

@@ -299,6 +299,7 @@ def _desk_pages() -> list[Sample]:
     found = (
         ("desk", "desk/index.html", desk_pages()),
         ("desk-sent", "desk/sent.html", sent_pages()),
+        ("desk-stored", "desk/stored.html", {"one": {"ids": ["d1"]}}),
     )
     return [
         Sample(f"{name}-{state}", template, page, context)

@@ -130,7 +130,9 @@ def test_a_proposal_that_was_struck_out_stays_out(clerk: Visitor) -> None:
     assert "Vorschlag" not in said(again)
 
 
-def test_looked_through_and_sent_in_two_requests_with_a_receipt_for_each(clerk: Visitor) -> None:
+def test_looked_through_and_sent_in_two_requests_with_a_receipt_for_each(
+    clerk: Visitor, house: House
+) -> None:
     put(clerk, part(data=printed(1, "Erste-Muster")), part(data=printed(2, "Zweite-Muster")))
     first, second = ids_on(clerk.get("/desk"))
     same: dict[str, str | list[str]] = {
@@ -160,6 +162,13 @@ def test_looked_through_and_sent_in_two_requests_with_a_receipt_for_each(clerk: 
     assert ids_on(clerk.get("/desk")) == []
     again = clerk.post("/desk/send", {"draft": [first, second]})
     assert again.headers["location"] == sent.headers["location"]
+    # The script sends one by one and only counts: nobody is named, so that nothing was read.
+    at = house.log_end()
+    counted = clerk.post("/desk/send", {"draft": first, "then": "count"})
+    (stored,) = re.findall(r'data-stored="([0-9a-f-]{36})"', counted.text)
+    assert stored in sent.headers["location"]
+    assert "Erste-Muster" not in counted.text
+    assert house.log_since(at) == []
 
 
 def test_what_is_missing_is_said_in_its_place_and_what_was_typed_stays(clerk: Visitor) -> None:

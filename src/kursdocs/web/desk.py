@@ -258,7 +258,11 @@ def join(call: Call) -> Response:
 
 
 def send(call: Call) -> Response:
-    """Send the named papers, one after the other; a page says what became of each."""
+    """Send the named papers, one after the other; a page says what became of each.
+
+    ``then=count`` asks for no more than that they are stored: the list of them is a page of its
+    own, and each look at it stands in the log.
+    """
     ids = [found for text in call.chosen.get("draft", ()) if (found := _id_of(text))]
     ids = list(dict.fromkeys(ids))[:IDS_MAX]
     if not ids:
@@ -276,6 +280,8 @@ def send(call: Call) -> Response:
         except KursdocsError as error:
             failed.append((draft_id, error))
     if sent and not failed:
+        if call.form.get("then") == "count":
+            return _stored_page(call, sent)
         return redirect("/desk/sent?papers=" + ",".join(str(document) for document in sent))
     return _outcome(call, sent, [(titles.get(i, ""), i, error) for i, error in failed])
 
@@ -317,6 +323,11 @@ def _outcome(
             status=422,
             failed=[(title, draft_id, _told(call, error)) for title, draft_id, error in failed],
         )
+
+
+def _stored_page(call: Call, ids: list[UUID]) -> Response:
+    with call.services.transaction() as session:
+        return call.inside(session).render("desk/stored.html", ids=ids)
 
 
 def _told(call: Call, error: KursdocsError) -> str:

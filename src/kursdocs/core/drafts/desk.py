@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import dropwhile
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -26,6 +27,7 @@ VALUE_LENGTH_MAX = 500
 
 _SEVERAL = frozenset({"recipient", "obliging_body"})
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_NUMBER = re.compile(r"[0-9]{1,9}")
 # What a form carries beside what was typed into it.
 _NOT_TYPED = frozenset({"idempotency_key", "acting_agency", "file", "upload_key", "draft"})
 _TRUE = frozenset({"true", "on", "1", "yes", "ja"})
@@ -56,8 +58,9 @@ class DraftView:
 
 
 def mine(session: Session, actor: Actor, *, now: datetime) -> list[DraftView]:
-    """The actor's own drafts at the acting agency, in the order in which they arrived."""
-    return [view_of(draft) for draft in session.exec(_ready(actor, now).order_by(col(Draft.id)))]
+    """The actor's own drafts at the acting agency, in the order in which they were put there."""
+    drafts = session.exec(_ready(actor, now).order_by(col(Draft.id))).all()
+    return [view_of(draft) for draft in _in_order(drafts)]
 
 
 def count(session: Session, actor: Actor, *, now: datetime) -> int:
@@ -114,10 +117,15 @@ def fill_down(
 
     A name without a value in this row changes nothing. Raises ``NotFound``.
     """
-    source = require(session, actor, draft_id, now=now, lock=True)
+    # All are locked in one order, so that two at once cannot wait for each other.
+    locked = _ready(actor, now).order_by(col(Draft.id)).with_for_update()
+    drafts = session.exec(locked.execution_options(populate_existing=True)).all()
+    behind = dropwhile(lambda draft: draft.id != draft_id, _in_order(drafts))
+    source = next(behind, None)
+    if source is None:
+        raise NotFound
     copied = {name: source.typed[name] for name in names if source.typed.get(name)}
-    after = _ready(actor, now).where(col(Draft.id) > draft_id).order_by(col(Draft.id))
-    for draft in session.exec(after.with_for_update()):
+    for draft in behind:
         draft.typed = {**draft.typed, **copied}
         session.add(draft)
     session.flush()
@@ -170,6 +178,27 @@ def owned_by(actor: Actor) -> SelectOfScalar[Draft]:
 
 def _ready(actor: Actor, now: datetime) -> SelectOfScalar[Draft]:
     return owned_by(actor).where(Draft.state == DraftState.READY, Draft.expires_at > now)
+
+
+def _in_order(drafts: Sequence[Draft]) -> list[Draft]:
+    """The drafts, which come by their ids, as they lay in the hand of the person.
+
+    Files of one page go up several at a time and arrive as they like. Their upload keys have one
+    name in common and count on behind it (``name.3``); pages stand as the first of each arrived.
+    """
+    keys = {draft.id: _place(draft) for draft in drafts}
+    pages: dict[str, int] = {}
+    for page, _ in keys.values():
+        pages.setdefault(page, len(pages))
+    return sorted(drafts, key=lambda draft: (pages[keys[draft.id][0]], keys[draft.id][1]))
+
+
+def _place(draft: Draft) -> tuple[str, tuple[int, ...]]:
+    """Which page a draft was put on the desk by, and as which of its files."""
+    page, *numbers = draft.upload_key.split(".")
+    if page and all(_NUMBER.fullmatch(number) for number in numbers):
+        return page, tuple(map(int, numbers))
+    return str(draft.id), ()
 
 
 def _bounded(typed: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
