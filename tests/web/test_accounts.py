@@ -42,6 +42,7 @@ def test_everybody_lands_where_their_day_begins(house: House, subject: str, land
     visitor = house.visitor()
 
     assert visitor.sign_in(subject).headers["location"] == "/"
+    house.instruct(subject)  # whoever sends personal data reads the instruction before
     assert visitor.get("/").headers["location"] == landing
     assert visitor.get(landing).status_code == 200
     assert visitor.get("/sign-in").headers["location"] == "/"
