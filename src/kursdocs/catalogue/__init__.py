@@ -2,8 +2,8 @@
 
 They stand in a TOML file (``catalogue.toml`` is the shipped one; a municipality may change or
 replace it), are checked when the program starts, and are then frozen. Reading order:
-``catalogue.toml``, its types in ``wording``, ``fields`` and ``types``, its checker in ``checker``
-(with ``files``, which lays a town's own file over the shipped one, ``tables``, which reads values,
+``catalogue.toml``, its types in ``wording``, ``fields``, ``clocks`` and ``types``, its checker in
+``checker`` (with ``files``, which lays a town's own file over the shipped one, ``tables``, which reads values,
 ``patterns``, which judges regular expressions, and ``lines``, which finds lines); ``comparison``
 tells what differs between two catalogues.
 
@@ -12,6 +12,15 @@ but no paper and no person.
 """
 
 from kursdocs.catalogue.checker import load
+from kursdocs.catalogue.clocks import (
+    TAKEN_OVER,
+    Clocks,
+    FollowUpRule,
+    Pace,
+    SettleReason,
+    Steps,
+    Unit,
+)
 from kursdocs.catalogue.fields import (
     ChoiceFormat,
     CodeFormat,
@@ -41,14 +50,23 @@ from kursdocs.catalogue.types import (
     Route,
     WithdrawalReason,
 )
-from kursdocs.catalogue.wording import Addressee, AgencyKind, Need, StartEvent, Text
+from kursdocs.catalogue.wording import (
+    Addressee,
+    AgencyKind,
+    FollowUpClock,
+    Need,
+    StartEvent,
+    Text,
+)
 
 __all__ = [
+    "TAKEN_OVER",
     "Addressee",
     "AgencyKind",
     "Catalogue",
     "CatalogueError",
     "ChoiceFormat",
+    "Clocks",
     "CodeFormat",
     "CorrectionReason",
     "DateFormat",
@@ -56,6 +74,8 @@ __all__ = [
     "Field",
     "FieldFormat",
     "FieldMistake",
+    "FollowUpClock",
+    "FollowUpRule",
     "Group",
     "InstructionText",
     "IntegerFormat",
@@ -66,13 +86,17 @@ __all__ = [
     "Need",
     "NeedText",
     "Option",
+    "Pace",
     "RequestDeclineReason",
     "Retention",
     "ReturnReason",
     "Route",
+    "SettleReason",
     "StartEvent",
+    "Steps",
     "Text",
     "TextFormat",
+    "Unit",
     "WithdrawalReason",
     "load",
     "validate_fields",

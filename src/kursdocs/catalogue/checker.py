@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from kursdocs.catalogue import patterns
+from kursdocs.catalogue.clocks import read_clocks, read_follow_ups, read_settle_reasons
 from kursdocs.catalogue.fields import (
     ChoiceFormat,
     CodeFormat,
@@ -148,6 +149,9 @@ def _catalogue(top: Table) -> Catalogue:
         agency_kind_names=_agency_kind_names(top),
         need_texts=_need_texts(top),
         instruction=read_instruction(top),
+        clocks=read_clocks(top),
+        follow_ups=read_follow_ups(top, {kind.code for _, kind in (*kinds, *ended)}, fields),
+        settle_reasons=read_settle_reasons(top),
     )
     _refuse_shared_reasons(top, catalogue)
     top.done()

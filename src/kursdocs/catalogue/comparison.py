@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kursdocs.catalogue.clocks import FollowUpRule, Steps
 from kursdocs.catalogue.fields import ChoiceFormat, Field
 from kursdocs.catalogue.instruction import InstructionText
 from kursdocs.catalogue.types import Catalogue, Kind, Ladder, Retention, Route
@@ -196,6 +197,26 @@ def _named(name: Text, *more: tuple[str, Text]) -> _Part:
     return _Part(name, {key: said for title, text in texts for key, said in _text(title, text)})
 
 
+def _steps(steps: Steps) -> Lines:
+    told = {addressee.value: str(days) for days, addressee in steps.steps}
+    return {**told, "before": str(steps.before)}
+
+
+def _follow_up(rule: FollowUpRule) -> _Part:
+    lines = {
+        "clock": rule.clock,
+        "kinds": ", ".join(rule.kinds),
+        "agency_kinds": ", ".join(rule.agency_kinds),
+        "counted_from": rule.counted_from,
+        "unit": rule.unit,
+        "days": ", ".join(map(str, rule.days)),
+        "due": str(rule.due),
+        "fulfilled_by": ", ".join(rule.fulfilled_by),
+    }
+    texts = _named(rule.name, ("hint", rule.hint))
+    return _Part(rule.name, {**lines, **texts.lines})
+
+
 _SECTIONS: Mapping[str, Callable[[Catalogue], _Parts]] = {
     "fields": lambda rules: {
         name: _Part(field.label, dict(_field(field))) for name, field in rules.fields.items()
@@ -218,6 +239,13 @@ _SECTIONS: Mapping[str, Callable[[Catalogue], _Parts]] = {
             Text("Antwort in Arbeitstagen", "Answer in working days"),
             {"days": str(rules.answer_working_days)},
         ),
+        "request": _Part(Text("Anforderungen", "Requests"), _steps(rules.clocks.request)),
+        "approval": _Part(Text("Zweite Person", "Second person"), _steps(rules.clocks.approval)),
+    },
+    "follow_ups": lambda rules: {one.code: _follow_up(one) for one in rules.follow_ups},
+    "settle_reasons": lambda rules: {
+        one.code: _Part(one.text, {**dict(_text("text", one.text)), "on_paper": str(one.on_paper)})
+        for one in rules.settle_reasons
     },
     "groups": lambda rules: {one.code: _named(one.name) for one in rules.groups},
     "excluded": lambda rules: {

@@ -150,6 +150,17 @@ class Table:
             return []
         return value
 
+    def numbers(self, key: str, at_least: int, at_most: int) -> list[int]:
+        """A list of whole numbers between two bounds; it must be there and not be empty."""
+        value = self._take(key, None)
+        if value is None:
+            return []
+        is_list = isinstance(value, list) and bool(value)
+        if not is_list or any(type(n) is not int or not at_least <= n <= at_most for n in value):
+            self.wrong(key, f"{key} must be whole numbers between {at_least} and {at_most}")
+            return []
+        return list(value)
+
     def member(self, key: str, members: type[E]) -> E | None:
         """One word of a closed vocabulary."""
         value = self._take(key, None)

@@ -9,6 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from kursdocs.catalogue.clocks import (
+    Clocks,
+    FollowUpRule,
+    Pace,
+    SettleReason,
+    ladder_paces,
+    request_paces,
+    silence_pace,
+)
 from kursdocs.catalogue.fields import Field, KindField
 from kursdocs.catalogue.instruction import InstructionText
 from kursdocs.catalogue.wording import Addressee, AgencyKind, Need, StartEvent, Text
@@ -209,6 +218,28 @@ class Catalogue:
     agency_kind_names: Mapping[AgencyKind, Text] = field(repr=False)
     need_texts: Mapping[Need, NeedText] = field(repr=False)
     instruction: InstructionText
+    clocks: Clocks = field(default_factory=Clocks)
+    follow_ups: tuple[FollowUpRule, ...] = ()
+    settle_reasons: tuple[SettleReason, ...] = ()
+
+    @cached_property
+    def paces(self) -> Mapping[str, Pace]:
+        """Every number of days that a municipality or an agency may set otherwise, by its code."""
+        ladders = (
+            pace
+            for ladder in self.ladders
+            for pace in ladder_paces(ladder.code, ladder.steps, ladder.return_after)
+        )
+        more = (*request_paces(self.clocks.request), silence_pace(self.silent_after_days))
+        return {pace.code: pace for pace in (*ladders, *more)}
+
+    def follow_up(self, code: str) -> FollowUpRule | None:
+        """The rule of that code about what should follow a paper, or None."""
+        return next((rule for rule in self.follow_ups if rule.code == code), None)
+
+    def settle_reason(self, code: str) -> SettleReason | None:
+        """The reason of that code for settling a follow-up, or None."""
+        return next((reason for reason in self.settle_reasons if reason.code == code), None)
 
     @cached_property
     def _kinds_by_code(self) -> dict[str, Kind]:

@@ -59,6 +59,14 @@ class Addressee(StrEnum):
     COORDINATOR = "coordinator"
 
 
+class FollowUpClock(StrEnum):
+    """What should follow a paper: it is used before it lapses, proved, or the course starts."""
+
+    LAPSING = "lapsing"
+    PROOF = "proof"
+    START = "start"
+
+
 @dataclass(frozen=True)
 class Text:
     """One text in German (the official language) and in English."""

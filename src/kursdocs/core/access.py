@@ -47,6 +47,11 @@ class Permission(StrEnum):
     MUNICIPALITY_MANAGE = "municipality.manage"
     AGENCY_SETTINGS = "agency.settings"
     MEMBERS_MANAGE = "members.manage"
+    FOLLOW_UPS = "follow_ups"
+    AGENCY_NUMBERS_READ = "agency_numbers.read"
+    REMINDERS_READ = "reminders.read"
+    MAIL_WATCH = "mail.watch"
+    PACES_SET = "paces.set"
 
 
 _CLERK = frozenset(
@@ -62,13 +67,17 @@ _CLERK = frozenset(
         Permission.DELIVERY_SETTLE,
         Permission.REQUEST_READ,
         Permission.REQUEST_MAKE,
+        Permission.FOLLOW_UPS,
+        Permission.AGENCY_NUMBERS_READ,
     }
 )
+_WATCH = frozenset({Permission.REMINDERS_READ, Permission.MAIL_WATCH, Permission.PACES_SET})
 
 ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.CLERK: _CLERK,
     Role.HEAD: _CLERK
-    | {Permission.AGENCY_LOG_READ, Permission.AGENCY_SETTINGS, Permission.MEMBERS_MANAGE},
+    | {Permission.AGENCY_LOG_READ, Permission.AGENCY_SETTINGS, Permission.MEMBERS_MANAGE}
+    | _WATCH,
     # The coordinator sees counts, never a document or the name in one (rule 9).
     Role.COORDINATOR: frozenset(
         {
@@ -79,7 +88,8 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
             Permission.MUNICIPALITY_NUMBERS_READ,
             Permission.MEMBERS_MANAGE,
         }
-    ),
+    )
+    | _WATCH,
     Role.AUDITOR: frozenset({Permission.CATALOGUE_READ, Permission.MUNICIPALITY_LOG_READ}),
 }
 

@@ -67,6 +67,18 @@ class Happening(StrEnum):
     PAPER_REQUEST_LAPSED = "paper_request.lapsed"
     PAPER_REQUEST_VIEWED = "paper_request.viewed"
     PAPER_REQUESTS_LISTED = "paper_requests.listed"
+    FOLLOW_UPS_LISTED = "follow_ups.listed"
+    FOLLOW_UP_SETTLED = "follow_up.settled"
+    FOLLOW_UP_REOPENED = "follow_up.reopened"
+    NUMBERS_EXPORTED = "numbers.exported"
+    REMINDERS_LISTED = "reminders.listed"
+    REMINDERS_EXPORTED = "reminders.exported"
+    MAIL_LISTED = "mail.listed"
+    MAIL_TESTED = "mail.tested"
+    MAIL_RESENT = "mail.resent"
+    PACES_CHANGED = "paces.changed"
+    MUNICIPALITY_CLOSING_ADDED = "municipality.closing_added"
+    MUNICIPALITY_CLOSING_REMOVED = "municipality.closing_removed"
     MUNICIPALITY_CREATED = "municipality.created"
     MUNICIPALITY_CHANGED = "municipality.changed"
     CLAIMS_TRIED = "claims.tried"
@@ -137,6 +149,18 @@ DETAIL_KEYS: Mapping[Happening, frozenset[str]] = {
         Happening.PAPER_REQUEST_LAPSED: "paper_request",
         Happening.PAPER_REQUEST_VIEWED: "paper_request",
         Happening.PAPER_REQUESTS_LISTED: "count",
+        Happening.FOLLOW_UPS_LISTED: "count",
+        Happening.FOLLOW_UP_SETTLED: "follow_up reason",
+        Happening.FOLLOW_UP_REOPENED: "follow_up",
+        Happening.NUMBERS_EXPORTED: "rows",
+        Happening.REMINDERS_LISTED: "count",
+        Happening.REMINDERS_EXPORTED: "rows",
+        Happening.MAIL_LISTED: "count",
+        Happening.MAIL_TESTED: "place",
+        Happening.MAIL_RESENT: "mail",
+        Happening.PACES_CHANGED: "slug rules",
+        Happening.MUNICIPALITY_CLOSING_ADDED: "slug first_day last_day",
+        Happening.MUNICIPALITY_CLOSING_REMOVED: "slug first_day last_day",
         Happening.MUNICIPALITY_CREATED: "slug",
         Happening.MUNICIPALITY_CHANGED: "slug fields",
         Happening.CLAIMS_TRIED: "rules",

@@ -9,12 +9,13 @@ told by the next one. Entry points: :func:`put`, :func:`claim`, :func:`mark_sent
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from kursdocs.core.tables import new_id
+from kursdocs.core.tables import new_id, stored_as_value
 
 LEASE = timedelta(minutes=5)
 ATTEMPTS_MAX = 20
@@ -26,14 +27,26 @@ UNREACHED = timedelta(days=14)
 _BACKOFF, _BACKOFF_MAX = timedelta(minutes=2), timedelta(hours=1)
 
 
+class Purpose(StrEnum):
+    """What a mail is for."""
+
+    DIGEST = "digest"
+    TEST = "test"
+
+
 class OutboxMail(SQLModel, table=True):
-    """One mail to one functional mailbox."""
+    """One mail to one functional mailbox.
+
+    ``municipality_id`` is the place of a test mail. ``bounced_at`` is when an accepted mail came
+    back, ``bounce_code`` why (RFC 3463).
+    """
 
     __tablename__ = "outbox_mail"
     __table_args__ = (
         sa.CheckConstraint("attempts >= 0", name="attempts_not_negative"),
         sa.CheckConstraint("lapses_at > created_at", name="lapses_later"),
         sa.Index("ix_outbox_mail_due_at", "due_at", sqlite_where=sa.text("sent_at IS NULL")),
+        sa.Index("ix_outbox_mail_address_created_at", "address", "created_at"),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
@@ -46,6 +59,14 @@ class OutboxMail(SQLModel, table=True):
     sent_at: datetime | None = None
     dead_at: datetime | None = None
     last_error: str = Field(default="", max_length=60)
+    purpose: Purpose = Field(
+        default=Purpose.DIGEST,
+        sa_type=stored_as_value(Purpose),
+        sa_column_kwargs={"server_default": Purpose.DIGEST.value},
+    )
+    municipality_id: UUID | None = None
+    bounced_at: datetime | None = None
+    bounce_code: str = Field(default="", max_length=20, sa_column_kwargs={"server_default": ""})
 
 
 def put(

@@ -78,6 +78,22 @@ SENTENCES = {
     Happening.CLAIMS_TRIED: N_("hat ausprobiert, was ein Token gäbe (Regeln: %(rules)s)"),
     Happening.AGENCY_OPENED: N_("hat eine Stelle eingerichtet (%(slug)s)"),
     Happening.AGENCY_CHANGED: N_("hat Einstellungen der Stelle %(slug)s geändert (%(fields)s)"),
+    Happening.FOLLOW_UPS_LISTED: N_("hat Wiedervorlagen angesehen (Einträge: %(count)s)"),
+    Happening.FOLLOW_UP_SETTLED: N_("hat eine Wiedervorlage erledigt (Grund: %(reason)s)"),
+    Happening.FOLLOW_UP_REOPENED: N_("hat eine Wiedervorlage wieder geöffnet"),
+    Happening.NUMBERS_EXPORTED: N_("hat Zahlen heruntergeladen (Zeilen: %(rows)s)"),
+    Happening.REMINDERS_LISTED: N_("hat Erinnerungen angesehen (Einträge: %(count)s)"),
+    Happening.REMINDERS_EXPORTED: N_("hat Erinnerungen heruntergeladen (Zeilen: %(rows)s)"),
+    Happening.MAIL_LISTED: N_("hat den Mailversand angesehen (Einträge: %(count)s)"),
+    Happening.MAIL_TESTED: N_("hat eine Testmail angefordert (%(place)s)"),
+    Happening.MAIL_RESENT: N_("hat eine Mail noch einmal senden lassen"),
+    Happening.PACES_CHANGED: N_("hat Fristen der Erinnerungen von %(slug)s geändert (%(rules)s)"),
+    Happening.MUNICIPALITY_CLOSING_ADDED: N_(
+        "hat für die Kommune %(slug)s freie Tage eingetragen (%(first_day)s bis %(last_day)s)"
+    ),
+    Happening.MUNICIPALITY_CLOSING_REMOVED: N_(
+        "hat freie Tage der Kommune %(slug)s entfernt (%(first_day)s bis %(last_day)s)"
+    ),
     Happening.AGENCY_PAUSE_ADDED: N_(
         "hat für die Stelle %(slug)s eine Pause eingetragen (%(first_day)s bis %(last_day)s)"
     ),

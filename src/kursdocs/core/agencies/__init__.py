@@ -30,14 +30,26 @@ from kursdocs.core.agencies.opening import (
     reopen_agency,
     slug_from,
 )
-from kursdocs.core.agencies.pauses import add_pause, pauses_of, remove_pause, workdays_of
+from kursdocs.core.agencies.pauses import (
+    add_pause,
+    pauses_of,
+    remove_pause,
+    town_workdays,
+    workdays_of,
+)
 from kursdocs.core.agencies.settings import (
     AGENCY_FIELDS,
     MUNICIPALITY_FIELDS,
     change_agency,
     change_municipality,
 )
-from kursdocs.core.agencies.tables import NAME_LENGTH_MAX, Agency, AgencyPause, Municipality
+from kursdocs.core.agencies.tables import (
+    NAME_LENGTH_MAX,
+    Agency,
+    AgencyPause,
+    Municipality,
+    PlanTime,
+)
 
 __all__ = [
     "AGENCY_FIELDS",
@@ -46,6 +58,7 @@ __all__ = [
     "Agency",
     "AgencyPause",
     "Municipality",
+    "PlanTime",
     "add_pause",
     "by_slug",
     "change_agency",
@@ -68,6 +81,7 @@ __all__ = [
     "remove_pause",
     "reopen_agency",
     "slug_from",
+    "town_workdays",
     "without_mailbox",
     "workdays_of",
 ]

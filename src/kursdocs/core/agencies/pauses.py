@@ -10,7 +10,12 @@ from kursdocs.core import audit
 from kursdocs.core.access import Actor
 from kursdocs.core.agencies import checks
 from kursdocs.core.agencies.settings import acting_on
-from kursdocs.core.agencies.tables import Agency, AgencyPause
+from kursdocs.core.agencies.tables import (
+    Agency,
+    AgencyPause,
+    Municipality,
+    MunicipalityClosing,
+)
 from kursdocs.core.audit import Happening
 from kursdocs.core.errors import Invalid, NotFound
 from kursdocs.core.workdays import Workdays, local_date
@@ -29,13 +34,41 @@ def pauses_of(session: Session, ids: Collection[UUID]) -> Mapping[UUID, Sequence
 
 
 def workdays_of(session: Session, ids: Collection[UUID]) -> dict[UUID, Workdays]:
-    """When each of these agencies works: the holidays of its Land, its own pauses."""
-    pauses = pauses_of(session, ids)
-    lands = session.exec(select(Agency.id, Agency.land).where(col(Agency.id).in_(list(ids))))
+    """When each of these agencies works.
+
+    The holidays of its Land, the closing days of its municipality and its own pauses are free.
+    """
+    pauses, closings = pauses_of(session, ids), _closings(session)
+    query = select(Agency.id, Agency.land, Agency.municipality_id, Municipality.keeps_eves).join(
+        Municipality, col(Municipality.id) == Agency.municipality_id
+    )
     return {
-        id_: Workdays(land, tuple((p.first_day, p.last_day) for p in pauses.get(id_, ())))
-        for id_, land in lands
+        id_: Workdays(
+            land, (*closings.get(town_id, ()), *_days_of(pauses.get(id_, ()))), keeps_eves
+        )
+        for id_, land, town_id, keeps_eves in session.exec(
+            query.where(col(Agency.id).in_(list(ids)))
+        )
     }
+
+
+def town_workdays(session: Session, municipality: Municipality) -> Workdays:
+    """When a municipality's coordinator works."""
+    closings = _closings(session).get(municipality.id, ())
+    return Workdays(municipality.land, tuple(closings), municipality.keeps_eves)
+
+
+def _closings(session: Session) -> Mapping[UUID, Sequence[tuple[date, date]]]:
+    found: dict[UUID, list[tuple[date, date]]] = {}
+    for closing in session.exec(
+        select(MunicipalityClosing).order_by(col(MunicipalityClosing.first_day))
+    ):
+        found.setdefault(closing.municipality_id, []).append((closing.first_day, closing.last_day))
+    return found
+
+
+def _days_of(pauses: Sequence[AgencyPause]) -> Sequence[tuple[date, date]]:
+    return [(pause.first_day, pause.last_day) for pause in pauses]
 
 
 def add_pause(

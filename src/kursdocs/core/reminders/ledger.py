@@ -19,7 +19,7 @@ def note(session: Session, digest: Digest, *, mail_id: UUID, now: datetime) -> i
                 agency_id=one.agency_id,
                 addressee=one.addressee,
                 clock=one.clock,
-                delivery_id=one.delivery_id,
+                subject_id=one.delivery_id,
                 step=one.step,
                 sent_at=now,
             )

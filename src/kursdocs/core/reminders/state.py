@@ -123,7 +123,9 @@ def load(session: Session, *, now: datetime, address: str = "") -> State:
         for agency in found
     }
     towns = {
-        town.id: Town(town.id, town.slug, town.name, town.mailbox, Workdays(town.land))
+        town.id: Town(
+            town.id, town.slug, town.name, town.mailbox, agencies.town_workdays(session, town)
+        )
         for town in session.exec(select(Municipality))
     }
     items = [*waiting, *_returned(session, ids, now=now), *_leaving(session, ids)]
@@ -258,19 +260,19 @@ def _told(
     """What was told so far of what is still open, by delivery and agency."""
     query = (
         sa.select(
-            col(Reminder.delivery_id),
+            col(Reminder.subject_id),
             col(Reminder.agency_id),
             col(Reminder.addressee),
             sa.func.max(col(Reminder.step)),
             sa.func.min(col(Reminder.sent_at)),
         )
-        .join(Delivery, col(Delivery.id) == Reminder.delivery_id)
+        .join(Delivery, col(Delivery.id) == Reminder.subject_id)
         .where(
             col(Reminder.clock) == clock,
             col(Reminder.agency_id).in_(agency_ids),
             _still(clock),
         )
-        .group_by(col(Reminder.delivery_id), col(Reminder.agency_id), col(Reminder.addressee))
+        .group_by(col(Reminder.subject_id), col(Reminder.agency_id), col(Reminder.addressee))
     )
     told: dict[tuple[UUID, UUID], _SoFar] = {}
     for delivery_id, agency_id, addressee, step, first in session.execute(query):

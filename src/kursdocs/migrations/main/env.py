@@ -15,13 +15,14 @@ from kursdocs.core import (
 )
 from kursdocs.core.documents import tables as documents
 from kursdocs.core.drafts import tables as drafts
+from kursdocs.core.follow_ups import tables as follow_ups
 from kursdocs.core.reminders import tables as reminders
 from kursdocs.core.requests import tables as requests
 
 # The tables are known to the metadata once their modules are imported.
 NOUNS = (
     *(agencies, audit, heartbeats, installation, outbox, accounts, instructions, invitations),
-    *(documents, drafts, requests, reminders),
+    *(documents, drafts, requests, follow_ups, reminders),
 )
 
 context.configure(
