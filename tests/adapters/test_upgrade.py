@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from sqlmodel import Session
+from sqlmodel import Session, select
 from tests.factories import (
     JOBCENTER,
     NOW,
@@ -30,7 +30,8 @@ from kursdocs.core.documents import erasing, holding, inbox, lifecycle, reading,
 from kursdocs.core.documents.inbox import Filter
 from kursdocs.core.documents.tables import Document, DocumentState
 from kursdocs.core.reminders import state
-from kursdocs.core.tables import metadata
+from kursdocs.core.reminders.tables import Clock, Outcome, Reminder
+from kursdocs.core.tables import metadata, new_id
 from kursdocs.core.workdays import local_date
 
 OLD_MAIL = {
@@ -46,13 +47,14 @@ Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 Town = tuple[Database, Rows, dict[str, UUID]]
 
 
-def revision_1(database: Database) -> None:
+def made_at(database: Database, revision: str) -> None:
+    """An empty database of that revision."""
     database.make_file()
     with database.engine.begin() as connection:
         config = Config()
         config.set_main_option("script_location", "kursdocs:migrations/main")
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(config, revision)
 
 
 def fill(session: Session) -> dict[str, UUID]:
@@ -80,7 +82,7 @@ def fill(session: Session) -> dict[str, UUID]:
 def shape(database: Database) -> dict[str, sa.TableClause]:
     """The tables that both know, with the columns that both have and no defaults of today."""
     inspector = sa.inspect(database.engine)
-    there = set(inspector.get_table_names()) - {"outbox_mail"}
+    there = set(inspector.get_table_names()) - {"outbox_mail", "reminder"}
     return {
         table.name: sa.table(
             table.name,
@@ -133,7 +135,7 @@ def old(tmp_path: Path, database_url: str) -> Iterator[Town]:
         migrate(source)
         with source.transaction() as session:
             made = fill(session)
-        revision_1(target)
+        made_at(target, "0001")
         found = rows(source, shape(target))
         put(target, shape(target), found)
         yield target, found, made
@@ -198,3 +200,55 @@ def test_what_was_under_way_goes_on(old: Town) -> None:
 def inbox_of(session: Session, slug: str) -> set[UUID]:
     actor: Actor = make_person_actor(session, agencies.by_slug(session, slug), subject="nora.probe")
     return {row.document_id for row in inbox.rows(session, actor, Filter())}
+
+
+REMINDER = sa.table(
+    "reminder",
+    *(sa.column(name, sa.Uuid()) for name in ("id", "mail_id", "agency_id", "delivery_id")),
+    *(sa.column(name, sa.String()) for name in ("addressee", "clock")),
+    sa.column("step", sa.Integer()),
+    sa.column("sent_at", sa.DateTime(timezone=True)),
+)
+
+
+def test_what_was_told_before_is_not_told_again(tmp_path: Path, database_url: str) -> None:
+    source, target = Database(f"sqlite:///{tmp_path / 'source.sqlite'}"), Database(database_url)
+    migrate(source)
+    with source.transaction() as session:
+        fill(session)
+    made_at(target, "0003")
+    found = rows(source, shape(target))
+    told = {
+        "id": new_id(),
+        "mail_id": new_id(),
+        "addressee": "desk",
+        "step": 2,
+        "sent_at": NOW,
+        "clock": "waiting",
+        "agency_id": found["delivery"][0]["recipient_agency_id"],
+        "delivery_id": found["delivery"][0]["id"],
+    }
+    silence = {**told, "id": new_id(), "clock": "silence", "delivery_id": None, "step": 0}
+    tables = shape(target)
+    with target.engine.begin() as connection:
+        connection.execute(sa.delete(tables["audit_head"]))
+        for name, table in tables.items():
+            if found.get(name):
+                connection.execute(sa.insert(table), list(found[name]))
+        connection.execute(sa.insert(REMINDER), [told, silence])
+
+    migrate(target)
+
+    kind_of = {row["id"]: row["kind"] for row in found["document"]}
+    with target.transaction() as session:
+        after = {row.clock: row for row in session.exec(select(Reminder))}
+        assert after[Clock.WAITING].subject_id == told["delivery_id"]
+        assert after[Clock.WAITING].kind == kind_of[found["delivery"][0]["document_id"]]
+        assert after[Clock.SILENCE].subject_id is None
+        assert after[Clock.SILENCE].kind == ""
+        for row in after.values():
+            assert (row.mail_id, row.agency_id) == (told["mail_id"], told["agency_id"])
+            assert (row.sent_at, row.outcome) == (NOW, Outcome.OPEN)
+        assert {row.step for row in after.values()} == {2, 0}
+    source.close()
+    target.close()

@@ -1,10 +1,10 @@
 """Working days: each Land's own holidays, pauses, and nights on which the clocks change."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from kursdocs.core.workdays import Workdays, local_date, local_moment
+from kursdocs.core.workdays import LOCAL, Workdays, local_date, local_moment
 
 EPIPHANY = date(2026, 1, 6)  # a Tuesday
 
@@ -101,3 +101,49 @@ def test_free_days_are_the_holidays_on_which_one_would_else_work() -> None:
     free = list(Workdays("NW").free_days(date(2026, 5, 1), date(2026, 6, 30)))
 
     assert free == [date(2026, 5, 1), date(2026, 5, 14), date(2026, 5, 25), date(2026, 6, 4)]
+
+
+@pytest.mark.parametrize(("keeps", "works"), [(True, False), (False, True)])
+@pytest.mark.parametrize("day", [date(2026, 12, 24), date(2026, 12, 31)])
+def test_the_eves_are_free_where_the_municipality_keeps_them(
+    day: date, keeps: bool, works: bool
+) -> None:
+    assert Workdays("NW", keeps_eves=keeps).includes(day) is works
+
+
+def berlin(day: int, hour: int, minute: int = 0, month: int = 3) -> datetime:
+    return datetime(2026, month, day, hour, minute, tzinfo=LOCAL).astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "hours"),
+    [
+        (berlin(2, 9), berlin(2, 11), 2),  # a Monday
+        (berlin(2, 6), berlin(2, 23), 8),
+        (berlin(2, 15), berlin(3, 9), 2),
+        (berlin(6, 15), berlin(9, 9), 2),  # over the weekend
+        (berlin(7, 10), berlin(8, 10), 0),
+        (berlin(2, 9), berlin(6, 9), 32),
+        (berlin(27, 15), berlin(30, 9), 2),  # over the night without an hour
+        (berlin(23, 15, month=10), berlin(26, 9, month=10), 2),  # and the one with an hour more
+        (berlin(2, 12, month=4), berlin(7, 12, month=4), 8),  # Easter: Friday and Monday are free
+    ],
+)
+def test_working_time_is_eight_hours_of_each_working_day(
+    start: datetime, end: datetime, hours: int
+) -> None:
+    assert Workdays("NW").minutes(start, end) == hours * 60
+
+
+def test_working_time_is_cut_to_whole_minutes_and_never_negative() -> None:
+    start = berlin(2, 9)
+
+    assert Workdays().minutes(start, start + timedelta(seconds=119)) == 1
+    assert Workdays().minutes(start, start - timedelta(hours=3)) == 0
+    assert Workdays().minutes(start, start - timedelta(days=9)) == 0
+
+
+def test_a_pause_takes_its_days_out_of_the_working_time() -> None:
+    closed = Workdays("NW", ((date(2026, 3, 3), date(2026, 3, 5)),))
+
+    assert closed.minutes(berlin(2, 12), berlin(6, 12)) == 8 * 60

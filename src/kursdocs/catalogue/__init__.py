@@ -3,9 +3,9 @@
 They stand in a TOML file (``catalogue.toml`` is the shipped one; a municipality may change or
 replace it), are checked when the program starts, and are then frozen. Reading order:
 ``catalogue.toml``, its types in ``wording``, ``fields``, ``clocks`` and ``types``, its checker in
-``checker`` (with ``files``, which lays a town's own file over the shipped one, ``tables``, which reads values,
-``patterns``, which judges regular expressions, and ``lines``, which finds lines); ``comparison``
-tells what differs between two catalogues.
+``checker`` (with ``files``, which lays a town's own file over the shipped one, ``tables``, which
+reads values, ``patterns``, which judges regular expressions, and ``lines``, which finds lines);
+``comparison`` tells what differs between two catalogues.
 
 The catalogue imports nothing of ours. It knows kinds of agencies, but no agency; fields of papers,
 but no paper and no person.
