@@ -66,6 +66,7 @@ missing_packages() {
   { [ -x /usr/sbin/clamd ] || command -v clamd; } >/dev/null || echo clamav-daemon
   [ -d /usr/share/fonts/truetype/noto ] || echo fonts-noto-core
   command -v caddy >/dev/null || echo caddy
+  [ -x /usr/lib/dovecot/imap ] || echo dovecot-imapd
 }
 
 need_for_tests() {

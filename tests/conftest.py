@@ -22,6 +22,7 @@ from tests.servers import (
     running_smtp,
     weed_binary,
 )
+from tests.servers_dovecot import DovecotServer, dovecot_binary, running_dovecot
 
 from kursdocs.adapters.database import Database, migrate
 from kursdocs.core.tables import metadata
@@ -63,6 +64,15 @@ def smtp(_smtp_server: SmtpServer) -> SmtpServer:
     """An SMTP server that accepts everything and holds no letters yet."""
     _smtp_server.reset()
     return _smtp_server
+
+
+@pytest.fixture(scope="session")
+def dovecot() -> Iterator[DovecotServer]:
+    """An IMAP server; a test that stops it must start it again."""
+    if dovecot_binary() is None:
+        leave_out("Dovecot's IMAP server is not installed (Debian: dovecot-imapd)")
+    with running_dovecot() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

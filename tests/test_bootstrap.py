@@ -168,6 +168,8 @@ def test_without_a_schema_the_program_says_what_to_do(make: Make, postgres: Post
         ({"master_key_file": Path("/nowhere/master.keys")}, "KURSDOCS_MASTER_KEY_FILE"),
         ({"clamd": "perhaps"}, "KURSDOCS_CLAMD"),
         ({"smtp_url": "mail.example"}, "KURSDOCS_SMTP_URL"),
+        ({"bounces_url": "mail.example"}, "KURSDOCS_BOUNCES_URL"),
+        ({"bounces_url": "imap://a@mail.example:993"}, "KURSDOCS_BOUNCES_URL"),
         ({"oidc_issuer": "http://sign-in.example"}, "KURSDOCS_OIDC_ISSUER"),
     ],
 )

@@ -26,6 +26,7 @@ from tests.servers import (
     stop_process,
     wait_until_ready,
 )
+from tests.servers_dovecot import running_dovecot
 
 
 def processes_with(text: str) -> list[str]:
@@ -240,3 +241,17 @@ def test_servers_die_with_the_test_run_that_started_them(tmp_path: Path) -> None
     while processes_with("600.25") and time.monotonic() < deadline:
         time.sleep(0.05)
     assert processes_with("600.25") == []
+
+
+def test_dovecot_keeps_mail_over_a_restart_and_leaves_no_process() -> None:
+    with running_dovecot() as server:
+        mailbox = server.new_mailbox()
+        mailbox.put(b"Subject: Probe\r\n\r\nErfunden.\r\n")
+        server.stop()
+        assert not listens(server.port)
+        server.start()
+        assert len(mailbox.flags()) == 1
+        assert server.new_mailbox().flags() == []
+
+    assert processes_with(str(server.folder)) == []
+    assert not server.folder.exists()

@@ -150,6 +150,7 @@ def test_mails_come_from_one_plain_address(environment: Environment, sender: str
 
 def test_the_secrets_are_those_that_open_something() -> None:
     assert sorted(secret_fields()) == [
+        "bounces_password",
         "database_url",
         "keys_url",
         "metrics_token",

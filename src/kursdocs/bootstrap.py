@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from kursdocs import catalogue
 from kursdocs.adapters import database, key_store
+from kursdocs.adapters.bounces import open_bounces
 from kursdocs.adapters.database import Database
 from kursdocs.adapters.identity import OidcProvider
 from kursdocs.adapters.key_store import SqlKeyStore
@@ -30,8 +31,7 @@ from kursdocs.catalogue import CatalogueError
 from kursdocs.core import agencies, installation, memberships
 from kursdocs.core.access import Role
 from kursdocs.core.accounts import ClaimRule
-from kursdocs.core.errors import KursdocsError
-from kursdocs.core.ports import ForeignInstance, Mailer, ObjectStore, Scanner, Schema
+from kursdocs.core.ports import BounceReader, ForeignInstance, Mailer, ObjectStore, Scanner, Schema
 from kursdocs.demo import town
 from kursdocs.demo.mailbox import demo_mailbox
 from kursdocs.demo.provider import demo_provider
@@ -95,6 +95,7 @@ def open_services(
         _require_schema(main)
         store, scanner = _object_store(settings), _scanner(settings)
         mailer, provider = _mailer(settings), _provider(settings)
+        bounces = _bounces(settings)
         papers = SandboxedPapers()  # last, because it starts processes
         opened.callback(papers.close)
         services = Services(
@@ -108,6 +109,7 @@ def open_services(
             papers=papers,
             scanner=scanner,
             mailer=mailer,
+            bounces=bounces,
             provider=provider,
             clock=clock,
         )
@@ -154,6 +156,12 @@ def _mailer(settings: Settings) -> Mailer:
     with _naming("smtp_url"):
         password = settings.smtp_password.get_secret_value()
         return open_mailer(settings.smtp_url, settings.mail_from, password)
+
+
+def _bounces(settings: Settings) -> BounceReader:
+    with _naming("bounces_url"):
+        password = settings.bounces_password.get_secret_value()
+        return open_bounces(settings.bounces_url, password, settings.mail_from)
 
 
 def _provider(settings: Settings) -> OidcProvider:
@@ -283,6 +291,7 @@ def check(settings: Settings) -> Iterator[tuple[str, str]]:
         "object store": lambda: _object_store(settings).claimed_by(),
         "malware scanner": lambda: _scanner(settings).check(),
         "mail server": lambda: _mailer(settings).check(),
+        "mailbox for returned mail": lambda: _bounces(settings).check(),
         "sign-in provider": lambda: asyncio.run(_check_provider(settings)),
     }
     for name, attempt in parts.items():
@@ -298,6 +307,7 @@ _SETTING_OF: Mapping[str, str] = {
     "object store": "store_url",
     "malware scanner": "clamd",
     "mail server": "smtp_url",
+    "mailbox for returned mail": "bounces_url",
     "sign-in provider": "oidc_issuer",
 }
 
@@ -308,8 +318,7 @@ def _problem_of(attempt: Callable[[], object], setting: str) -> str:
     except (SettingsError, CatalogueError, ForeignInstance) as error:
         return str(error)  # names by itself what is to be mended
     except Exception as error:  # noqa: BLE001 - whatever it is, the operator is to read it
-        said = error.code if isinstance(error, KursdocsError) else str(error)
-        return (f"{variable(setting)}: " if setting else "") + (said or type(error).__name__)
+        return (f"{variable(setting)}: " if setting else "") + (str(error) or type(error).__name__)
     return ""
 
 

@@ -10,6 +10,7 @@ from sqlmodel import Session
 from kursdocs.catalogue import Catalogue
 from kursdocs.core.accounts import ClaimRule
 from kursdocs.core.ports import (
+    BounceReader,
     DatabaseState,
     KeyStore,
     Mailer,
@@ -38,5 +39,6 @@ class Services:
     papers: Papers
     scanner: Scanner
     mailer: Mailer
+    bounces: BounceReader
     provider: SignInProvider
     clock: Callable[[], datetime]

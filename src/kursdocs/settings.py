@@ -71,6 +71,13 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="Password, when SMTP_URL names a user."
     )
     mail_from: str = Field(description="Sender address of all mails.")
+    bounces_url: str = Field(
+        default="",
+        description="Mailbox of MAIL_FROM, for what comes back: `imap://USER@HOST:PORT/INBOX?tls=on`.",
+    )
+    bounces_password: SecretStr = Field(
+        default=SecretStr(""), description="Password of the mailbox in BOUNCES_URL."
+    )
     clamd: str = Field(
         description="Malware scanner: `unix:PATH`, `HOST:PORT`, or `off` by explicit choice."
     )

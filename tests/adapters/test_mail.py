@@ -14,20 +14,17 @@ from email.message import EmailMessage
 from email.policy import default as modern
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from ssl import PROTOCOL_TLS_SERVER, SSLContext
+from ssl import SSLContext
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from tests.certificates import certificate_for, server_context
 from tests.servers import SmtpServer, Stage, free_port
 
-from kursdocs.adapters.mail import FolderMailer, SmtpMailer, Tls, open_mailer
+from kursdocs.adapters.mail import FolderMailer, SmtpMailer, open_mailer
+from kursdocs.adapters.mail_servers import Tls
 from kursdocs.core.ports import Letter, MailRefused, MailUnavailable
 
 SENDER = "kursdocs@musterstadt.example"
@@ -357,31 +354,6 @@ class TlsServer:
     postbox: Postbox
 
 
-def certificate_for(name: str, folder: Path) -> tuple[Path, SSLContext]:
-    """A self-signed certificate (its file), and a server context that shows it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Erfundener Mailserver")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem, key_pem = folder / "certificate.pem", folder / "key.pem"
-    pem.write_bytes(certificate.public_bytes(Encoding.PEM))
-    key_pem.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    context = SSLContext(PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem, key_pem)
-    return pem, context
-
-
 @contextlib.contextmanager
 def tls_server(context: SSLContext, *, implicit: bool) -> Iterator[TlsServer]:
     postbox, port = Postbox(), free_port()
@@ -410,9 +382,9 @@ def tls(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SSLContext:
     """A server context for localhost whose certificate this machine trusts."""
-    pem, context = certificate_for("localhost", tmp_path)
+    pem = certificate_for("localhost", tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
-    return context
+    return server_context(tmp_path)
 
 
 def test_a_mail_goes_over_tls_after_signing_in(trusted: SSLContext, tls: str) -> None:
@@ -443,10 +415,10 @@ def test_a_wrong_password_is_tried_again_and_found_by_the_check(
 def test_a_certificate_nobody_vouches_for_stops_the_mail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tls: str
 ) -> None:
-    _, context = certificate_for("localhost", tmp_path)
+    certificate_for("localhost", tmp_path)
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     with (
-        tls_server(context, implicit=tls == "implicit") as server,
+        tls_server(server_context(tmp_path), implicit=tls == "implicit") as server,
         pytest.raises(MailUnavailable, match="SSLCertVerificationError"),
     ):
         mailer(f"smtp://localhost:{server.port}?tls={tls}").send(LETTER)
@@ -457,10 +429,10 @@ def test_a_certificate_nobody_vouches_for_stops_the_mail(
 def test_a_certificate_for_another_name_stops_the_mail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tls: str
 ) -> None:
-    pem, context = certificate_for("another.example", tmp_path)
+    pem = certificate_for("another.example", tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     with (
-        tls_server(context, implicit=tls == "implicit") as server,
+        tls_server(server_context(tmp_path), implicit=tls == "implicit") as server,
         pytest.raises(MailUnavailable, match="SSLCertVerificationError"),
     ):
         mailer(f"smtp://localhost:{server.port}?tls={tls}").send(LETTER)
@@ -535,7 +507,7 @@ def test_the_check_makes_no_folder(tmp_path: Path) -> None:
     ],
 )
 def test_the_address_says_how_the_line_is_protected(url: str, expected: Tls) -> None:
-    assert mailer(url).tls is expected
+    assert mailer(url).server.tls is expected
 
 
 @pytest.mark.parametrize(

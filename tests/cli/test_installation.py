@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from tests.asgi import served
 from tests.cli.commands import Ran, Run, set_up_town
 from tests.servers import free_port
+from tests.servers_dovecot import PASSWORD, DovecotServer
 
 from kursdocs.demo.provider import demo_provider
 
@@ -60,11 +61,12 @@ def provider() -> Iterator[str]:
 
 
 OFF = "Nothing is scanned for malware: KURSDOCS_CLAMD is off."
+NO_BOUNCES = "Nobody notices mails that come back: KURSDOCS_BOUNCES_URL is not set."
 
 
 def lines(done: Ran) -> dict[str, str]:
     """The parts that were tried, and ``ok`` or what was said of them."""
-    said = [line for line in done.out.splitlines() if line != OFF]
+    said = [line for line in done.out.splitlines() if line not in (OFF, NO_BOUNCES)]
     tried = [line.split(maxsplit=1) for line in said]
     return {
         rest.partition(":")[0]: "ok" if verdict == "ok" else rest.partition(": ")[2]
@@ -73,6 +75,7 @@ def lines(done: Ran) -> dict[str, str]:
 
 
 PARTS = {
+    "mailbox for returned mail",
     "catalogue",
     "claims mapping",
     "front end",
@@ -94,7 +97,7 @@ def test_a_check_is_green_when_everything_is_well(run: Run, settings: dict[str, 
         done = run("check", **{**settings, "OIDC_ISSUER": issuer})
 
     assert lines(done) == dict.fromkeys(PARTS, "ok")
-    assert done.out.endswith(OFF + "\n")
+    assert done.out.endswith(f"{OFF}\n{NO_BOUNCES}\n")
     assert done.code == 0
 
 
@@ -110,6 +113,8 @@ def test_a_check_tries_every_part_and_names_those_that_fail(
         "S3_SECRET_KEY": "b",
         "CLAMD": f"127.0.0.1:{nobody}",
         "SMTP_URL": f"smtp://127.0.0.1:{nobody}?tls=off",
+        "BOUNCES_URL": f"imap://kursdocs@127.0.0.1:{nobody}/INBOX?tls=off",
+        "BOUNCES_PASSWORD": "erfunden",
         "OIDC_ISSUER": f"http://127.0.0.1:{nobody}/oidc",
         "CLAIMS": tmp_path / "nowhere.toml",
     }
@@ -126,10 +131,25 @@ def test_a_check_tries_every_part_and_names_those_that_fail(
         ("object store", "KURSDOCS_STORE_URL: The document store does not answer. "),
         ("malware scanner", "KURSDOCS_CLAMD: scanner_unavailable"),
         ("mail server", "KURSDOCS_SMTP_URL: "),
+        ("mailbox for returned mail", "KURSDOCS_BOUNCES_URL: bounces_unavailable (Connection"),
         ("sign-in provider", "KURSDOCS_OIDC_ISSUER: "),
     ):
         assert found[part].startswith(said)
     assert found["sign-in provider"].endswith("[sign_in_unavailable]")
+
+
+def test_a_check_opens_the_mailbox_for_returned_mail(
+    run: Run, settings: dict[str, object], dovecot: DovecotServer
+) -> None:
+    mailbox = {**settings, "BOUNCES_URL": dovecot.new_mailbox().url}
+
+    well = run("check", **mailbox, BOUNCES_PASSWORD=PASSWORD)
+    wrong = run("check", **mailbox, BOUNCES_PASSWORD="geheim-falsch")
+
+    assert lines(well)["mailbox for returned mail"] == "ok"
+    assert NO_BOUNCES not in well.out
+    assert "KURSDOCS_BOUNCES_URL: bounces_unavailable (sign-in refused)" in wrong.out
+    assert "geheim-falsch" not in wrong.out + wrong.err
 
 
 def test_a_check_can_be_read_by_programs(run: Run, settings: dict[str, object]) -> None:

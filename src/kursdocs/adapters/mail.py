@@ -12,21 +12,19 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
-from enum import StrEnum
-from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from kursdocs.adapters import mail_servers
 from kursdocs.adapters.durable_files import check_writable, create_file
+from kursdocs.adapters.mail_servers import MailServer, Tls
 from kursdocs.core.ports import Letter, Mailer, MailRefused, MailUnavailable
 
 TIMEOUT_SECONDS = 10.0
-_IMPLICIT_TLS_PORT = 465
 # One plain address: no name beside it, no quoting, nothing a header could be broken with.
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}")
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+>")
@@ -34,14 +32,6 @@ _MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+>")
 _POLICY = SMTP.clone(cte_type="7bit")
 # "Sign in first", "wrong password" and the like: the settings are wrong, not this mail.
 _SIGN_IN_REPLIES = frozenset({530, 534, 535, 538})
-
-
-class Tls(StrEnum):
-    """How the line to the server is protected. ``OFF`` is for this machine itself only."""
-
-    STARTTLS = "starttls"
-    IMPLICIT = "implicit"
-    OFF = "off"
 
 
 def open_mailer(url: str, sender: str, password: str) -> Mailer:
@@ -57,63 +47,8 @@ def open_mailer(url: str, sender: str, password: str) -> Mailer:
         if not url.removeprefix("folder:"):
             raise ValueError("the mail folder needs a path: folder:PATH")
         return FolderMailer(Path(url.removeprefix("folder:")).absolute(), sender)
-    parts = _parts(url)
-    host, port = str(parts.hostname), int(parts.port or 0)
-    user = unquote(parts.username or "")
-    _check_sign_in(user, password)
-    return SmtpMailer(
-        host=host,
-        port=port,
-        tls=_tls(parts.query, host, port),
-        user=user,
-        password=password,
-        sender=sender,
-    )
-
-
-def _parts(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        has_server = bool(parts.hostname and parts.port)
-        (parts.hostname or "").encode("idna")
-    except ValueError:
-        raise ValueError("the mail server has an impossible host name or port") from None
-    if parts.scheme != "smtp" or not has_server:
-        raise ValueError("mail goes to smtp://[USER@]HOST:PORT?tls=on or folder:PATH")
-    if parts.password is not None:
-        raise ValueError("the mail password does not belong in the address; it has its own setting")
-    if parts.path.strip("/") or parts.fragment:
-        raise ValueError("the mail server's address has nothing after the port but ?tls=…")
-    return parts
-
-
-def _tls(query: str, host: str, port: int) -> Tls:
-    options = dict(parse_qsl(query, keep_blank_values=True))
-    wanted = options.pop("tls", "on")
-    if options:
-        raise ValueError("the mail server's address takes no option but tls")
-    if wanted == "on":
-        return Tls.IMPLICIT if port == _IMPLICIT_TLS_PORT else Tls.STARTTLS
-    if wanted not in set(Tls):
-        raise ValueError("the mail server's option tls is on, starttls, implicit or off")
-    if wanted == Tls.OFF and not _is_loopback(host):
-        raise ValueError("tls=off is allowed only when the mail server runs on this machine")
-    return Tls(wanted)
-
-
-def _check_sign_in(user: str, password: str) -> None:
-    if bool(user) != bool(password):
-        missing = "password" if user else "user name"
-        raise ValueError(f"signing in at the mail server needs a {missing} too")
-    if not (user + password).isascii():
-        raise ValueError("user name and password of the mail server must be plain ASCII")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    server, _ = mail_servers.read(url, password, mail_servers.SMTP)
+    return SmtpMailer(server, sender)
 
 
 def _message(letter: Letter, sender: str) -> bytes:
@@ -146,11 +81,7 @@ class SmtpMailer:
     ``timeout_seconds`` limits each wait for the server.
     """
 
-    host: str
-    port: int
-    tls: Tls
-    user: str
-    password: str = field(repr=False)
+    server: MailServer
     sender: str
     timeout_seconds: float = TIMEOUT_SECONDS
 
@@ -162,42 +93,41 @@ class SmtpMailer:
         """
         message = _message(letter, self.sender)
         try:
-            with self._connected() as server:
-                server.sendmail(self.sender, [letter.to], message)
+            with self._connected() as line:
+                line.sendmail(self.sender, [letter.to], message)
         except OSError as error:
             raise _translated(error) from None
 
     def check(self) -> None:
         """See :class:`kursdocs.core.ports.Mailer`; signs in as well, where a user is set."""
         try:
-            with self._connected() as server:
-                server.ehlo_or_helo_if_needed()
+            with self._connected() as line:
+                line.ehlo_or_helo_if_needed()
         except OSError as error:
             raise _unavailable(error) from None
 
     @contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
         """A greeted, protected and signed-in line; raises ``OSError`` (smtplib's too are that)."""
-        server = self._greeted()
+        line = self._greeted()
         try:
-            if self.tls is Tls.STARTTLS:
-                server.starttls(context=ssl.create_default_context())
-            if self.user:
-                server.login(self.user, self.password)
-            yield server
+            if self.server.tls is Tls.STARTTLS:
+                line.starttls(context=ssl.create_default_context())
+            if self.server.user:
+                line.login(self.server.user, self.server.password)
+            yield line
             # The mail is handed over already: a failing farewell must not make it fail.
             with suppress(OSError):
-                server.quit()
+                line.quit()
         finally:
-            server.close()
+            line.close()
 
     def _greeted(self) -> smtplib.SMTP:
-        if self.tls is Tls.IMPLICIT:
+        host, port = self.server.host, self.server.port
+        if self.server.tls is Tls.IMPLICIT:
             context = ssl.create_default_context()
-            return smtplib.SMTP_SSL(
-                self.host, self.port, timeout=self.timeout_seconds, context=context
-            )
-        return smtplib.SMTP(self.host, self.port, timeout=self.timeout_seconds)
+            return smtplib.SMTP_SSL(host, port, timeout=self.timeout_seconds, context=context)
+        return smtplib.SMTP(host, port, timeout=self.timeout_seconds)
 
 
 def _translated(error: OSError) -> MailRefused | MailUnavailable:

@@ -253,6 +253,49 @@ class Mailer(Protocol):
         """Raise :class:`MailUnavailable` unless the server greets us now."""
 
 
+class BouncesUnavailable(Unavailable):
+    """The mailbox for returned mail cannot be read now; ``reason`` is for the operator."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("bounces_unavailable", reason=reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.code} ({self.reason})"
+
+
+@dataclass(frozen=True)
+class Bounce:
+    """What came back of one of our mails.
+
+    ``report`` is the reader's name for it, ``message_id`` that of our mail, ``status`` the code of
+    RFC 3463 (``5.1.1``), of RFC 5321 (``550``) or empty. Unless ``is_final`` the mail is only
+    delayed, was answered by a machine, or did arrive.
+    """
+
+    report: str
+    message_id: str
+    status: str
+    is_final: bool
+
+
+class BounceReader(Protocol):
+    """Reads the mailbox to which undeliverable mail comes back.
+
+    Nothing is lost by a crash: what was not ``done`` is fetched again. Every method raises
+    :class:`BouncesUnavailable`.
+    """
+
+    def fetch(self) -> Sequence[Bounce]:
+        """What is there about our mails, at most some hundred; changes nothing."""
+
+    def done(self, bounces: Sequence[Bounce]) -> None:
+        """Forget these, once they are written down; silent about those already gone."""
+
+    def check(self) -> None:
+        """Raise unless the mailbox can be opened now. Changes nothing."""
+
+
 @dataclass(frozen=True)
 class SignInStart:
     """Where to send the browser, and what must be remembered until it comes back."""
