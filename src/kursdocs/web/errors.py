@@ -389,6 +389,16 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
             "Das wären mit den Pausen davor und danach mehr als %(limit)s Arbeitstage am Stück. So"
             " lange dürfen Papiere nicht liegen; tragen Sie bitte eine Vertretung ein."
         ),
+        "pace_not_a_number": N_("Bitte geben Sie eine ganze Zahl von %(min)s bis %(max)s ein."),
+        "pace_out_of_range": N_("Erlaubt sind %(min)s bis %(max)s Tage."),
+        "pace_order": N_(
+            "„%(later)s“ darf nicht vor „%(earlier)s“ an der Reihe sein. Bitte ändern Sie eines von"
+            " beiden."
+        ),
+        "pace_limits_order": N_("Die obere Grenze liegt unter der unteren."),
+        "pace_outside_limits": N_(
+            "Was in der Kommune gilt (%(days)s Tage), muss auch für ihre Stellen erlaubt sein."
+        ),
         "pattern_too_long": N_("Das Muster ist zu lang; höchstens %(limit)s Zeichen."),
         "pattern_unknown": N_(
             "Den Platzhalter „%(placeholder)s“ gibt es nicht. Die Liste unten nennt alle."
@@ -497,7 +507,23 @@ def tell(pages: Pages, language: str, error: KursdocsError) -> Told:
 def sentence(pages: Pages, language: str, error: KursdocsError) -> str:
     """The one sentence for an error's code."""
     values = {name: _readable(name, value, language) for name, value in error.details.items()}
+    for name in _STEPS_NAMED & values.keys():
+        step = str(values[name])
+        values[name] = pages.text(language, STEP_NAMES.get(step, step))
     return pages.text(language, SENTENCES[error.code], **values)
+
+
+_STEPS_NAMED = {"earlier", "later"}
+STEP_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "desk": N_("Erste Erinnerung an das Postfach"),
+        "deputy": N_("Vertretung"),
+        "head": N_("Leitung"),
+        "coordinator": N_("Koordination"),
+        "return_after": N_("Zurück an den Absender"),
+    }
+)
+"""What the steps of a ladder are called where somebody sets them."""
 
 
 def _readable(name: str, value: str | int, language: str) -> str | int:

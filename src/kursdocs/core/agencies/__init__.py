@@ -5,9 +5,12 @@ An agency has one kind and belongs to one municipality; a body with two function
 ``opening`` makes, opens, closes and reopens, ``settings`` changes what they have set, ``pauses``
 are days on which an agency does not work, ``finding`` looks them up, ``checks`` judges what was
 typed, ``lands`` knows the Länder, ``file_names`` how an agency wants its downloads to be called,
-``tables`` is what lies in the database. Others use the names below.
+``paces`` after how many days reminders come here, by the rules of ``cascade``, ``closings`` are
+the days off of a whole municipality, ``tables`` is what lies in the database. Others use the names
+below.
 """
 
+from kursdocs.core.agencies.cascade import Effective, Paces, Source
 from kursdocs.core.agencies.checks import pattern as pattern_mistake
 from kursdocs.core.agencies.finding import (
     by_slug,
@@ -29,6 +32,12 @@ from kursdocs.core.agencies.opening import (
     opening_mistakes,
     reopen_agency,
     slug_from,
+)
+from kursdocs.core.agencies.paces import (
+    change_agency_paces,
+    change_municipality_paces,
+    paces_of,
+    town_paces,
 )
 from kursdocs.core.agencies.pauses import (
     add_pause,
@@ -57,12 +66,17 @@ __all__ = [
     "NAME_LENGTH_MAX",
     "Agency",
     "AgencyPause",
+    "Effective",
     "Municipality",
+    "Paces",
     "PlanTime",
+    "Source",
     "add_pause",
     "by_slug",
     "change_agency",
+    "change_agency_paces",
     "change_municipality",
+    "change_municipality_paces",
     "close_agency",
     "create_municipality",
     "get",
@@ -75,12 +89,14 @@ __all__ = [
     "of_municipality",
     "open_agency",
     "opening_mistakes",
+    "paces_of",
     "pattern_mistake",
     "pauses_of",
     "recipients",
     "remove_pause",
     "reopen_agency",
     "slug_from",
+    "town_paces",
     "town_workdays",
     "without_mailbox",
     "workdays_of",
