@@ -127,6 +127,12 @@ SETTINGS = {
     "deputy_mailbox": N_("Postfach der Vertretung"),
     "deputy_until": N_("Ende der Vertretung"),
     "file_name_pattern": N_("Dateinamen"),
+    "plan_days": N_("Wochentage des Plans"),
+    "plan_time": N_("Tageszeit des Plans"),
+    "announces_on_plan_days": N_("Neues nur an Plantagen"),
+    "monthly_note": N_("Monatsnotiz"),
+    "expected_per_month": N_("erwartete Papiere je Monat"),
+    "keeps_eves": N_("24. und 31. Dezember"),
 }
 
 

@@ -389,6 +389,17 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
             "Das wären mit den Pausen davor und danach mehr als %(limit)s Arbeitstage am Stück. So"
             " lange dürfen Papiere nicht liegen; tragen Sie bitte eine Vertretung ein."
         ),
+        "closing_order": N_("Der letzte freie Tag liegt vor dem ersten."),
+        "closing_over": N_("Diese Tage sind schon vorbei."),
+        "closing_overlaps": N_("In dieser Zeit ist schon etwas eingetragen."),
+        "closing_too_long": N_(
+            "Das sind mehr als %(limit)s Arbeitstage. So lange dürfen Papiere nicht überall liegen."
+        ),
+        "closing_name_invalid": N_(
+            "Bitte sagen Sie, was für Tage das sind: 1 bis %(limit)s Zeichen."
+        ),
+        "plan_days_missing": N_("Bitte wählen Sie zu diesem Plan mindestens einen Wochentag."),
+        "expected_out_of_range": N_("Bitte geben Sie eine Zahl von 0 bis %(max)s ein oder nichts."),
         "pace_not_a_number": N_("Bitte geben Sie eine ganze Zahl von %(min)s bis %(max)s ein."),
         "pace_out_of_range": N_("Erlaubt sind %(min)s bis %(max)s Tage."),
         "pace_order": N_(

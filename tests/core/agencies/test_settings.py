@@ -48,21 +48,33 @@ ALL = {
     "deputy_until": "31.12.2026",
     "land": "BY",
     "file_name_pattern": "{eingang}_{name}",
+    "plan_days": "24",
+    "plan_time": "after_counter_hours",
+    "announces_on_plan_days": "yes",
+    "monthly_note": "no",
 }
 
 
-def test_a_head_changes_everything_but_the_name(database: Database, town: Town) -> None:
+def test_a_head_changes_everything_but_name_and_expectation(database: Database, town: Town) -> None:
     with database.transaction() as session:
         head = make_person_actor(session, town[OFFICE], Role.HEAD)
 
     changed = change_as(head, database, town[OFFICE], **ALL)
 
-    assert changed == [name for name in agencies.AGENCY_FIELDS if name != "name"]
+    others = {"name", "expected_per_month"}
+    assert changed == [name for name in agencies.AGENCY_FIELDS if name not in others]
     now = stored(database, town[OFFICE])
-    expected = {**ALL, "digest_hour": 18, "deputy_until": date(2026, 12, 31)}
+    expected = {
+        **ALL,
+        "digest_hour": 18,
+        "deputy_until": date(2026, 12, 31),
+        "announces_on_plan_days": True,
+        "monthly_note": False,
+    }
     assert {name: now[name] for name in ALL} == expected
-    with pytest.raises(Forbidden):
-        change_as(head, database, town[OFFICE], name="Jobcenter", mailbox="")
+    for typed in ({"name": "Jobcenter"}, {"expected_per_month": "0"}):
+        with pytest.raises(Forbidden):
+            change_as(head, database, town[OFFICE], **typed, mailbox="")
     assert stored(database, town[OFFICE]) == now
 
 
@@ -109,6 +121,12 @@ REFUSED = (
     ("file_name_pattern", "../{name}", "pattern_characters"),
     ("file_name_pattern", "{name}\u202efdp", "pattern_characters"),
     ("file_name_pattern", "x" * 121, "pattern_too_long"),
+    *(("plan_days", v, "field_choice") for v in ("6", "42", "11", "2,4", "Di", "²")),
+    ("plan_time", "noon", "field_choice"),
+    ("plan_time", "morning", "plan_days_missing"),
+    ("announces_on_plan_days", "yes", "plan_days_missing"),
+    *(("monthly_note", v, "field_choice") for v in ("", "on", "True")),
+    *(("expected_per_month", v, "expected_out_of_range") for v in ("-1", "x", "10000", "²", "1e3")),
 )
 
 
@@ -120,8 +138,29 @@ def test_what_is_refused_leaves_everything_as_it_was(database: Database, town: T
         with pytest.raises(Invalid) as refused:
             change(database, town[OFFICE], **{field: value, other: good})
 
-        assert (refused.value.field, refused.value.code) == (field, code), value
+        where = "plan_days" if code == "plan_days_missing" else field
+        assert (refused.value.field, refused.value.code) == (where, code), value
     assert stored(database, town[OFFICE]) == before
+
+
+def test_a_plan_is_set_as_a_whole_and_taken_away_again(database: Database, town: Town) -> None:
+    office = town[OFFICE]
+    change(database, office, plan_days="135", plan_time="morning", announces_on_plan_days="yes")
+
+    with pytest.raises(Invalid) as refused:
+        change(database, office, plan_days="")
+    assert mistakes(refused.value) == {"plan_days": "plan_days_missing"}
+    change(database, office, plan_days="", plan_time="", announces_on_plan_days="no")
+    assert stored(database, office)["plan_days"] == ""
+
+
+def test_a_coordinator_says_what_is_expected_of_an_agency(database: Database, town: Town) -> None:
+    with database.transaction() as session:
+        coordinator = make_person_actor(session, town[PROVIDER], Role.COORDINATOR)
+
+    for typed, kept in (("120", 120), ("0", 0), ("", None)):
+        change_as(coordinator, database, town[OFFICE], expected_per_month=typed)
+        assert stored(database, town[OFFICE])["expected_per_month"] == kept
 
 
 def test_plain_addresses_are_accepted(database: Database, town: Town) -> None:

@@ -12,6 +12,7 @@ below.
 
 from kursdocs.core.agencies.cascade import Effective, Paces, Source
 from kursdocs.core.agencies.checks import pattern as pattern_mistake
+from kursdocs.core.agencies.closings import add_closing, closings_of, remove_closing
 from kursdocs.core.agencies.finding import (
     by_slug,
     get,
@@ -49,6 +50,7 @@ from kursdocs.core.agencies.pauses import (
 from kursdocs.core.agencies.settings import (
     AGENCY_FIELDS,
     MUNICIPALITY_FIELDS,
+    as_typed,
     change_agency,
     change_municipality,
 )
@@ -57,6 +59,7 @@ from kursdocs.core.agencies.tables import (
     Agency,
     AgencyPause,
     Municipality,
+    MunicipalityClosing,
     PlanTime,
 )
 
@@ -68,16 +71,20 @@ __all__ = [
     "AgencyPause",
     "Effective",
     "Municipality",
+    "MunicipalityClosing",
     "Paces",
     "PlanTime",
     "Source",
+    "add_closing",
     "add_pause",
+    "as_typed",
     "by_slug",
     "change_agency",
     "change_agency_paces",
     "change_municipality",
     "change_municipality_paces",
     "close_agency",
+    "closings_of",
     "create_municipality",
     "get",
     "in_charge",
@@ -93,6 +100,7 @@ __all__ = [
     "pattern_mistake",
     "pauses_of",
     "recipients",
+    "remove_closing",
     "remove_pause",
     "reopen_agency",
     "slug_from",

@@ -4,7 +4,7 @@ Values come in as text somebody typed. A mistake names its field and never carri
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
 from kursdocs.catalogue import DateFormat
@@ -12,11 +12,13 @@ from kursdocs.catalogue.fields import fits, read_value
 from kursdocs.core.agencies import file_names
 from kursdocs.core.agencies.lands import LANDS
 from kursdocs.core.agencies.tables import (
+    CLOSING_NAME_LENGTH_MAX,
     FIRST_HOUR,
     LAST_HOUR,
     MAILBOX_LENGTH_MAX,
     NAME_LENGTH_MAX,
     PATTERN_LENGTH_MAX,
+    PlanTime,
 )
 from kursdocs.core.errors import Invalid, InvalidForm
 
@@ -26,6 +28,10 @@ _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _MAILBOX = re.compile(rf"[A-Za-z0-9_%+-]+(?:\.[A-Za-z0-9_%+-]+)*@{_LABEL}(?:\.{_LABEL})*")
 _LOCAL_PART_LENGTH_MAX = 64
 _HOUR = re.compile(r"[0-9]{1,2}")
+YES, NO = "yes", "no"
+"""What is typed of something that is so or is not."""
+EXPECTED_MAX = 9999
+_NUMBER = re.compile(r"[0-9]{1,4}")
 # Nobody plans further ahead, and a mistyped year shows.
 _AHEAD = timedelta(days=2 * 366)
 
@@ -92,6 +98,58 @@ def read_day(value: str) -> date:
     """The day that :func:`day` accepted, typed as ``2026-12-31`` or ``31.12.2026``."""
     every = DateFormat(earliest=date.min, latest=date.max)
     return date.fromisoformat(read_value(every, value))
+
+
+def period(typed: Mapping[str, str], codes: Mapping[str, str], *, today: date) -> tuple[date, date]:
+    """First and last day off as typed; the first may be over: not everything is entered in time.
+
+    Raises ``Invalid`` or ``InvalidForm`` like :func:`day`; ``codes`` has those of days that end
+    before they begin (``order``) and that are over.
+    """
+    earliest = today - timedelta(days=31)
+    raise_if(
+        found(
+            day(typed.get("first_day", ""), "first_day", today=earliest),
+            day(typed.get("last_day", ""), "last_day", today=earliest),
+        )
+    )
+    first, last = read_day(typed["first_day"]), read_day(typed["last_day"])
+    if last < first:
+        raise Invalid(codes["order"], field="last_day")
+    if last < today:
+        raise Invalid(codes["over"], field="last_day")
+    return first, last
+
+
+def plan_days(value: str, field: str = "plan_days") -> Invalid | None:
+    """``field_choice`` unless ISO numbers of Monday to Friday in their order, or empty."""
+    are_days = set(value) <= set("12345") and list(value) == sorted(set(value))
+    return None if are_days else Invalid("field_choice", field=field)
+
+
+def plan_time(value: str, field: str = "plan_time") -> Invalid | None:
+    """``field_choice`` unless empty or one of the times of a plan."""
+    is_known = not value or value in {each.value for each in PlanTime}
+    return None if is_known else Invalid("field_choice", field=field)
+
+
+def flag(value: str, field: str) -> Invalid | None:
+    """``field_choice`` unless yes or no."""
+    return None if value in (YES, NO) else Invalid("field_choice", field=field)
+
+
+def expected(value: str, field: str = "expected_per_month") -> Invalid | None:
+    """``expected_out_of_range`` unless empty or a number that an agency could reach in a month."""
+    if not value or (_NUMBER.fullmatch(value) and int(value) <= EXPECTED_MAX):
+        return None
+    return Invalid("expected_out_of_range", field=field, max=EXPECTED_MAX)
+
+
+def closing_name(value: str, field: str = "closing_name") -> Invalid | None:
+    """``closing_name_invalid`` when empty, too long, or with characters that do not show."""
+    if 1 <= len(value) <= CLOSING_NAME_LENGTH_MAX and value.isprintable():
+        return None
+    return Invalid("closing_name_invalid", field=field, limit=CLOSING_NAME_LENGTH_MAX)
 
 
 def pattern(value: str, field: str = "file_name_pattern") -> Invalid | None:

@@ -1,6 +1,7 @@
 """Pauses: days on which an agency does not work, so that no deadline runs out meanwhile."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from kursdocs.core.workdays import Workdays, local_date
 
 # Six weeks: longer than any holidays, too short to put papers off for ever.
 WORKING_DAYS_MAX = 30
+_PAUSE_CODES = {"order": "pause_order", "over": "pause_over"}
 
 
 def pauses_of(session: Session, ids: Collection[UUID]) -> Mapping[UUID, Sequence[AgencyPause]]:
@@ -82,11 +84,11 @@ def add_pause(
     before without a working day between).
     """
     today = local_date(now)
-    first, last = _days(typed, today)
+    first, last = checks.period(typed, _PAUSE_CODES, today=today)
     others = pauses_of(session, [agency.id]).get(agency.id, [])
     if any(first <= pause.last_day and pause.first_day <= last for pause in others):
         raise Invalid("pause_overlaps", field="first_day")
-    if _working_days(agency, others, first, last) > WORKING_DAYS_MAX:
+    if _working_days(_without_pauses(session, agency), others, first, last) > WORKING_DAYS_MAX:
         raise Invalid("pause_too_long", field="last_day", limit=WORKING_DAYS_MAX)
     pause = AgencyPause(agency_id=agency.id, first_day=first, last_day=last)
     session.add(pause)
@@ -108,25 +110,16 @@ def remove_pause(
     _record(session, actor, agency, Happening.AGENCY_PAUSE_REMOVED, pause, now=now)
 
 
-def _days(typed: Mapping[str, str], today: date) -> tuple[date, date]:
-    """First and last day; the first may lie in the past: not every pause is entered in time."""
-    earliest = today - timedelta(days=31)
-    mistakes = checks.found(
-        checks.day(typed.get("first_day", ""), "first_day", today=earliest),
-        checks.day(typed.get("last_day", ""), "last_day", today=earliest),
-    )
-    checks.raise_if(mistakes)
-    first, last = checks.read_day(typed["first_day"]), checks.read_day(typed["last_day"])
-    if last < first:
-        raise Invalid("pause_order", field="last_day")
-    if last < today:
-        raise Invalid("pause_over", field="last_day")
-    return first, last
+def _without_pauses(session: Session, agency: Agency) -> Workdays:
+    """When the agency would work if it never paused."""
+    town = session.get_one(Municipality, agency.municipality_id)
+    return replace(town_workdays(session, town), land=agency.land)
 
 
-def _working_days(agency: Agency, others: Sequence[AgencyPause], first: date, last: date) -> int:
+def _working_days(
+    calendar: Workdays, others: Sequence[AgencyPause], first: date, last: date
+) -> int:
     """How many working days pass in one go, if this pause is added."""
-    calendar = Workdays(agency.land)
     days = {
         pause.first_day + timedelta(days=n)
         for pause in others

@@ -13,13 +13,19 @@ from sqlmodel import Session
 from kursdocs.core import audit
 from kursdocs.core.access import ActingAgency, Actor
 from kursdocs.core.agencies import checks
-from kursdocs.core.agencies.tables import Agency, Municipality
+from kursdocs.core.agencies.tables import Agency, Municipality, PlanTime
 from kursdocs.core.audit import Happening
 from kursdocs.core.errors import Forbidden, Invalid
 from kursdocs.core.workdays import local_date
 
 _Check = Callable[[str, str], Invalid | None]
-_Convert = Callable[[str], str | int | date | None]
+_Value = str | int | bool | date | None
+_Convert = Callable[[str], _Value]
+
+
+def _is_yes(typed: str) -> bool:
+    return typed == checks.YES
+
 
 _AGENCY: Mapping[str, tuple[_Check | None, _Convert]] = {
     "name": (checks.name, str),
@@ -31,16 +37,23 @@ _AGENCY: Mapping[str, tuple[_Check | None, _Convert]] = {
     "deputy_until": (None, lambda typed: checks.read_day(typed) if typed else None),
     "land": (checks.land, str),
     "file_name_pattern": (checks.pattern, str),
+    "plan_days": (checks.plan_days, str),
+    "plan_time": (checks.plan_time, str),
+    "announces_on_plan_days": (checks.flag, _is_yes),
+    "monthly_note": (checks.flag, _is_yes),
+    "expected_per_month": (checks.expected, lambda typed: int(typed) if typed else None),
 }
 _MUNICIPALITY: Mapping[str, tuple[_Check | None, _Convert]] = {
     "name": (checks.name, str),
     "mailbox": (checks.mailbox, str),
     "land": (checks.land, str),
+    "keeps_eves": (checks.flag, _is_yes),
 }
 AGENCY_FIELDS: Sequence[str] = tuple(_AGENCY)
 MUNICIPALITY_FIELDS: Sequence[str] = tuple(_MUNICIPALITY)
-# An agency is known by its name: whoever could choose it could pass for another one.
-_NOT_FOR_ITSELF = frozenset({"name"})
+# An agency is known by its name: whoever could choose it could pass for another one. And what is
+# expected of it is not for itself to say.
+_NOT_FOR_ITSELF = frozenset({"name", "expected_per_month"})
 
 
 def acting_on(actor: Actor, place: Agency | Municipality) -> Actor:
@@ -61,13 +74,14 @@ def change_agency(
 
     What is typed as it stood is not checked again: a deputy whose time is over does not keep
     anybody from changing the hour. Raises ``Invalid`` or ``InvalidForm``, ``Forbidden`` when an
-    agency would rename itself.
+    agency would rename itself, or say what is expected of it.
     """
     changed = _changed(agency, typed, _AGENCY)
     if _NOT_FOR_ITSELF & set(changed) and not _is_above(actor):
         raise Forbidden("not_permitted")
     mistakes = _mistakes(changed, _AGENCY)
     mistakes += _deputy_mistakes(agency, changed, today=local_date(now))
+    mistakes += _plan_mistakes(agency, changed)
     checks.raise_if(mistakes)
     _set(agency, changed, _AGENCY)
     return _recorded(session, actor, agency, Happening.AGENCY_CHANGED, changed, now=now)
@@ -104,12 +118,14 @@ def _changed(
     return {
         name: value
         for name, value in stripped.items()
-        if value not in _as_typed(getattr(place, name))
+        if value not in as_typed(getattr(place, name))
     }
 
 
-def _as_typed(value: str | int | date | None) -> Sequence[str]:
+def as_typed(value: _Value) -> Sequence[str]:
     """How people would type what stands there."""
+    if isinstance(value, bool):
+        return (checks.YES if value else checks.NO,)
     if isinstance(value, date):
         return (value.isoformat(), f"{value:%d.%m.%Y}")
     return ("" if value is None else str(value),)
@@ -126,12 +142,24 @@ def _deputy_mistakes(agency: Agency, changed: Mapping[str, str], *, today: date)
     """The end of a deputyship: not over yet, and of somebody."""
     if not changed.keys() & {"deputy_mailbox", "deputy_until"}:
         return []
-    until = changed.get("deputy_until", _as_typed(agency.deputy_until)[0])
+    until = changed.get("deputy_until", as_typed(agency.deputy_until)[0])
     if not until:
         return []
     if not changed.get("deputy_mailbox", agency.deputy_mailbox):
         return [Invalid("deputy_missing", field="deputy_mailbox")]
     return checks.found(checks.day(until, "deputy_until", today=today))
+
+
+def _plan_mistakes(agency: Agency, changed: Mapping[str, str]) -> list[Invalid]:
+    """A plan that says how, but on no day."""
+    told = {
+        name: changed.get(name, as_typed(getattr(agency, name))[0])
+        for name in ("plan_days", "plan_time", "announces_on_plan_days")
+    }
+    has_more = told["plan_time"] in set(PlanTime) or told["announces_on_plan_days"] == checks.YES
+    if told["plan_days"] or not has_more or not changed.keys() & told.keys():
+        return []
+    return [Invalid("plan_days_missing", field="plan_days")]
 
 
 def _set(
