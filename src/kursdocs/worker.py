@@ -9,7 +9,7 @@ import structlog
 
 from kursdocs.core import heartbeats
 from kursdocs.core.errors import Unavailable
-from kursdocs.operations import mailing, reminding, retention, sweeping
+from kursdocs.operations import following_up, mailing, reminding, retention, sweeping
 from kursdocs.services import Services
 
 _log = structlog.get_logger()
@@ -17,12 +17,17 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Duty:
-    """Something to be done again and again; in the demo sooner, because somebody looks on."""
+    """Something to be done again and again; in the demo sooner, because somebody looks on.
+
+    One that consists of many small parts ``is_stoppable``: it is given the event that ends the
+    worker, and begins no further part when that is set.
+    """
 
     name: str
     every_seconds: int
-    run: Callable[[Services], object]
+    run: Callable[..., object]
     demo_seconds: int | None = None
+    is_stoppable: bool = False
 
     def pause(self, *, is_demo: bool) -> int:
         """Seconds until it is done again."""
@@ -30,8 +35,13 @@ class Duty:
 
 
 DUTIES: Sequence[Duty] = (
+    # First, so that nobody is reminded before it is known of what.
+    Duty("follow_ups", 3600, following_up.refresh, demo_seconds=10),
     Duty("reminding", 15, reminding.remind, demo_seconds=2),
-    Duty("mailing", 5, mailing.deliver_due, demo_seconds=2),
+    Duty("mailing", 5, mailing.deliver_due, demo_seconds=2, is_stoppable=True),
+    Duty(mailing.SERVER_DUTY, 300, mailing.check_server),
+    Duty(mailing.BOUNCES_DUTY, 300, mailing.look_for_bounces),
+    Duty("outbox", 3600, mailing.forget_old),
     Duty("sweeping", 60, sweeping.sweep),
     # It acts by the day; once an hour, so that a day on which it could not run is made up for.
     Duty("retention", 3600, retention.run),
@@ -50,13 +60,14 @@ def run(services: Services, stop: threading.Event, *, is_demo: bool = False) -> 
     while not stop.wait(1):
         for duty in DUTIES:
             if time.monotonic() >= due[duty.name] and not stop.is_set():
-                _do(duty, services)
+                _do(duty, services, stop)
                 due[duty.name] = time.monotonic() + duty.pause(is_demo=is_demo)
 
 
-def _do(duty: Duty, services: Services) -> None:
+def _do(duty: Duty, services: Services, stop: threading.Event) -> None:
+    given = (services, stop) if duty.is_stoppable else (services,)
     with structlog.contextvars.bound_contextvars(duty=duty.name):
-        succeeded = _guarded("duty", lambda: duty.run(services))
+        succeeded = _guarded("duty", lambda: duty.run(*given))
         _guarded("heartbeat", lambda: _beat(duty, services, succeeded=succeeded))
 
 
@@ -65,7 +76,7 @@ def _guarded(what: str, act: Callable[[], object]) -> bool:
     try:
         act()
     except Unavailable as error:
-        _log.warning(f"{what}.unavailable", code=error.code)
+        _log.warning(f"{what}.unavailable", code=error.code, **error.details)
     except Exception:  # noqa: BLE001 - the worker must outlive what one duty did not foresee
         _log.exception(f"{what}.failed")
     else:

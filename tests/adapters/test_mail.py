@@ -95,17 +95,49 @@ def test_a_retry_carries_the_same_message_id(smtp: SmtpServer) -> None:
     assert [letter.message["Message-ID"] for letter in smtp.letters] == [LETTER.message_id] * 2
 
 
-@pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
-@pytest.mark.parametrize("reply", ["550 5.1.1 no such box", "554 5.7.1 not wanted"])
-def test_a_final_no_to_sender_recipient_or_content_is_final(
-    smtp: SmtpServer, stage: Stage, reply: str
+@pytest.mark.parametrize("stage", ["rcpt", "data"])
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        ("550 5.1.1 no such box", "5.1.1"),
+        ("554 5.7.1 not wanted", "5.7.1"),
+        ("550 no such box 5.1.1", "550"),
+    ],
+)
+def test_a_final_no_to_recipient_or_content_is_final_and_says_why(
+    smtp: SmtpServer, stage: Stage, reply: str, code: str
 ) -> None:
     smtp.refuse(stage, reply)
 
-    with pytest.raises(MailRefused):
+    with pytest.raises(MailRefused) as refused:
         mailer(smtp.url).send(LETTER)
 
     assert smtp.letters == []
+    assert refused.value.code == code
+
+
+def test_what_a_recipient_refuses_for_now_says_why_and_the_servers_own_trouble_does_not(
+    smtp: SmtpServer,
+) -> None:
+    codes = []
+    for stage, reply in _PASSING:
+        smtp.refuse(stage, reply)
+        with pytest.raises(MailUnavailable) as failed:
+            mailer(smtp.url).send(LETTER)
+        codes.append(failed.value.code)
+        smtp.behave()
+
+    assert codes == ["4.2.2", "450", "", "", "", ""]
+
+
+_PASSING: tuple[tuple[Stage, str], ...] = (
+    ("rcpt", "452 4.2.2 box is full"),
+    ("data", "450 later"),
+    ("rcpt", "421 4.3.2 shutting down"),
+    ("rcpt", "530 5.7.0 sign in first"),
+    ("mail", "550 5.7.1 not from you"),
+    ("connect", "554 5.3.2 no service here"),
+)
 
 
 @pytest.mark.parametrize(
@@ -115,6 +147,7 @@ def test_a_final_no_to_sender_recipient_or_content_is_final(
         ("connect", "554 5.3.2 no service here"),
         ("mail", "421 4.3.2 shutting down"),
         ("mail", "450 4.2.1 try again later"),
+        ("mail", "550 5.7.1 not from you"),
         ("mail", "530 5.7.0 authentication required"),
         ("rcpt", "421 4.3.2 shutting down"),
         ("rcpt", "450 4.7.1 greylisted"),

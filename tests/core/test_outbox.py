@@ -13,8 +13,19 @@ from tests.factories import NOW
 
 from kursdocs.adapters.database import Database
 from kursdocs.core import outbox
-from kursdocs.core.outbox import ATTEMPTS_MAX, LEASE, UNREACHED, OutboxMail
+from kursdocs.core.errors import Conflict, NotFound
+from kursdocs.core.outbox import (
+    ASKED_EVERY,
+    ATTEMPTS_MAX,
+    KEPT,
+    LEASE,
+    UNREACHED,
+    OutboxMail,
+    Purpose,
+    Standing,
+)
 from kursdocs.core.tables import new_id
+from kursdocs.core.workdays import local_date
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 SOON = timedelta(seconds=1)
@@ -58,9 +69,44 @@ def claimed(database: Database, at: datetime = NOW) -> OutboxMail:
     return mail
 
 
-def fail(database: Database, mail: OutboxMail, at: datetime = NOW, *, final: bool = False) -> None:
+def fail(
+    database: Database,
+    mail: OutboxMail,
+    at: datetime = NOW,
+    *,
+    final: bool = False,
+    code: str = "",
+) -> None:
     with database.transaction() as session:
-        outbox.mark_failed(session, mail.id, error="MailUnavailable", final=final, now=at)
+        outbox.mark_failed(
+            session, mail.id, error="MailUnavailable", final=final, now=at, code=code
+        )
+
+
+def bounce(database: Database, mail_id: UUID | None, at: datetime = NOW) -> bool:
+    with database.transaction() as session:
+        return outbox.mark_bounced(session, mail_id or new_id(), code="5.1.1", now=at)
+
+
+def unreached(database: Database, at: datetime = NOW) -> dict[str, tuple[datetime, str]]:
+    with database.transaction() as session:
+        found = outbox.unreached_addresses(session, now=at)
+    return {address: (one.since, one.code) for address, one in found.items()}
+
+
+def latest(database: Database, *addresses: str) -> dict[str, OutboxMail]:
+    with database.transaction() as session:
+        return dict(outbox.latest(session, addresses))
+
+
+def ask_test(database: Database, at: datetime = NOW, address: str = ADDRESS) -> UUID:
+    with database.transaction() as session:
+        return outbox.put_test(session, address=address, municipality_id=new_id(), now=at)
+
+
+def resend(database: Database, mail_id: UUID | None, at: datetime = NOW) -> UUID:
+    with database.transaction() as session:
+        return outbox.resend(session, mail_id or new_id(), now=at)
 
 
 def send(database: Database, mail: OutboxMail, at: datetime = NOW) -> bool:
@@ -405,3 +451,237 @@ def test_only_what_is_over_is_over(database: Database) -> None:
 
     over = {mail.dedupe for mail in mails(database) if mail.sent_at or mail.dead_at}
     assert (found, len(found)) == (over, 2)
+
+
+# -- what comes back ---------------------------------------------------------------------------
+
+
+def test_a_mail_comes_back_once(database: Database) -> None:
+    mail_id = put(database)
+    send(database, claimed(database))
+
+    assert [bounce(database, mail_id, NOW + HOUR), bounce(database, mail_id)] == [True, False]
+    assert bounce(database, new_id()) is False
+    mail = only(database)
+    assert (mail.sent_at, mail.bounced_at, mail.bounce_code) == (NOW, NOW + HOUR, "5.1.1")
+
+
+def test_what_came_back_before_it_was_marked_as_sent_is_not_sent_again(database: Database) -> None:
+    """Its sender died between the server's acceptance and the mark."""
+    put(database)
+    mail = claimed(database)
+
+    assert bounce(database, mail.id)
+
+    assert claim(database, NOW + DAY) is None
+    assert send(database, mail, NOW + HOUR) is False
+    assert outbox.standing(only(database), NOW) is Standing.RETURNED
+
+
+def test_many_readers_note_a_return_once(database: Database) -> None:
+    mail_id = put(database)
+    send(database, claimed(database))
+
+    with ThreadPoolExecutor(4) as pool:
+        noted = list(pool.map(lambda _: bounce(database, mail_id), range(4)))
+
+    assert sorted(noted) == [False, False, False, True]
+
+
+def test_an_address_is_unreached_after_a_refusal_or_a_return_until_a_mail_arrives(
+    database: Database,
+) -> None:
+    put(database, 0, address="Refused@post.example"), put(database, 0, at=NOW + MINUTE)
+    assert unreached(database) == {}
+    fail(database, claimed(database), final=True, code="5.7.1")
+    send(database, returned := claimed(database, NOW + MINUTE))
+    bounce(database, returned.id, NOW + HOUR)
+
+    assert unreached(database, NOW + DAY) == {
+        "refused@post.example": (NOW, "5.7.1"),
+        ADDRESS: (NOW + HOUR, "5.1.1"),
+    }
+
+    (
+        put(database, 1, at=NOW + 2 * HOUR),
+        put(database, 1, at=NOW + 2 * HOUR, address="refused@POST.example"),
+    )
+    send(database, claimed(database, NOW + 2 * HOUR))
+    send(database, claimed(database, NOW + 2 * HOUR))
+
+    assert unreached(database, NOW + DAY) == {}
+
+
+def test_a_mail_on_its_way_gives_an_address_another_chance(database: Database) -> None:
+    put(database, 0)
+    fail(database, claimed(database), final=True, code="5.1.1")
+    put(database, 1, at=NOW + HOUR, lasts=HOUR)
+    assert unreached(database, NOW + HOUR) == {}
+
+    fail(database, claimed(database, NOW + HOUR), NOW + HOUR, code="4.2.2")
+
+    assert unreached(database, NOW + HOUR) == {}, "it is still being tried"
+    assert unreached(database, NOW + 2 * HOUR) == {ADDRESS: (NOW + 2 * HOUR, "4.2.2")}
+
+
+def test_a_mail_server_in_trouble_is_not_the_fault_of_an_address(database: Database) -> None:
+    put(database, 0, lasts=HOUR)
+    fail(database, claimed(database))
+
+    assert unreached(database, NOW + DAY) == {}
+    assert counts(database, NOW + DAY) == (0, 1), "but the operator hears of it"
+
+
+def test_an_outage_does_not_make_good_for_a_refusal(database: Database) -> None:
+    put(database, 0)
+    fail(database, claimed(database), final=True, code="5.1.1")
+    put(database, 1, at=NOW + HOUR, lasts=HOUR)
+    fail(database, claimed(database, NOW + HOUR))
+
+    assert unreached(database, NOW + DAY) == {ADDRESS: (NOW, "5.1.1")}
+
+
+def test_after_two_weeks_an_address_is_tried_anew(database: Database) -> None:
+    put(database)
+    fail(database, claimed(database), final=True, code="5.1.1")
+
+    assert list(unreached(database, NOW + UNREACHED - SOON)) == [ADDRESS]
+    assert unreached(database, NOW + UNREACHED) == {}
+
+
+def test_what_came_back_counts_as_not_arrived(database: Database) -> None:
+    mail_id = put(database)
+    send(database, claimed(database))
+    assert counts(database) == (0, 0)
+
+    bounce(database, mail_id)
+
+    assert counts(database) == (0, 1)
+
+
+def test_the_last_mail_to_an_address_is_known_with_what_became_of_it(database: Database) -> None:
+    put(database, 0), put(database, 1, at=NOW + MINUTE, lasts=HOUR)
+    later = NOW + MINUTE
+
+    def standing(at: datetime) -> Standing:
+        return outbox.standing(latest(database, ADDRESS.upper(), "jc@post.example")[ADDRESS], at)
+
+    assert standing(later) is Standing.WAITING
+    assert standing(later + HOUR) is Standing.LAPSED
+    send(database, claimed(database, later))
+    mail = claimed(database, later)
+    fail(database, mail, later)
+    assert standing(later) is Standing.TRYING
+    fail(database, mail, later, final=True, code="5.1.1")
+    assert standing(later) is Standing.REFUSED
+    assert latest(database, "jc@post.example") == {}
+
+
+# -- what people ask for -------------------------------------------------------------------------
+
+
+def test_a_test_mail_is_asked_for_once_in_a_while(database: Database) -> None:
+    ask_test(database)
+    for asked in (ADDRESS, ADDRESS.upper()):
+        with pytest.raises(Conflict, match="mail_asked_lately"):
+            ask_test(database, NOW + ASKED_EVERY - SOON, asked)
+
+    ask_test(database, address="jc@post.example")
+    ask_test(database, NOW + ASKED_EVERY)
+
+    assert {mail.purpose for mail in mails(database)} == {Purpose.TEST}
+    assert len(mails(database)) == 3
+
+
+def test_two_clicks_at_once_bring_one_test_mail(database: Database) -> None:
+    def ask(_: int) -> bool:
+        try:
+            ask_test(database)
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(ask, range(4))) == [False, False, False, True]
+
+
+def test_a_test_mail_that_arrives_makes_good_for_what_came_back(database: Database) -> None:
+    put(database)
+    fail(database, claimed(database), final=True, code="5.1.1")
+    ask_test(database, NOW + HOUR)
+
+    send(database, claimed(database, NOW + HOUR))
+
+    assert unreached(database, NOW + HOUR) == {}
+
+
+@pytest.mark.parametrize("how", ["refused", "returned", "lapsed"])
+def test_a_mail_that_failed_can_be_sent_again_as_a_new_one(database: Database, how: str) -> None:
+    first = put(database, lasts=HOUR)
+    mail = claimed(database)
+    if how == "refused":
+        fail(database, mail, final=True, code="5.1.1")
+    elif how == "returned":
+        send(database, mail)
+        bounce(database, mail.id)
+    later = NOW + 2 * HOUR
+
+    again = resend(database, first, later)
+
+    assert again != first
+    assert claimed(database, later).id == again
+    assert unreached(database, later) == {}
+    with pytest.raises(Conflict, match="mail_not_failed"):
+        resend(database, first, later)
+    with pytest.raises(Conflict, match="mail_not_failed"):
+        resend(database, again, later)
+
+
+def test_sending_again_takes_the_place_of_the_digest_of_the_day(database: Database) -> None:
+    failed = put(database, -1, lasts=HOUR)
+
+    resend(database, failed, NOW + DAY)
+
+    today = outbox.digest_of(ADDRESS, local_date(NOW + DAY))
+    with database.transaction() as session:
+        planned = outbox.put(
+            session, dedupe=today, address=ADDRESS, now=NOW + DAY, lapses_at=NOW + 2 * DAY
+        )
+    assert planned is None
+
+
+def test_what_failed_again_can_be_sent_again_but_not_at_once(database: Database) -> None:
+    moment = NOW
+    mail_id = put(database, lasts=HOUR)
+    fail(database, claimed(database), final=True, code="5.1.1")
+    mail_id = resend(database, mail_id, moment)
+    fail(database, claimed(database), final=True, code="5.1.1")
+    mail_id = resend(database, mail_id, moment := NOW + 10 * MINUTE)
+    fail(database, claimed(database, moment), moment, final=True, code="5.1.1")
+
+    with pytest.raises(Conflict, match="mail_asked_lately"):
+        resend(database, mail_id, moment + MINUTE)
+
+    assert resend(database, mail_id, moment + ASKED_EVERY)
+
+
+def test_only_what_failed_can_be_sent_again(database: Database) -> None:
+    waiting = put(database, 0)
+    with pytest.raises(Conflict, match="mail_not_failed"):
+        resend(database, waiting)
+    send(database, claimed(database))
+    with pytest.raises(Conflict, match="mail_not_failed"):
+        resend(database, waiting)
+    with pytest.raises(NotFound):
+        resend(database, new_id())
+
+
+def test_old_mails_are_forgotten_and_younger_ones_are_not(database: Database) -> None:
+    put(database, 0, lasts=DAY), put(database, 1, at=NOW + SOON, lasts=DAY)
+    put(database, 2, address="long@post.example", lasts=100 * DAY)
+
+    with database.transaction() as session:
+        assert outbox.forget_old(session, now=NOW + KEPT) == 0
+        assert outbox.forget_old(session, now=NOW + KEPT + SOON) == 1
+
+    assert len(mails(database)) == 2

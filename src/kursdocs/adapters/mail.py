@@ -32,6 +32,9 @@ _MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+>")
 _POLICY = SMTP.clone(cte_type="7bit")
 # "Sign in first", "wrong password" and the like: the settings are wrong, not this mail.
 _SIGN_IN_REPLIES = frozenset({530, 534, 535, 538})
+_CLOSING = 421  # at any stage: the server itself goes away
+_STATUS = re.compile(r"[45]\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9.])")  # RFC 2034
+_NO_ADDRESS = "5.1.3"  # RFC 3463: bad destination mailbox address syntax
 
 
 def open_mailer(url: str, sender: str, password: str) -> Mailer:
@@ -54,7 +57,7 @@ def open_mailer(url: str, sender: str, password: str) -> Mailer:
 def _message(letter: Letter, sender: str) -> bytes:
     """The mail as it goes over the wire; raises :class:`MailRefused` for unfit headers."""
     if not _ADDRESS.fullmatch(letter.to):
-        raise MailRefused("the recipient is not one plain address")
+        raise MailRefused("the recipient is not one plain address", _NO_ADDRESS)
     if not _MESSAGE_ID.fullmatch(letter.message_id):
         raise MailRefused("the Message-ID is malformed")
     message = EmailMessage(policy=_POLICY)
@@ -131,20 +134,32 @@ class SmtpMailer:
 
 
 def _translated(error: OSError) -> MailRefused | MailUnavailable:
-    """Refused for good only when the server says 5xx about sender, recipient or content."""
+    """Refused for good only when the server says 5xx about recipient or content.
+
+    A refused sender is a mistake in the settings: the mails wait until it is mended.
+    """
+    words: bytes | str
     match error:
         case smtplib.SMTPRecipientsRefused():
-            stage, code = "recipient", int(next(iter(error.recipients.values()))[0])
-        case smtplib.SMTPSenderRefused():
-            stage, code = "sender", error.smtp_code
+            stage, (code, words) = "recipient", next(iter(error.recipients.values()))
         case smtplib.SMTPDataError():
-            stage, code = "content", error.smtp_code
+            stage, code, words = "content", error.smtp_code, error.smtp_error
+        case smtplib.SMTPSenderRefused():
+            return MailUnavailable(f"sender refused with {error.smtp_code}")
         case _:
             return _unavailable(error)
     reason = f"{stage} refused with {code}"
-    if 500 <= code < 600 and code not in _SIGN_IN_REPLIES:
-        return MailRefused(reason)
-    return MailUnavailable(reason)
+    if code in _SIGN_IN_REPLIES or code == _CLOSING:
+        return MailUnavailable(reason)
+    why = _code(code, words)
+    return MailRefused(reason, why) if 500 <= code < 600 else MailUnavailable(reason, why)
+
+
+def _code(code: int, words: bytes | str) -> str:
+    """The status that a server put before its words, if it did; else what it answered."""
+    said = words.decode("latin-1") if isinstance(words, bytes) else words
+    status = _STATUS.match(said)
+    return status[0] if status else str(code)
 
 
 def _unavailable(error: OSError) -> MailUnavailable:

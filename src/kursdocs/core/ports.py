@@ -235,11 +235,23 @@ class Letter:
     written_at: datetime
 
 
-class MailRefused(Exception):
+class MailUndelivered(Exception):
+    """The mail was not handed over.
+
+    ``code`` says what its recipient's side objected to (RFC 3463, else RFC 5321); it is empty when
+    the trouble lies with the mail server, its line or its settings.
+    """
+
+    def __init__(self, reason: str, code: str = "") -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class MailRefused(MailUndelivered):
     """The server refused this mail for good; trying again is of no use."""
 
 
-class MailUnavailable(Exception):
+class MailUnavailable(MailUndelivered):
     """The mail could not be handed over now; try again later."""
 
 
