@@ -9,7 +9,7 @@ import structlog
 
 from kursdocs.core import heartbeats
 from kursdocs.core.errors import Unavailable
-from kursdocs.operations import following_up, mailing, reminding, retention, sweeping
+from kursdocs.operations import delivery, following_up, mailing, reminding, retention, sweeping
 from kursdocs.services import Services
 
 _log = structlog.get_logger()
@@ -37,11 +37,12 @@ class Duty:
 DUTIES: Sequence[Duty] = (
     # First, so that nobody is reminded before it is known of what.
     Duty("follow_ups", 3600, following_up.refresh, demo_seconds=10),
-    Duty("reminding", 15, reminding.remind, demo_seconds=2),
+    Duty("reminding", 60, reminding.remind, demo_seconds=2),
     Duty("mailing", 5, mailing.deliver_due, demo_seconds=2, is_stoppable=True),
-    Duty(mailing.SERVER_DUTY, 300, mailing.check_server),
-    Duty(mailing.BOUNCES_DUTY, 300, mailing.look_for_bounces),
+    Duty(delivery.SERVER_DUTY, 300, mailing.check_server),
+    Duty(delivery.BOUNCES_DUTY, 300, mailing.look_for_bounces),
     Duty("outbox", 3600, mailing.forget_old),
+    Duty("ledger", 300, reminding.close_ledger, demo_seconds=30),
     Duty("sweeping", 60, sweeping.sweep),
     # It acts by the day; once an hour, so that a day on which it could not run is made up for.
     Duty("retention", 3600, retention.run),

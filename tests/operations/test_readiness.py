@@ -15,11 +15,12 @@ from tests.servers import PostgresServer, S3Server, free_port
 from kursdocs.adapters.scanner import open_scanner
 from kursdocs.core import heartbeats, outbox
 from kursdocs.core.documents.tables import Document, DocumentState
+from kursdocs.operations import delivery
 from kursdocs.operations.readiness import PROBES, Condition, Part, Report
 from kursdocs.services import Services
 
 NEEDED = {"database", "migrations", "key_store", "object_store"}
-WATCHED = {"mail", "worker", "held", "scanner"}
+WATCHED = {"mail", "bounces", "worker", "held", "scanner"}
 OK = Part(Condition.OK)
 
 
@@ -43,6 +44,7 @@ def test_when_everything_answers_every_part_is_well_or_off(house: House) -> None
     assert report.parts == {
         **dict.fromkeys(NEEDED | WATCHED, OK),
         "scanner": Part(Condition.OFF),
+        "bounces": Part(Condition.OFF),
     }
     assert (report.is_ready, report.is_degraded) == (True, False)
 
@@ -59,6 +61,7 @@ def test_a_database_that_is_away_is_named_until_it_is_back(
     assert {n for n, p in report.parts.items() if p.condition is Condition.UNKNOWN} == {
         "migrations",
         "mail",
+        "bounces",
         "worker",
         "held",
     }
@@ -153,6 +156,48 @@ def test_a_worker_that_was_never_there_or_is_gone_is_told(house: House) -> None:
     assert gone.parts["worker"] == Part(Condition.DEGRADED, "worker_late", names=["mailing"])
     assert never.is_ready
     assert gone.is_ready
+
+
+def test_a_mail_server_that_does_not_let_us_in_is_told_without_any_mail(house: House) -> None:
+    """A password that was changed overnight must not be found out by missing mails."""
+    beat_outside(house, delivery.SERVER_DUTY)
+
+    report = look(house.services)
+
+    assert report.parts["mail"] == Part(Condition.DEGRADED, "mail_server_unavailable")
+    assert report.parts["worker"] == OK
+    assert report.is_ready
+
+
+def test_a_mailbox_for_returned_mail_that_cannot_be_read_is_told(house: House) -> None:
+    beat_outside(house, delivery.BOUNCES_DUTY)
+    services = house.services
+    settings = services.settings.model_copy(update={"bounces_url": "imap://a@127.0.0.1:1/x"})
+
+    report = look(replace(services, settings=settings))
+
+    assert report.parts["bounces"] == Part(Condition.DEGRADED, "bounces_unavailable")
+    assert report.parts["mail"] == report.parts["worker"] == OK
+    assert look(services).parts["bounces"] == Part(Condition.OFF)
+
+
+def test_where_no_worker_looks_nobody_blames_the_mail_server(house: House) -> None:
+    beat_outside(house, delivery.SERVER_DUTY)
+    house.clock.advance(timedelta(hours=1))
+
+    report = look(house.services)
+
+    assert report.parts["mail"] == OK
+    assert report.parts["worker"] == Part(Condition.DEGRADED, "worker_late", names=["mailing"])
+
+
+def beat_outside(house: House, duty: str) -> None:
+    """The worker is well, but of this duty no run ever succeeded."""
+    work_done(house)
+    with house.services.transaction() as session:
+        heartbeats.beat(
+            session, duty, every_seconds=300, succeeded=False, now=house.services.clock()
+        )
 
 
 def test_a_document_that_waits_too_long_for_the_scanner_is_told(house: House) -> None:

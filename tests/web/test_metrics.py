@@ -115,6 +115,7 @@ def test_the_state_of_the_installation_is_told_from_its_database(quick_folder: P
     assert value(found, "kursdocs_mails_waiting") == 1
     assert 120 <= value(found, "kursdocs_mails_waiting_oldest_seconds") < 180
     assert value(found, "kursdocs_mail_addresses_unreached") == 0
+    assert value(found, "kursdocs_mails_returned") == 0
     assert value(found, "kursdocs_duty_runs_total", duty="mailing") == 2
     assert value(found, "kursdocs_duty_failures_total", duty="mailing") == 1
     last = value(found, "kursdocs_duty_last_success_timestamp_seconds", duty="mailing")

@@ -260,6 +260,12 @@ def counts(session: Session, *, now: datetime) -> tuple[int, int]:
     return session.exec(waiting).one(), unreached
 
 
+def returned(session: Session, *, now: datetime) -> int:
+    """How many mails came back in the last days, whatever was done about it since."""
+    count = select(sa.func.count()).where(col(OutboxMail.bounced_at) > now - UNREACHED)
+    return session.exec(count).one()
+
+
 def standing(mail: OutboxMail, now: datetime) -> Standing:
     """What became of it so far."""
     if mail.bounced_at is not None:

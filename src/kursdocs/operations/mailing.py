@@ -25,9 +25,6 @@ from kursdocs.operations.reminding import due_digest
 from kursdocs.services import Services
 
 MAILS_A_RUN = 200
-SERVER_DUTY, BOUNCES_DUTY = "mail_server", "bounces"
-"""The duties whose signs of life say whether mail can go out, and whether returned mail is read."""
-
 _UNKNOWN_STATUS = "5.0.0"  # RFC 3463: it failed, and nobody says why
 
 _log = structlog.get_logger()

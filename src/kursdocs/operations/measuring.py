@@ -16,7 +16,8 @@ from kursdocs.services import Services
 class Numbers:
     """How things stood at ``taken_at``. ``untouched`` has one count per age of ``counting``.
 
-    ``addresses_unreached`` is how many addresses their last mail did not reach.
+    ``addresses_unreached`` is how many addresses their last mail did not reach, ``mails_returned``
+    how many mails came back in the last days.
     """
 
     taken_at: datetime
@@ -25,6 +26,7 @@ class Numbers:
     unscanned: Unscanned
     mails_waiting: int
     addresses_unreached: int
+    mails_returned: int
     oldest_mail_at: datetime | None
     duties: Sequence[Heartbeat]
 
@@ -41,6 +43,7 @@ def take(services: Services) -> Numbers:
             unscanned=counting.unscanned(session),
             mails_waiting=waiting,
             addresses_unreached=unreached,
+            mails_returned=outbox.returned(session, now=now),
             oldest_mail_at=outbox.oldest_waiting(session, now=now),
             duties=heartbeats.latest(session),
         )

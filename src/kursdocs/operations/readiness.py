@@ -17,6 +17,7 @@ from kursdocs.core import heartbeats, outbox
 from kursdocs.core.documents import counting
 from kursdocs.core.errors import Unavailable
 from kursdocs.core.ports import Schema
+from kursdocs.operations import delivery
 from kursdocs.operations.sweeping import HELD_LIMIT
 from kursdocs.services import Services
 
@@ -48,7 +49,7 @@ Parts = Mapping[str, Part]
 
 OK = Part(Condition.OK)
 _UNKNOWN = Part(Condition.UNKNOWN)
-_TOLD_BY_DATABASE = ("migrations", "mail", "worker", "held")
+_TOLD_BY_DATABASE = ("migrations", "mail", "bounces", "worker", "held")
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def _database(services: Services) -> Parts:
         with services.transaction() as session:
             told = {
                 "mail": _mail(session, now),
+                "bounces": _bounces(services, session, now),
                 "worker": _worker(session, now),
                 "held": _held(session, now),
             }
@@ -93,6 +95,9 @@ def _migrations(services: Services) -> Part:
 
 
 def _mail(session: Session, now: datetime) -> Part:
+    """The server is asked by the worker, also when there is nothing to send."""
+    if delivery.is_failing(session, delivery.SERVER_DUTY, now):
+        return Part(Condition.DEGRADED, "mail_server_unavailable")
     return _waiting_since(outbox.oldest_waiting(session, now=now), now, MAIL_LIMIT, "mail_late")
 
 
@@ -110,11 +115,20 @@ def _waiting_since(since: datetime | None, now: datetime, limit: timedelta, code
     return Part(Condition.DEGRADED, code, seconds)
 
 
+def _bounces(services: Services, session: Session, now: datetime) -> Part:
+    if not services.settings.bounces_url:
+        return Part(Condition.OFF)
+    if delivery.is_failing(session, delivery.BOUNCES_DUTY, now):
+        return Part(Condition.DEGRADED, "bounces_unavailable")
+    return OK
+
+
 def _worker(session: Session, now: datetime) -> Part:
+    """Whether somebody works; what it finds of others stands in parts of its own."""
     beats = heartbeats.latest(session)
     if not beats:
         return Part(Condition.DEGRADED, "worker_never_seen")
-    late = [beat.duty for beat in beats if beat.is_late(now)]
+    late = [beat.duty for beat in beats if beat.is_late(now) and beat.duty not in delivery.OUTSIDE]
     return Part(Condition.DEGRADED, "worker_late", names=late) if late else OK
 
 

@@ -186,6 +186,11 @@ def _mails(numbers: Numbers) -> Iterator[Metric]:
         value=numbers.addresses_unreached,
     )
     yield GaugeMetricFamily(
+        "kursdocs_mails_returned",
+        "Mails that came back in the last 14 days.",
+        value=numbers.mails_returned,
+    )
+    yield GaugeMetricFamily(
         "kursdocs_mails_waiting_oldest_seconds",
         "How long the oldest waiting mail has waited.",
         value=_age(numbers, numbers.oldest_mail_at),
