@@ -12,6 +12,8 @@ from tests.web.house import OFFICE, SPRACHWERK, VHS, House
         ("waiting", "/inbox?state=new"),
         ("returned", "/sent?state=returned"),
         ("leaving", "/documents/leaving"),
+        ("requests", "/requests?side=received&state=open"),
+        ("approvals", "/sent?state=waiting"),
     ],
 )
 def test_a_link_leads_to_its_list(name: str, path: str, house: House) -> None:
@@ -21,6 +23,19 @@ def test_a_link_leads_to_its_list(name: str, path: str, house: House) -> None:
 
     assert (answer.status_code, answer.headers["location"]) == (303, path)
     assert visitor.get(path).status_code == 200
+
+
+def test_a_coordinators_link_leads_to_the_agencies_of_that_town(house: House) -> None:
+    answer = house.person("ines.muster").get(f"/lists/{OFFICE}/agencies")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/agencies")
+
+
+@pytest.mark.parametrize("path", [f"/lists/{OFFICE}/waiting", "/lists/nirgends/agencies"])
+def test_a_coordinator_comes_to_no_list_of_an_agency_and_to_no_unknown_town(
+    path: str, house: House
+) -> None:
+    assert house.person("ines.muster").get(path).status_code == 404
 
 
 def test_whoever_is_not_signed_in_comes_to_the_list_afterwards(house: House) -> None:

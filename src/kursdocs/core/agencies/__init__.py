@@ -20,10 +20,12 @@ from kursdocs.core.agencies.finding import (
     listing,
     municipality_by_slug,
     municipality_of,
+    municipality_of_agency,
     names_of,
     note_look,
     of_municipality,
     recipients,
+    town_of,
     without_mailbox,
 )
 from kursdocs.core.agencies.opening import (
@@ -91,6 +93,7 @@ __all__ = [
     "listing",
     "municipality_by_slug",
     "municipality_of",
+    "municipality_of_agency",
     "names_of",
     "note_look",
     "of_municipality",
@@ -105,6 +108,7 @@ __all__ = [
     "reopen_agency",
     "slug_from",
     "town_paces",
+    "town_of",
     "town_workdays",
     "without_mailbox",
     "workdays_of",

@@ -41,6 +41,20 @@ def municipality_of(session: Session, actor: Actor, *, for_update: bool = False)
     return session.exec(query.with_for_update() if for_update else query).one()
 
 
+def town_of(session: Session, slug: str) -> Municipality:
+    """The municipality of that agency, open or closed; raises ``NotFound``."""
+    query = select(Municipality).join(Agency).where(Agency.slug == slug)
+    found = session.exec(query).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def municipality_of_agency(session: Session, agency: Agency) -> Municipality:
+    """The municipality to which an agency belongs."""
+    return session.get_one(Municipality, agency.municipality_id)
+
+
 def by_slug(session: Session, slug: str, *, closed_too: bool = False) -> Agency:
     """The agency, if it is open or ``closed_too``; raises ``Invalid`` (``agency_unknown``)."""
     query = select(Agency).where(Agency.slug == slug)

@@ -1,10 +1,11 @@
 """Digests as letters: text and HTML, German and English, no name, no number, no token, no pixel.
 
-Entry point: :func:`letter`. What is said is decided in ``wording``, how it looks in the templates
-beside it.
+Entry points: :func:`letter` writes the mail of a digest, :func:`decided` says in one sentence why
+somebody is mailed or not, :func:`given_back` why a paper goes back. What is said is decided in the
+modules beside it (see ``wording``), how it looks in the templates.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,15 +13,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from kursdocs.catalogue import Catalogue
 from kursdocs.core.ports import Letter
-from kursdocs.core.reminders.plan import Digest, Section
-from kursdocs.operations.letters.wording import (
-    FRAMES,
-    Language,
-    List,
-    one_line,
-    paragraphs,
-    subject,
-)
+from kursdocs.core.reminders.digest import Digest
+from kursdocs.operations.letters import frames
+from kursdocs.operations.letters.decisions import decided, given_back
+from kursdocs.operations.letters.paragraphs import blocks, subject, todo
+from kursdocs.operations.letters.wording import Language, List, Paragraph
+
+__all__ = ["Language", "List", "decided", "given_back", "letter"]
 
 _TEMPLATES = Environment(
     loader=PackageLoader("kursdocs.operations", "letters"),
@@ -36,14 +35,7 @@ def letter(
 ) -> Letter:
     """The mail of a digest. Its links lead through the sign-in to exactly what it speaks of."""
     values: Mapping[str, Any] = {
-        "parts": [
-            {
-                "language": language.value,
-                "frame": FRAMES[language],
-                "sections": _sections(digest.sections, catalogue, language, public_url),
-            }
-            for language in Language
-        ],
+        "parts": [_part(digest, catalogue, language, public_url) for language in Language],
         "subject": subject(digest),
     }
     return Letter(
@@ -56,27 +48,30 @@ def letter(
     )
 
 
-def _sections(
-    sections: Sequence[Section], catalogue: Catalogue, language: Language, public_url: str
-) -> list[dict[str, Any]]:
-    return [
-        {
-            "agency": one_line(section.agency_name),
-            "paragraphs": [
-                {
-                    "sentences": paragraph.sentences,
-                    "items": paragraph.items,
-                    "label": FRAMES[language].labels[paragraph.list],
-                    "link": _link(public_url, section, paragraph.list),
-                }
-                for paragraph in paragraphs(section, catalogue, language)
-            ],
-        }
-        for section in sections
-    ]
+def _part(
+    digest: Digest, catalogue: Catalogue, language: Language, public_url: str
+) -> Mapping[str, Any]:
+    return {
+        "language": language.value,
+        "greeting": frames.GREETING.get(language),
+        "todo": todo(digest, language),
+        "closing": frames.closing(digest.sections, language),
+        "blocks": [
+            {
+                "heading": block.heading,
+                "paragraphs": [_shown(one, language, public_url) for one in block.paragraphs],
+            }
+            for block in blocks(digest, catalogue, language)
+        ],
+    }
 
 
-def _link(public_url: str, section: Section, shown: List) -> str:
-    if shown is List.AGENCIES:
-        return f"{public_url}/agencies"
-    return f"{public_url}/lists/{section.agency_slug}/{shown}"
+def _shown(one: Paragraph, language: Language, public_url: str) -> Mapping[str, Any]:
+    lists = f"{public_url}/lists/{one.agency}"
+    return {
+        "sentences": one.sentences,
+        "lines": one.items,
+        "leads": [(line, f"{lists}/{shown}") for line, shown in one.leads],
+        "label": frames.LABELS[one.list].get(language) if one.list else "",
+        "link": f"{lists}/{one.list}" if one.list else "",
+    }
