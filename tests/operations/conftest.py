@@ -9,11 +9,19 @@ import psycopg
 import pytest
 from psycopg import sql
 from pydantic import SecretStr
-from tests.operations.house import Clock, House, SharedPapers, all_keys, make_settings, settled
+from tests.operations.house import (
+    Clock,
+    House,
+    SharedPapers,
+    all_keys,
+    load_once,
+    make_settings,
+    settled,
+)
 from tests.operations.post import Post, opened
 from tests.servers import PostgresServer, S3Server, SmtpServer
 
-from kursdocs import bootstrap
+from kursdocs import bootstrap, catalogue
 from kursdocs.adapters.identity import OidcProvider
 from kursdocs.core.tables import metadata
 from kursdocs.settings import Settings
@@ -39,6 +47,7 @@ def _warm_parts(
     """Opening an installation must not start what is slow to start and holds no state."""
     monkeypatch.setattr(bootstrap, "SandboxedPapers", lambda: papers)
     monkeypatch.setattr(bootstrap, "OidcProvider", _provider)
+    monkeypatch.setattr(catalogue, "load", load_once)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from uuid import UUID
 
@@ -23,9 +24,10 @@ from tests.factories import (
     make_town,
 )
 
-from kursdocs import bootstrap
+from kursdocs import bootstrap, catalogue
 from kursdocs.adapters.master_keys import MasterKeys
 from kursdocs.adapters.papers import SandboxedPapers
+from kursdocs.catalogue import Catalogue
 from kursdocs.core import audit
 from kursdocs.core.access import Actor
 from kursdocs.core.audit import AuditEvent, Happening
@@ -51,6 +53,15 @@ KEPT = (
     DocumentState.BLOCKED,
 )
 FAR = timedelta(days=36_500)
+
+
+_LOAD = catalogue.load
+
+
+@cache
+def load_once(path: Path | None = None) -> Catalogue:
+    """The catalogue of the file, read once a process: it is frozen, and reading it is slow."""
+    return _LOAD(path)
 
 
 class SharedPapers(SandboxedPapers):

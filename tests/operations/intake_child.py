@@ -17,10 +17,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import configure_mappers
 from tests.factories import NOW
-from tests.operations.house import OTHER_PAPER, PAPER, Clock, SharedPapers
+from tests.operations.house import OTHER_PAPER, PAPER, Clock, SharedPapers, load_once
 from tests.operations.points import probed, probing_put
 
-from kursdocs import bootstrap
+from kursdocs import bootstrap, catalogue
 from kursdocs.adapters.identity import OidcProvider
 from kursdocs.adapters.papers import Limits
 from kursdocs.core.access import Actor
@@ -113,6 +113,8 @@ def _warm_up(papers: SharedPapers) -> None:
     Workdays().after(NOW.date(), 1)
     mock.patch.object(bootstrap, "SandboxedPapers", return_value=papers).start()
     mock.patch.object(bootstrap, "OidcProvider", _provider).start()
+    load_once()
+    mock.patch.object(catalogue, "load", load_once).start()
 
 
 def _live_and_die(job: Job, line: Connection) -> None:
