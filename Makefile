@@ -5,6 +5,7 @@ PORT ?= 8000
 VAR ?= var
 PYTHON ?= python3
 T ?= tests
+SEED ?= 1
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -26,7 +27,7 @@ frontend := frontend/dist/manifest.json
 frontend_sources := $(shell find frontend -mindepth 1 \( -name node_modules -o -name dist -o -name locale \) -prune -o -print)
 test_packages := $(patsubst %/package.json,%/node_modules/.installed,$(shell find tests -name node_modules -prune -o -name package.json -print))
 
-.PHONY: help setup setup-tests run test check ruff format-check types imports rules frontend-types format lock clean screenshots
+.PHONY: help setup setup-tests run test check ruff format-check types imports rules frontend-types format lock clean screenshots simulate
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +78,13 @@ lock: $(uv) ## Write the lock files anew from pyproject.toml; newest versions: m
 	@$(uv) pip compile $(lock_options) --extra build --output-file infra/locks/run.txt pyproject.toml
 	@$(uv) pip compile $(lock_options) --all-extras --output-file infra/locks/all.txt pyproject.toml
 lock_options = $(UPGRADE) --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+
+simulate: ## Play six months of a municipality and judge every mail: make simulate SEED=1
+	@infra/system.sh tests
+	@$(MAKE) -s $(all)
+	@# Real databases write durably; memory spares the disk, and nobody keeps what is played.
+	@test -w /dev/shm && export TMPDIR=/dev/shm; \
+	exec .venv/bin/python -m tests.simulation --seed "$(SEED)"
 
 screenshots: setup-tests ## Take the README's pictures anew, of the demo in a browser
 	@infra/system.sh tests

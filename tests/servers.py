@@ -393,6 +393,9 @@ def running_seaweedfs(folder: Path) -> Iterator[S3Server]:
 # --- SMTP ----------------------------------------------------------------------------------------
 
 Stage = Literal["connect", "helo", "mail", "rcpt", "data", "after_data"]
+LATER = "450 4.2.1 try again later"
+CUT = ""
+"""Instead of a reply: the line is cut."""
 
 
 @dataclass(frozen=True)
@@ -420,7 +423,7 @@ class SmtpServer:
         """The mail server's URL, as the program's setting takes it."""
         return f"smtp://127.0.0.1:{self.port}?tls=off"
 
-    def refuse(self, stage: Stage, reply: str = "450 4.2.1 try again later") -> None:
+    def refuse(self, stage: Stage, reply: str = LATER) -> None:
         """From now on answer ``stage`` with ``reply``, for instance ``550 5.1.1 no such box``.
 
         ``after_data`` takes the letter and then cuts the line without a reply: the client cannot
@@ -432,9 +435,16 @@ class SmtpServer:
         """Refuse nothing any more."""
         self._refusals.clear()
 
-    def refusal(self, stage: Stage) -> str | None:
-        """What this stage is answered with instead of consent, if anything."""
+    def refusal(self, stage: Stage, address: str = "") -> str | None:
+        """What this stage is answered with instead of consent, if anything.
+
+        ``address`` is the recipient's, as soon as it is known. ``CUT`` works from there on.
+        """
         return self._refusals.get(stage)
+
+    def accept(self, letter: Letter) -> None:
+        """Keep the letter; from here on the server is responsible for it."""
+        self.letters.append(letter)
 
     def reset(self) -> None:
         """As new: running, consenting, no letters."""
@@ -544,11 +554,16 @@ class _Postbox:
         return "250 OK"
 
     async def handle_RCPT(  # noqa: N802  # aiosmtpd's name
-        self, _smtp: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
+        self,
+        smtp: _Conversation,
+        _session: Session,
+        envelope: Envelope,
+        address: str,
+        options: list[str],
     ) -> str:
         """One recipient's address."""
-        if (refusal := self._server.refusal("rcpt")) is not None:
-            return refusal
+        if (refusal := self._server.refusal("rcpt", address)) is not None:
+            return self._refused(smtp, refusal)
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)
         return "250 OK"
@@ -557,16 +572,20 @@ class _Postbox:
         self, smtp: _Conversation, _session: Session, envelope: Envelope
     ) -> str:
         """The letter itself."""
-        if (refusal := self._server.refusal("data")) is not None:
-            return refusal
+        address = envelope.rcpt_tos[0]
+        if (refusal := self._server.refusal("data", address)) is not None:
+            return self._refused(smtp, refusal)
         content = envelope.original_content or b""
         message = email.message_from_bytes(content, policy=email.policy.default)
-        self._server.letters.append(
-            Letter(envelope.mail_from or "", tuple(envelope.rcpt_tos), message)
-        )
-        if self._server.refusal("after_data") is not None:
+        self._server.accept(Letter(envelope.mail_from or "", tuple(envelope.rcpt_tos), message))
+        if self._server.refusal("after_data", address) is not None:
             smtp.cut()
         return "250 OK"
+
+    def _refused(self, smtp: _Conversation, refusal: str) -> str:
+        if refusal == CUT:
+            smtp.cut()
+        return refusal or LATER
 
 
 @contextlib.contextmanager

@@ -1,0 +1,299 @@
+"""What must be true of the mails, judged without the planner: by almanac, mailbox and papers.
+
+:func:`violations` returns a sentence for each thing that is wrong. The rules, one function each:
+:func:`crowded`, :func:`ill_timed`, :func:`untrue`, :func:`needless`, :func:`missing`,
+:func:`stuck` and :func:`unanswered`.
+"""
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+
+from tests.simulation.almanac import NIGHT, Calendar, local, moment
+from tests.simulation.mailserver import Accepted
+from tests.simulation.papers import LADDERS, RETURN_AFTER, Paper
+from tests.simulation.running import Plan, Record
+from tests.simulation.town import COORDINATOR, COORDINATOR_HOUR, REFUSING, Place
+
+PUNCTUAL = timedelta(minutes=25)
+"""So long after its hour a mail has come, where nothing went wrong."""
+TOO_LATE_TO_RETRY = 18
+"""A mail server that is down until later than this hour has failed that day."""
+
+
+def violations(record: Record) -> list[str]:
+    """All that is wrong; empty when all is well."""
+    judge = _Judge(record)
+    rules = (crowded, ill_timed, untrue, needless, missing, stuck, unanswered)
+    return [*record.faults, *(said for rule in rules for said in rule(judge))]
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """The record, arranged for looking things up."""
+
+    record: Record
+
+    @property
+    def plan(self) -> Plan:
+        return self.record.plan
+
+    @cached_property
+    def places(self) -> Mapping[str, Place]:
+        return {place.slug: place for place in self.plan.places}
+
+    @cached_property
+    def papers_at(self) -> Mapping[str, Sequence[Paper]]:
+        found = defaultdict(list)
+        for paper in self.record.papers:
+            found[paper.recipient].append(paper)
+        return found
+
+    @cached_property
+    def told(self) -> Mapping[tuple[str, str, str], Sequence[datetime]]:
+        """When an address was told something of an agency: by address, agency, topic."""
+        found = defaultdict(list)
+        for mail, said in self.record.mails:
+            for slug, topics in said.sections.items():
+                for topic in topics:
+                    found[mail.address, slug, topic].append(mail.at)
+        return found
+
+    @cached_property
+    def troubled(self) -> set[tuple[date, str]]:
+        """Days on which an attempt for that address failed, or (empty) a worker was killed."""
+        found = {(local(at).date(), address) for at, address in self.record.troubles}
+        return found | {(local(at).date(), "") for at in self.record.kills}
+
+    def was_told(
+        self, address: str, slug: str, topics: Sequence[str], since: datetime, until: datetime
+    ) -> bool:
+        """Whether the address got a mail with one of these topics in that time."""
+        for topic in topics:
+            times = self.told.get((address, slug, topic), ())
+            if bisect_right(times, until) > bisect_right(times, since - timedelta(seconds=1)):
+                return True
+        return False
+
+    def latest(self, address: str, calendar: Calendar, due: datetime) -> datetime:
+        """Until when a mail due at that moment must have come, for all that went wrong."""
+        day = local(due).date()
+        while self._is_lost(day, due):
+            day = calendar.after(day, 1)
+            due = moment(day, local(due).hour)
+        calm = not (self._is_touched(due) or self.troubled & {(day, address), (day, "")})
+        return due + PUNCTUAL if calm else moment(day, NIGHT)
+
+    def _is_touched(self, due: datetime) -> bool:
+        return any(first <= due + PUNCTUAL and due <= last for first, last in self.plan.outages)
+
+    def _is_lost(self, day: date, due: datetime) -> bool:
+        """Whether the mail server was down from then until too late in the day."""
+        late = moment(day, TOO_LATE_TO_RETRY)
+        return any(
+            first <= due + PUNCTUAL and last >= late > first for first, last in self.plan.outages
+        )
+
+
+# ── Never too many ───────────────────────────────────────────────────────────────────────────
+
+
+def crowded(judge: _Judge) -> Iterator[str]:
+    """At most one mail an address and day; copies of it only after a crash or a lost answer."""
+    by_day: dict[tuple[str, date], set[str]] = defaultdict(set)
+    copies, excused = Counter[str](), Counter[str](judge.record.crashed)
+    for mail, _ in judge.record.mails:
+        by_day[mail.address.lower(), mail.day].add(mail.message_id)
+        copies[mail.message_id] += 1
+        excused[mail.message_id] += not mail.is_answered
+    for (address, day), ids in by_day.items():
+        if len(ids) > 1:
+            yield f"{day}: {len(ids)} mails to {address}"
+    for message_id, count in copies.items():
+        if count - 1 > excused[message_id]:
+            yield f"{message_id} came {count} times, with {excused[message_id]} crashes"
+
+
+def ill_timed(judge: _Judge) -> Iterator[str]:
+    """None on a day without work, before the agency's hour, or at night."""
+    for mail, said in judge.record.mails:
+        if not said.sections:
+            yield f"{_named(mail)}: about nobody"
+            continue
+        hours = [
+            COORDINATOR_HOUR if mail.address == COORDINATOR else judge.places[slug].hour
+            for slug in said.sections
+        ]
+        if not min(hours) <= local(mail.at).hour < NIGHT:
+            yield f"{_named(mail)}: not by day, or before its hour"
+        for slug in said.sections:
+            calendar = judge.places[slug].calendar
+            if mail.address == COORDINATOR:
+                calendar = judge.plan.town_calendar
+            if not calendar.works(mail.day):
+                yield f"{_named(mail)}: no working day for {slug}"
+
+
+# ── Never untrue, never needless ─────────────────────────────────────────────────────────────
+
+
+def untrue(judge: _Judge) -> Iterator[str]:
+    """What is counted is what waits; silence is as long as said."""
+    for mail, said in judge.record.mails:
+        for slug, topics in said.sections.items():
+            waiting = sum(paper.waits(mail.at) for paper in judge.papers_at[slug])
+            for topic in ("waiting", "stuck"):
+                if topics.get(topic, waiting) != waiting:
+                    yield f"{_named(mail)}: {topics[topic]} wait at {slug}, it says; {waiting} do"
+            if not topics:
+                yield f"{_named(mail)}: nothing said of {slug}"
+            if "silent" in topics:
+                looks = [at for at in judge.record.looks[slug] if at < mail.at]
+                since = local(looks[-1]).date() if looks else judge.plan.first
+                silent = (mail.day - since).days
+                if topics["silent"] < 7 or (looks and topics["silent"] != silent):
+                    yield f"{_named(mail)}: {slug} silent {topics['silent']}, not {silent} days"
+
+
+def needless(judge: _Judge) -> Iterator[str]:
+    """A mail has a reason: since the last one something came, or reached the next step."""
+    last: dict[tuple[str, str], Accepted] = {}
+    for mail, said in judge.record.mails:
+        roles = {place.slug: role for place, role in judge.plan.roles(mail.address)}
+        for slug, topics in said.sections.items():
+            before = last.get((mail.address, slug))
+            if before is not None and before.message_id == mail.message_id:
+                continue
+            last[mail.address, slug] = mail
+            if set(topics) - {"waiting", "stuck"} or slug not in roles:
+                continue
+            if not any(
+                _is_news(judge, paper, roles[slug], before, mail)
+                for paper in judge.papers_at[slug]
+                if paper.waits(mail.at)
+            ):
+                yield f"{_named(mail)}: nothing new at {slug}"
+
+
+def _is_news(
+    judge: _Judge, paper: Paper, role: str, before: Accepted | None, mail: Accepted
+) -> bool:
+    place = judge.places[paper.recipient]
+    if before is None or (paper.arrived is not None and paper.arrived > before.at):
+        return True
+    if role == "coordinator" and _is_unreachable(place):
+        role = "desk"
+    for _, due in _steps(paper, place, role):
+        # At the town's hour and on the town's days, it may come a few days later.
+        slack = timedelta(days=5 if role == "coordinator" else 0)
+        if before.day < due <= mail.day or (slack and before.day < due + slack and due <= mail.day):
+            return True
+    return False
+
+
+# ── Never too few ────────────────────────────────────────────────────────────────────────────
+
+
+def missing(judge: _Judge) -> Iterator[str]:
+    """Each step is told to whom it concerns, punctually, unless somebody settled the paper."""
+    for paper in judge.record.papers:
+        for address, role, calendar, since, due in _owed(judge, paper):
+            latest = judge.latest(address, calendar, due)
+            if latest >= judge.plan.end or _is_void(paper, role, latest):
+                continue
+            topic = "stuck" if role == "coordinator" else "waiting"
+            if not judge.was_told(address, paper.recipient, (topic,), since, latest):
+                yield f"{local(due):%Y-%m-%d %H}: {role} of {paper.recipient} not told of {paper}"
+
+
+def _is_void(paper: Paper, role: str, latest: datetime) -> bool:
+    if paper.settled is None or paper.settled > latest:
+        return False
+    # Going back excuses nothing: the coordinator is to know of it before.
+    return not (role == "coordinator" and paper.how == "gone back")
+
+
+def _owed(judge: _Judge, paper: Paper) -> Iterator[tuple[str, str, Calendar, datetime, datetime]]:
+    """To whom, in which role, since when it may and at which moment it is to be told."""
+    if paper.arrived is None:
+        return
+    place = judge.places[paper.recipient]
+    for role, address in (
+        ("desk", place.desk_address or place.head_address),
+        ("deputy", place.deputy_address),
+        ("head", place.head_address),
+    ):
+        for step, day in _steps(paper, place, role):
+            is_over = role == "deputy" and place.deputy_until and place.deputy_until < day
+            if address and address != REFUSING and not is_over:
+                due = moment(day, place.hour)
+                yield address, role, place.calendar, due if step else paper.arrived, due
+    town = judge.plan.town_calendar
+    role = "desk" if _is_unreachable(place) else "coordinator"
+    for step, day in _steps(paper, place, role):
+        due = moment(town.next(day), COORDINATOR_HOUR)
+        yield COORDINATOR, "coordinator", town, due if step else paper.arrived, due
+
+
+def _is_unreachable(place: Place) -> bool:
+    return not (place.desk_address or place.head_address)
+
+
+def _steps(paper: Paper, place: Place, role: str) -> Iterator[tuple[int, date]]:
+    """The steps of its ladder and the days on which they are due."""
+    if paper.arrived is None:
+        return
+    arrived = local(paper.arrived)
+    for step in LADDERS[paper.ladder][role]:
+        if step:
+            yield step, place.calendar.after(arrived.date(), step)
+        else:
+            is_early = arrived.hour < place.cut_off
+            day = arrived.date() if is_early else arrived.date() + timedelta(days=1)
+            yield step, place.calendar.next(day)
+
+
+# ── Never lost ───────────────────────────────────────────────────────────────────────────────
+
+
+def stuck(judge: _Judge) -> Iterator[str]:
+    """What nobody takes over goes back when its last day is over: neither before nor later."""
+    for paper in judge.record.papers:
+        if paper.arrived is None:
+            continue
+        place = judge.places[paper.recipient]
+        arrived = local(paper.arrived).date()
+        due = moment(place.calendar.after(arrived, RETURN_AFTER + 1), place.hour)
+        if paper.how == "gone back" and paper.settled is not None and paper.settled < due:
+            yield f"{local(paper.settled):%Y-%m-%d %H:%M}: given back too early: {paper}"
+        last_told = moment(place.calendar.after(arrived, RETURN_AFTER), place.hour)
+        calm = judge.latest(place.desk_address, place.calendar, last_told) == last_told + PUNCTUAL
+        latest = judge.latest(place.desk_address, place.calendar, due)
+        if not calm:
+            latest = moment(place.calendar.after(local(due).date(), 3), NIGHT)
+        if latest < judge.plan.end and (paper.settled is None or paper.settled > latest):
+            yield f"{local(due):%Y-%m-%d %H}: not given back: {paper}"
+
+
+def unanswered(judge: _Judge) -> Iterator[str]:
+    """What came back is told to its sender by the next working day."""
+    for paper in judge.record.papers:
+        if paper.settled is None or paper.how not in ("gone back", "returned"):
+            continue
+        place = judge.places[paper.sender]
+        day = place.calendar.after(local(paper.settled).date(), 1)
+        address = place.desk_address or place.head_address
+        if not address or address == REFUSING:
+            continue
+        latest = judge.latest(address, place.calendar, moment(day, place.hour))
+        if latest < judge.plan.end and not judge.was_told(
+            address, place.slug, ("returned",), paper.settled, latest
+        ):
+            yield f"{local(paper.settled):%Y-%m-%d %H}: {paper.sender} not told back: {paper}"
+
+
+def _named(mail: Accepted) -> str:
+    return f"{local(mail.at):%Y-%m-%d %H:%M} to {mail.address}"
