@@ -48,7 +48,7 @@ test: ## Check and test everything, with the Debian packages for it: make test T
 		folder=$$(mktemp -d /dev/shm/kursdocs-XXXXXX); trap 'rm -rf "$$folder"' EXIT; \
 		set -- --basetemp="$$folder/t"; \
 	fi; \
-	.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile "$$@" $(T)
+	.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$$@" $(T)
 
 setup-tests: ## Install what the tests need as well
 	@$(MAKE) -s -j2 $(all) $(frontend) $(test_packages)

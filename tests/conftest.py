@@ -138,6 +138,38 @@ def _empty(server: PostgresServer, url: str) -> None:
         connection.execute("INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, '')")
 
 
+# A file belongs to one worker. Those that take a minute or more begin first, whatever the order of
+# the rest, so that none is left alone with one of them in the end.
+_LONG = (
+    "web/test_routes",
+    "browser/test_accessibility",
+    "operations/test_killed_intake",
+    "operations/test_killed_mailing",
+    "journeys/test_certificate",
+    "operations/test_killed_drafting",
+    "browser/test_inbox",
+    "cli/test_rules",
+    "operations/test_killed_retention",
+    "cli/test_serving",
+    "tests/test_conftest",
+    "browser/test_sending",
+    "browser/test_desk",
+    "browser/test_everywhere",
+    "journeys/",
+    "infra/test_compose",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first; ``make test`` has the workers keep to the order."""
+    items.sort(key=lambda item: _place_of(item.nodeid.split(".py")[0]))
+
+
+def _place_of(file: str) -> int:
+    return next((at for at, name in enumerate(_LONG) if name in file), len(_LONG))
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A run in CI that left something out has failed, whatever its tests said."""
     if _nothing_may_be_left_out() and _left_out(session.config) and session.exitstatus == 0:
