@@ -153,11 +153,12 @@ def test_a_worker_outlives_a_database_that_is_away(
 def test_the_duties_are_done_this_often() -> None:
     assert {duty.name: duty.every_seconds for duty in worker.DUTIES} == {
         "follow_ups": 3600,
-        "reminding": 15,
+        "reminding": 60,
         "mailing": 5,
         "mail_server": 300,
         "bounces": 300,
         "outbox": 3600,
+        "ledger": 300,
         "sweeping": 60,
         "retention": 3600,
     }

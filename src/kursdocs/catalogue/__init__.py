@@ -18,6 +18,7 @@ from kursdocs.catalogue.clocks import (
     FollowUpRule,
     Pace,
     SettleReason,
+    Side,
     Steps,
     Unit,
 )
@@ -92,6 +93,7 @@ __all__ = [
     "ReturnReason",
     "Route",
     "SettleReason",
+    "Side",
     "StartEvent",
     "Steps",
     "Text",

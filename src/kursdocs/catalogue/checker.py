@@ -7,7 +7,7 @@ the business of ``tables``; here stands what the parts of a catalogue mean and h
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -150,12 +150,16 @@ def _catalogue(top: Table) -> Catalogue:
         need_texts=_need_texts(top),
         instruction=read_instruction(top),
         clocks=read_clocks(top),
-        follow_ups=read_follow_ups(top, {kind.code for _, kind in (*kinds, *ended)}, fields),
+        follow_ups=read_follow_ups(top, _field_names(*kinds, *ended), fields),
         settle_reasons=read_settle_reasons(top),
     )
     _refuse_shared_reasons(top, catalogue)
     top.done()
     return catalogue
+
+
+def _field_names(*kinds: _Read) -> Mapping[str, Collection[str]]:
+    return {kind.code: {asked.field.name for asked in kind.fields} for _, kind in kinds}
 
 
 def _group(table: Table) -> Group:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kursdocs.catalogue.fields import DateFormat, Field
+from kursdocs.catalogue.files import OFF
 from kursdocs.catalogue.tables import Table
 from kursdocs.catalogue.wording import Addressee, AgencyKind, FollowUpClock, Text
 
@@ -18,6 +19,13 @@ TAKEN_OVER = "taken_over"
 _DAYS_MAX = 60
 _OFFSET_MAX = 400
 _REMINDERS_MAX = 4
+
+
+class Side(StrEnum):
+    """Which of a paper's two agencies is meant."""
+
+    SENDER = "sender"
+    RECIPIENT = "recipient"
 
 
 class Unit(StrEnum):
@@ -69,7 +77,7 @@ class Clocks:
 class FollowUpRule:
     """Something that should follow a paper of these kinds, and who is told when it does not.
 
-    Whose task it is: that of the paper's two agencies (sender and recipient) whose kind is one of
+    Whose task it is: that of its ``side`` (sender or recipient), if its kind is one of
     ``agency_kinds``. It is counted from ``counted_from``: the day of taking over, or a date field
     of the paper. ``days`` ascend, negative ones lie before that day: at each of them the desk is
     told, at the first the task opens. ``due`` is by when it should have been done. A paper of
@@ -81,6 +89,7 @@ class FollowUpRule:
     name: Text
     hint: Text
     kinds: tuple[str, ...]
+    side: Side
     agency_kinds: tuple[AgencyKind, ...]
     counted_from: str
     unit: Unit
@@ -136,15 +145,28 @@ def _steps(table: Table) -> Steps:
 
 
 def read_follow_ups(
-    top: Table, kinds: Collection[str], fields: Mapping[str, Field]
+    top: Table, kinds: Mapping[str, Collection[str]], fields: Mapping[str, Field]
 ) -> tuple[FollowUpRule, ...]:
-    """The tables ``[follow_ups.…]``; a file may have none."""
+    """The tables ``[follow_ups.…]``; a file may have none. ``kinds`` names the fields of each.
+
+    One that is switched off is checked, too: it may be switched on again.
+    """
     if not top.has("follow_ups"):
         return ()
-    return tuple(_follow_up(table, kinds, fields) for table in top.tables("follow_ups"))
+    found = []
+    for table in top.tables("follow_ups"):
+        if table.names() == [OFF]:
+            table.wrong("", f"there is no shipped follow-up {table.name!r} to switch on or off")
+            continue
+        is_off = table.flag(OFF, default=False)
+        rule = _follow_up(table, kinds, fields)
+        found += [] if is_off else [rule]
+    return tuple(found)
 
 
-def _follow_up(table: Table, kinds: Collection[str], fields: Mapping[str, Field]) -> FollowUpRule:
+def _follow_up(
+    table: Table, kinds: Mapping[str, Collection[str]], fields: Mapping[str, Field]
+) -> FollowUpRule:
     table.check_code()
     rule = FollowUpRule(
         code=table.name,
@@ -152,6 +174,7 @@ def _follow_up(table: Table, kinds: Collection[str], fields: Mapping[str, Field]
         name=table.text("name", 120),
         hint=table.text("hint"),
         kinds=_known(table, "kinds", kinds),
+        side=table.member("side", Side) or Side.SENDER,
         agency_kinds=table.members("agency_kinds", AgencyKind),
         counted_from=table.string("counted_from", length_max=60),
         unit=table.member("unit", Unit) or Unit.DAYS,
@@ -159,16 +182,40 @@ def _follow_up(table: Table, kinds: Collection[str], fields: Mapping[str, Field]
         due=table.number("due", -_OFFSET_MAX, _OFFSET_MAX),
         fulfilled_by=_known(table, "fulfilled_by", kinds),
     )
-    field = fields.get(rule.counted_from)
-    is_date = field is not None and isinstance(field.format, DateFormat)
-    if table.has("counted_from") and rule.counted_from != TAKEN_OVER and not is_date:
-        table.wrong("counted_from", f"counted_from must be {TAKEN_OVER!r} or a date field")
+    _check_start(table, rule, kinds, fields)
+    if rule.days and rule.due < rule.days[0]:
+        table.wrong("due", "due lies before the first of days: nobody would be told in time")
+    for code in sorted({*rule.kinds} & {*rule.fulfilled_by}):
+        table.wrong("fulfilled_by", f"{code!r} would end what it opens itself")
     table.done()
     return rule
 
 
+def _check_start(
+    table: Table,
+    rule: FollowUpRule,
+    kinds: Mapping[str, Collection[str]],
+    fields: Mapping[str, Field],
+) -> None:
+    start = rule.counted_from
+    if start == TAKEN_OVER:
+        if rule.days and rule.days[0] < 0:
+            table.wrong("days", "nobody can be told before the paper was taken over")
+        return
+    field = fields.get(start)
+    if field is None or not isinstance(field.format, DateFormat):
+        if table.has("counted_from"):
+            table.wrong("counted_from", f"counted_from must be {TAKEN_OVER!r} or a date field")
+        return
+    for code in rule.kinds:
+        if start not in kinds.get(code, (start,)):
+            table.wrong("counted_from", f"the kind {code!r} has no field {start!r}")
+
+
 def _known(table: Table, key: str, kinds: Collection[str]) -> tuple[str, ...]:
     codes = table.strings(key)
+    if not codes and table.has(key):
+        table.wrong(key, f"{key} is empty")
     for code in codes:
         if code not in kinds:
             table.wrong(key, f"{key} names an unknown kind {code!r}")

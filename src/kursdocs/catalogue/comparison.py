@@ -206,6 +206,7 @@ def _follow_up(rule: FollowUpRule) -> _Part:
     lines = {
         "clock": rule.clock,
         "kinds": ", ".join(rule.kinds),
+        "side": rule.side,
         "agency_kinds": ", ".join(rule.agency_kinds),
         "counted_from": rule.counted_from,
         "unit": rule.unit,

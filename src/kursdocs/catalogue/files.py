@@ -2,10 +2,10 @@
 
 A file that says ``extends = "shipped"`` at its top holds only what differs. The rule is one
 sentence: a table of the second level (``[kinds.x]``, ``[fields.y]``, ``[retention.R2]``) replaces
-the shipped one of that name, whole, or is new. ``[kinds.x]`` with nothing but ``off`` is the one
-exception: it keeps the shipped kind and ends it. ``[instruction]`` has no such tables and is
-replaced as a whole, so that its text and its version change together. Where in which file something
-stands is remembered, so that a mistake can be mended.
+the shipped one of that name, whole, or is new. ``[kinds.x]`` or ``[follow_ups.x]`` with nothing but
+``off`` is the one exception: it keeps the shipped one and ends it. ``[instruction]`` has no such
+tables and is replaced as a whole, so that its text and its version change together. Where in which
+file something stands is remembered, so that a mistake can be mended.
 
 This module knows tables and lines, not what they mean (see ``checker``).
 """

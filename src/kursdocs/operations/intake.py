@@ -8,7 +8,7 @@ Nobody is told "stored" before bytes, hash, row and audit entry are safe (rule 3
 3. write its row PENDING, commit          a dead intake; ``sweeping`` abandons it and reports it
 4. encrypt, put, read back, compare       the same, with an object; ``sweeping`` deletes it
 5. ask the scanner                        the same
-6. LIVE or HELD, deliveries, requests     one transaction with log and outbox: all or nothing
+6. LIVE or HELD, deliveries, what waited  one transaction with log and outbox: all or nothing
 """
 
 import hashlib
@@ -26,6 +26,7 @@ from kursdocs.core.documents.lifecycle import Stored
 from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.sending import Sending, SendingForm, check
 from kursdocs.core.errors import Conflict, Invalid, KursdocsError, Unavailable
+from kursdocs.core.follow_ups import fulfilling
 from kursdocs.core.ports import ObjectMissing, Paper, StoreUnavailable, Tampered, Verdict
 from kursdocs.core.requests import answering
 from kursdocs.core.tables import new_id
@@ -222,6 +223,7 @@ def _deliver(task: _Task, document_id: UUID, sealed: bytes, *, scanned: bool) ->
         )
         now = task.services.clock()
         answering.close(session, task.actor, requests, document_id, now=now)
+        fulfilling.by_document(session, task.services.catalogue, document_id, now=now)
 
 
 def put(services: Services, object_name: str, sealed: bytes) -> None:

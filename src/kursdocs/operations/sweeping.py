@@ -18,6 +18,7 @@ from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
 from kursdocs.core.documents.tables import Document
 from kursdocs.core.drafts import lifecycle as drafts
 from kursdocs.core.errors import Conflict
+from kursdocs.core.follow_ups import fulfilling
 from kursdocs.core.ports import Verdict
 from kursdocs.operations import drafting
 from kursdocs.operations.handout import DocumentDamaged, open_stored
@@ -190,9 +191,11 @@ def _judge(services: Services, document: Document, verdict: Verdict) -> bool:
     try:
         with services.transaction() as session:
             if verdict is Verdict.CLEAN:
-                return holding.pass_scan(
+                goes_out = holding.pass_scan(
                     session, actor, document.id, catalogue=services.catalogue, now=now
                 )
+                fulfilling.by_document(session, services.catalogue, document.id, now=now)
+                return goes_out
             holding.block(
                 session,
                 actor,

@@ -19,7 +19,7 @@ from kursdocs.core.documents.reasons import BY_ITSELF, DECLINE_REASONS, decline_
 from kursdocs.core.errors import Invalid
 from kursdocs.core.requests import answering
 from kursdocs.operations import handout
-from kursdocs.web import forwarding, models, uploads
+from kursdocs.web import approvals, forwarding, models, uploads
 from kursdocs.web.call import Call
 from kursdocs.web.corrections import correction_steps
 from kursdocs.web.documents import pdf_response
@@ -147,9 +147,7 @@ def withdraw(call: Call) -> Response:
 def approve(call: Call) -> Response:
     """Let a report go out, as the second person of its sender."""
     document_id = call.id_in_path("document_id")
-    holding.approve(
-        call.session, call.actor, document_id, catalogue=call.services.catalogue, now=call.now
-    )
+    approvals.carry_out(call, document_id)
     return _json(_document(reading.view(call.session, call.actor, document_id)))
 
 

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from kursdocs.core.documents import holding, reading
 from kursdocs.core.documents.reasons import decline_reason
 from kursdocs.core.errors import Conflict, Invalid
+from kursdocs.core.follow_ups import fulfilling
 from kursdocs.web import documents
 from kursdocs.web.call import Call, redirect
 
@@ -15,16 +16,17 @@ def approve(call: Call) -> Response:
     """Let it go out; when somebody was quicker, the document says who and when."""
     document_id = call.id_in_path("document_id")
     try:
-        holding.approve(
-            call.session,
-            call.actor,
-            document_id,
-            catalogue=call.services.catalogue,
-            now=call.now,
-        )
+        carry_out(call, document_id)
     except Conflict as error:
         return _again(call, document_id, error)
     return redirect(f"/documents/{document_id}?done=approved")
+
+
+def carry_out(call: Call, document_id: UUID) -> None:
+    """Let it go out, for page and API alike; raises as ``holding.approve`` does."""
+    rules, now = call.services.catalogue, call.now
+    holding.approve(call.session, call.actor, document_id, catalogue=rules, now=now)
+    fulfilling.by_document(call.session, rules, document_id, now=now)
 
 
 def decline(call: Call) -> Response:

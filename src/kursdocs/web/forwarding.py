@@ -10,6 +10,7 @@ from kursdocs.core.documents import forwarding, reading
 from kursdocs.core.documents.forwarding import ForwardForm
 from kursdocs.core.documents.tables import Delivery
 from kursdocs.core.errors import Conflict, InvalidForm
+from kursdocs.core.follow_ups import fulfilling
 from kursdocs.core.workdays import local_date
 from kursdocs.web import errors
 from kursdocs.web.call import Call, redirect
@@ -79,7 +80,7 @@ def read_form(call: Call) -> ForwardForm:
 
 def carry_out(call: Call, delivery_id: UUID, typed: ForwardForm) -> Delivery:
     """Hand a delivery on, for page and API alike; raises as ``forwarding.forward`` does."""
-    return forwarding.forward(
+    delivery = forwarding.forward(
         call.session,
         call.actor,
         delivery_id,
@@ -88,3 +89,6 @@ def carry_out(call: Call, delivery_id: UUID, typed: ForwardForm) -> Delivery:
         today=local_date(call.now),
         now=call.now,
     )
+    rules = call.services.catalogue
+    fulfilling.by_document(call.session, rules, delivery.document_id, now=call.now)
+    return delivery

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Protocol
 
 from kursdocs.core.documents import sounds
 
@@ -69,3 +70,23 @@ def index_tokens(texts: Iterable[str]) -> list[str]:
 def words(typed: str) -> list[Word]:
     """What to look for when somebody typed this."""
     return [Word(text, word, sounds.beginnings(word)) for text, word in _folded([typed]).items()]
+
+
+class Named(Protocol):
+    """Whatever carries the name of a person."""
+
+    @property
+    def family_name(self) -> str: ...
+
+    @property
+    def given_names(self) -> str: ...
+
+
+def is_same_name(one: Named, other: Named) -> bool:
+    """Whether both name the same person: folded words, whichever stands in which field."""
+    return name_words(one) == name_words(other)
+
+
+def name_words(named: Named) -> Sequence[str]:
+    """The folded words of a name, in one order whoever typed it: equal for one and the same."""
+    return sorted(tokens([named.family_name, named.given_names]))

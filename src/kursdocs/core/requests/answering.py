@@ -21,10 +21,11 @@ from kursdocs.core import audit
 from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
 from kursdocs.core.audit import Happening
+from kursdocs.core.documents.names import is_same_name
 from kursdocs.core.documents.sending import Sending, SendingForm
 from kursdocs.core.documents.tables import Document, IdempotencyKey
 from kursdocs.core.errors import Conflict, Invalid, NotFound
-from kursdocs.core.requests.standing import end, is_open, is_same_name, is_still_open, locked
+from kursdocs.core.requests.standing import end, is_open, is_still_open, locked
 from kursdocs.core.requests.tables import PaperRequest, RequestState
 
 

@@ -31,8 +31,9 @@ from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import sending
+from kursdocs.core.documents.names import is_same_name
 from kursdocs.core.errors import Conflict, Invalid, InvalidForm
-from kursdocs.core.requests.standing import end, is_open, is_same_name, locked
+from kursdocs.core.requests.standing import end, is_open, locked
 from kursdocs.core.requests.tables import PaperRequest, RequestState
 from kursdocs.core.workdays import local_date
 

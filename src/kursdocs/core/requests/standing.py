@@ -5,9 +5,7 @@ through its check yet: then the request is open (again), whoever did it and howe
 reopened anywhere; it is found out here, for lists, counters and the need of a prior request alike.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -15,7 +13,6 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from kursdocs.core.access import Actor
-from kursdocs.core.documents.names import tokens
 from kursdocs.core.documents.tables import Delivery, DeliveryState, Document, DocumentState
 from kursdocs.core.errors import Conflict, NotFound
 from kursdocs.core.requests.tables import PaperRequest, RequestState
@@ -96,22 +93,3 @@ def end(paper: PaperRequest, state: RequestState, actor: Actor, *, now: datetime
     paper.state = state
     paper.ended_at = now
     paper.ended_by_user_id = actor.user_id
-
-
-def is_same_name(one: "_Named", other: "_Named") -> bool:
-    """Whether both name the same person: folded words, whichever stands in which field."""
-    return _words(one) == _words(other)
-
-
-def _words(named: "_Named") -> Sequence[str]:
-    return sorted(tokens([named.family_name, named.given_names]))
-
-
-class _Named(Protocol):
-    """Whatever carries the name of a person."""
-
-    @property
-    def family_name(self) -> str: ...
-
-    @property
-    def given_names(self) -> str: ...
