@@ -69,9 +69,14 @@ class Post:
 
     # -- what people do --------------------------------------------------------------------
 
-    def arrive(self, *recipients: str, sender: str = PROVIDER, **changes: object) -> UUID:
-        """A paper arrives, for the immigration office unless said otherwise; its document's id."""
-        actor, now = self.house.actors[sender], self.house.clock()
+    def arrive(
+        self, *recipients: str, sender: str = PROVIDER, hours_ago: float = 2, **changes: object
+    ) -> UUID:
+        """A paper arrives, for the immigration office unless said otherwise; its document's id.
+
+        Two hours ago, so that who comes at eight finds it in today's mail.
+        """
+        actor, now = self.house.actors[sender], self.house.clock() - timedelta(hours=hours_ago)
         with self.services.transaction() as session:
             return make_document(session, actor, *recipients, now=now, **changes)  # type: ignore[arg-type]  # as in a form
 
@@ -180,9 +185,12 @@ class Post:
 
 @contextmanager
 def opened(settings: Settings, clock: Clock, smtp: SmtpServer) -> Iterator[Post]:
-    """A settled town that mails to this server."""
+    """A settled town that mails to this server; monthly notes have tests of their own."""
     with settled(mailing_settings(settings, smtp.url), clock) as house:
-        yield Post(house, smtp)
+        post = Post(house, smtp)
+        for slug in house.actors:
+            post.change(slug, monthly_note=False)
+        yield post
 
 
 def mailing_settings(settings: Settings, smtp_url: str) -> Settings:

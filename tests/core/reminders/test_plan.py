@@ -1,99 +1,64 @@
-"""The plan of reminders: what is due to whom on which day, from nothing but data and the moment."""
+"""The plan of reminders: who is told on which day, from nothing but data and the moment."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import pytest
+from tests.core.reminders.planning import (
+    CENTRE,
+    COORDINATOR,
+    DEPUTY,
+    DESK,
+    FRIDAY,
+    HEAD,
+    MONDAY,
+    OFFICE,
+    PROMPT,
+    STANDARD,
+    WORKDAYS,
+    at,
+    days_after,
+    desk,
+    group,
+    paces,
+    planned,
+    state,
+    told_after,
+    topic,
+    waiting,
+)
+from tests.factories import make_catalogue
 
-from kursdocs.catalogue import Addressee, Catalogue, load
-from kursdocs.core.reminders.plan import Digest, Section, digests, overdue, postponed
-from kursdocs.core.reminders.state import Desk, Item, State, Town
+from kursdocs.catalogue import Addressee
+from kursdocs.core.reminders.digest import Digest, Reach
+from kursdocs.core.reminders.groups import Group
+from kursdocs.core.reminders.overdue import overdue
+from kursdocs.core.reminders.plan import digests
+from kursdocs.core.reminders.state import State
 from kursdocs.core.reminders.tables import Clock
+from kursdocs.core.reminders.times import SPREAD_SECONDS
 from kursdocs.core.tables import new_id
 from kursdocs.core.workdays import Workdays
 
-BERLIN = ZoneInfo("Europe/Berlin")
-TOWN, OFFICE, CENTRE = new_id(), new_id(), new_id()
-LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
-STANDARD, PROMPT = "admission_ik_jc", "nonattendance_report_ik"
-DESK, DEPUTY, HEAD, COORDINATOR = (
-    "abh@town.example",
-    "vertretung@town.example",
-    "leitung@town.example",
-    "koordination@town.example",
-)
+RULES = make_catalogue()
+TUESDAY = date(2026, 3, 10)
 
 
-@pytest.fixture(scope="module")
-def catalogue() -> Catalogue:
-    return load()
+def mails(found: State, now: datetime, *, at_any_time: bool = False) -> list[Digest]:
+    return digests(RULES, found, now=now, at_any_time=at_any_time)
 
 
-def at(day: date, hour: int = 8, minute: int = 0) -> datetime:
-    local = datetime(day.year, day.month, day.day, hour, minute, tzinfo=BERLIN)
-    return local.astimezone(UTC)
-
-
-def desk(id_: UUID = OFFICE, **changes: object) -> Desk:
-    found = Desk(
-        id=id_,
-        slug="abh" if id_ == OFFICE else "jc",
-        name="Ausländerbehörde" if id_ == OFFICE else "Jobcenter",
-        municipality_id=TOWN,
-        workdays=Workdays("NW"),
-        hour=7,
-        mailbox=DESK if id_ == OFFICE else "jc@town.example",
-        deputy_mailbox=DEPUTY if id_ == OFFICE else "",
-        deputy_until=None,
-        head_mailbox=HEAD if id_ == OFFICE else "",
-        created_at=LONG_AGO,
-        looked_in_at=None,
-        expects_papers=False,
-        silence_told_at=None,
-    )
-    return replace(found, **changes)  # type: ignore[arg-type]  # a test's own changes
-
-
-def waiting(
-    day: date, told: Mapping[Addressee, int] | None = None, *, kind: str = STANDARD
-) -> Item:
-    return item(Clock.WAITING, day, told or {}, kind=kind)
-
-
-def item(
-    clock: Clock,
-    day: date,
-    told: Mapping[Addressee, int] | None = None,
-    *,
-    kind: str = STANDARD,
-    agency_id: UUID = OFFICE,
-) -> Item:
-    return Item(new_id(), new_id(), agency_id, clock, kind, day, told or {})
-
-
-def state(*items: Item, desks: tuple[Desk, ...] = (), mailbox: str = COORDINATOR) -> State:
-    found = {one.id: one for one in desks or (desk(),)}
-    town = Town(TOWN, "musterstadt", "Musterstadt", mailbox, Workdays("NW"))
-    return State(found, {TOWN: town}, items)
-
-
-def by_address(found: list[Digest]) -> dict[str, Section]:
-    return {one.address: section for one in found for section in one.sections}
-
-
-FRIDAY = date(2026, 3, 6)
-MONDAY = date(2026, 3, 9)
+def goes_back(found: State, now: datetime) -> bool:
+    return bool(list(overdue(RULES, found, now=now)))
 
 
 # -- when --------------------------------------------------------------------------------------
 
 
-def test_what_arrives_on_a_friday_evening_is_told_on_monday(catalogue: Catalogue) -> None:
-    arrived = state(waiting(FRIDAY))
+def test_what_arrives_on_a_friday_evening_is_told_on_monday() -> None:
+    arrived = state(waiting(FRIDAY, hour=20))
 
     told_at = [
         moment
@@ -106,67 +71,128 @@ def test_what_arrives_on_a_friday_evening_is_told_on_monday(catalogue: Catalogue
             at(MONDAY, 19, 59),
             at(MONDAY, 20),
         )
-        if digests(catalogue, arrived, now=moment)
+        if mails(arrived, moment)
     ]
 
     assert told_at == [at(MONDAY, 7), at(MONDAY, 19, 59)]
 
 
+def test_what_comes_before_the_agencys_hour_stands_in_todays_mail() -> None:
+    assert mails(state(waiting(MONDAY, hour=6)), at(MONDAY, 7))
+
+
+def test_what_comes_after_the_agencys_hour_stands_in_the_next_mail_and_is_not_lost() -> None:
+    late = state(waiting(MONDAY, hour=7), desks=(desk(hour=7),))
+
+    assert [mails(late, at(MONDAY, hour)) for hour in range(7, 20)] == [[]] * 13
+    (digest,) = mails(late, at(TUESDAY, 7))
+    (said,) = digest.sections
+    assert topic(said, Clock.WAITING).new == 1
+
+
+def test_a_mail_that_goes_out_late_speaks_of_what_it_would_have_said_in_the_morning() -> None:
+    found = state(waiting(FRIDAY), waiting(MONDAY, hour=9))
+
+    said = planned(found, at(MONDAY, 15))[DESK]
+
+    assert topic(said, Clock.WAITING).count == 1
+    assert len(said.told) == 1
+
+
+def test_an_approval_opens_the_days_mail_at_any_minute() -> None:
+    """§ 8 Abs. 3 IntV wants such reports at once; nobody approves what nobody knows of."""
+    report = state(group(Clock.APPROVAL, MONDAY, hour=14, kind=PROMPT), waiting(MONDAY, hour=9))
+
+    assert mails(report, at(MONDAY, 6, 59)) == []
+    (digest,) = mails(report, at(MONDAY, 14, 1))
+    assert mails(report, at(MONDAY, 20)) == []
+    assert digest.due_at < at(MONDAY, 14, 1)
+    assert [one.clock for one in digest.sections[0].topics] == [Clock.APPROVAL]
+
+
 @pytest.mark.parametrize(("land", "is_told"), [("BY", False), ("BE", True)])
 def test_epiphany_is_a_day_like_any_other_in_berlin_and_none_in_bavaria(
-    land: str, is_told: bool, catalogue: Catalogue
+    land: str, is_told: bool
 ) -> None:
     epiphany = date(2026, 1, 6)
     arrived = state(waiting(date(2026, 1, 5)), desks=(desk(workdays=Workdays(land)),))
 
-    assert bool(digests(catalogue, arrived, now=at(epiphany))) is is_told
-    assert bool(digests(catalogue, arrived, now=at(date(2026, 1, 7))))
+    assert bool(mails(arrived, at(epiphany))) is is_told
+    assert mails(arrived, at(date(2026, 1, 7)))
 
 
 @pytest.mark.parametrize("monday", [date(2026, 3, 30), date(2026, 10, 26)])
-def test_both_changes_of_the_clocks_leave_the_hour_as_it_is(
-    monday: date, catalogue: Catalogue
-) -> None:
-    arrived = state(waiting(monday - timedelta(days=3)))
+def test_both_changes_of_the_clocks_leave_the_hour_as_it_is(monday: date) -> None:
+    arrived = state(waiting(days_after(monday, -3)))
 
-    assert digests(catalogue, arrived, now=at(monday, 6, 59)) == []
-    (digest, *_) = digests(catalogue, arrived, now=at(monday, 7))
+    assert mails(arrived, at(monday, 6, 59)) == []
+    (digest, *_) = mails(arrived, at(monday, 7))
     assert digest.lapses_at == at(monday, 20)
+    assert at(monday, 7) <= digest.due_at < at(monday, 7, 15)
 
 
-def test_a_pause_of_the_agency_is_kept(catalogue: Catalogue) -> None:
+@pytest.mark.parametrize("sunday", [date(2026, 3, 29), date(2026, 10, 25)])
+def test_in_the_night_of_the_change_the_cut_is_still_the_agencys_hour(sunday: date) -> None:
+    """For an agency that works on that Sunday's Monday at five, four o'clock is early enough."""
+    early = (desk(hour=5),)
+    monday = days_after(sunday, 1)
+
+    assert mails(state(waiting(monday, hour=4), desks=early), at(monday, 5))
+    assert not mails(state(waiting(monday, hour=5), desks=early), at(monday, 5))
+    assert mails(state(waiting(sunday, hour=3), desks=early), at(monday, 5))
+
+
+def test_a_pause_of_the_agency_is_kept() -> None:
     closed = desk(workdays=Workdays("NW", ((MONDAY, MONDAY + timedelta(days=4)),)))
     arrived = state(waiting(FRIDAY), desks=(closed,))
 
-    assert digests(catalogue, arrived, now=at(MONDAY)) == []
-    back = by_address(digests(catalogue, arrived, now=at(date(2026, 3, 16))))
-    assert back[DESK].oldest == 1
+    assert mails(arrived, at(MONDAY)) == []
+    back = planned(arrived, at(date(2026, 3, 16)))
+    assert topic(back[DESK], Clock.WAITING).days == 1
 
 
-def test_the_demo_may_tell_at_any_time(catalogue: Catalogue) -> None:
+def test_the_eves_are_kept_where_the_town_keeps_them() -> None:
+    arrived = state(waiting(date(2026, 12, 23)), desks=(desk(workdays=Workdays("NW", (), True)),))
+
+    told = [day for day in range(23, 32) if mails(arrived, at(date(2026, 12, day), 13))]
+
+    assert told == [28, 29, 30]
+
+
+def test_the_demo_may_tell_at_any_time() -> None:
     sunday = at(date(2026, 3, 8), 23)
 
-    (digest,) = digests(catalogue, state(waiting(FRIDAY)), now=sunday, at_any_time=True)
+    (digest,) = mails(state(waiting(date(2026, 3, 8), hour=22)), sunday, at_any_time=True)
 
-    assert digest.address == DESK
+    assert (digest.address, digest.due_at) == (DESK, sunday)
     assert digest.lapses_at > sunday
+
+
+def test_the_mails_of_an_hour_are_spread_and_each_address_keeps_its_minute() -> None:
+    desks = [desk(new_id(), slug=f"s{n}", mailbox=f"s{n}@town.example") for n in range(60)]
+    papers = [waiting(FRIDAY, agency_id=one.id) for one in desks]
+
+    first = mails(state(*papers, desks=desks), at(MONDAY, 7))
+    later = mails(state(*papers, desks=desks), at(TUESDAY, 11))
+
+    offsets = [(one.due_at - at(MONDAY, 7)).total_seconds() for one in first]
+    assert [(one.due_at - at(TUESDAY, 7)).total_seconds() for one in later] == offsets
+    assert 0 <= min(offsets) < max(offsets) < SPREAD_SECONDS
+    assert len(set(offsets)) > 50
 
 
 # -- the ladder --------------------------------------------------------------------------------
 
 
-def test_a_forgotten_document_climbs_step_by_step_and_goes_back(catalogue: Catalogue) -> None:
-    told: dict[Addressee, int] = {}
-    paper = waiting(FRIDAY)
+def test_a_forgotten_document_climbs_step_by_step_and_goes_back() -> None:
+    found = state(waiting(FRIDAY, hour=6))
     seen: dict[int, set[str]] = {}
-    days = Workdays("NW")
     for waited in range(17):
-        now = at(days.after(FRIDAY, waited))
-        found = state(replace(paper, told=dict(told), told_since=FRIDAY if told else None))
-        if plan := digests(catalogue, found, now=now):
+        now = at(WORKDAYS.after(FRIDAY, waited))
+        if plan := mails(found, now):
             seen[waited] = {one.address for one in plan}
-            told |= {t.addressee: t.step for one in plan for s in one.sections for t in s.told}
-        assert bool(overdue(catalogue, found, now=now)) is (waited == 16)
+            found = told_after(found, plan)
+        assert goes_back(found, now) is (waited == 16)
 
     assert seen == {
         0: {DESK},
@@ -177,8 +203,16 @@ def test_a_forgotten_document_climbs_step_by_step_and_goes_back(catalogue: Catal
     }
 
 
+def test_a_ladder_climbs_as_its_agency_and_town_have_set_it() -> None:
+    quick = desk(paces=paces(standard__desk=1, standard__deputy=2))
+    untold = state(waiting(FRIDAY, {Addressee.DESK: 0}), desks=(quick,))
+
+    assert set(planned(untold, at(MONDAY))) == {DESK}
+    assert set(planned(untold, at(TUESDAY))) == {DESK, DEPUTY}
+
+
 @pytest.mark.parametrize(
-    ("told", "since", "goes_back"),
+    ("told", "since", "is_back"),
     [
         ({}, None, False),  # nobody was ever told: no worker, no mail server
         ({Addressee.DESK: 10}, 12, False),  # not of the last step
@@ -188,258 +222,240 @@ def test_a_forgotten_document_climbs_step_by_step_and_goes_back(catalogue: Catal
     ],
 )
 def test_nothing_goes_back_of_which_nobody_heard_in_time(
-    told: dict[Addressee, int], since: int | None, goes_back: bool, catalogue: Catalogue
+    told: dict[Addressee, int], since: int | None, is_back: bool
 ) -> None:
-    days, late = Workdays("NW"), 30
-    today = days.after(FRIDAY, late)
-    told_since = None if since is None else days.after(FRIDAY, late - since)
-    paper = replace(waiting(FRIDAY, told), told_since=told_since)
+    late = 30
+    today = WORKDAYS.after(FRIDAY, late)
+    told_since = None if since is None else WORKDAYS.after(FRIDAY, late - since)
+    paper = waiting(FRIDAY, told, told_since=told_since)
 
-    assert bool(overdue(catalogue, state(paper), now=at(today))) is goes_back
+    assert goes_back(state(paper), at(today)) is is_back
 
 
 @pytest.mark.parametrize(
-    "changes", [{"is_closed": True}, {"mailbox": "", "head_mailbox": "", "deputy_mailbox": ""}]
+    "changes",
+    [
+        {"is_closed": True},
+        {"mailbox": "", "head_mailbox": "", "deputy_mailbox": ""},
+        {"refused_mailboxes": frozenset({DESK})},
+    ],
 )
-def test_where_nobody_can_be_told_papers_go_back_all_the_same(
-    changes: dict[str, Any], catalogue: Catalogue
-) -> None:
-    found = state(waiting(FRIDAY), desks=(replace(desk(), **changes),))
+def test_where_nobody_can_be_told_papers_go_back_all_the_same(changes: dict[str, Any]) -> None:
+    found = state(waiting(FRIDAY), desks=(desk(**changes),))
 
-    assert overdue(catalogue, found, now=at(Workdays("NW").after(FRIDAY, 16)))
-    assert not overdue(catalogue, found, now=at(Workdays("NW").after(FRIDAY, 15)))
+    assert goes_back(found, at(WORKDAYS.after(FRIDAY, 16)))
+    assert not goes_back(found, at(WORKDAYS.after(FRIDAY, 15)))
 
 
-def test_a_report_with_consequences_climbs_faster(catalogue: Catalogue) -> None:
-    report = waiting(FRIDAY, {Addressee.DESK: 0}, kind=PROMPT)
+def test_what_goes_back_is_known_by_group_and_days() -> None:
+    paper = waiting(FRIDAY, {Addressee.DESK: 15}, told_since=FRIDAY, count=3)
 
-    assert set(by_address(digests(catalogue, state(report), now=at(MONDAY)))) == {DESK}
-    tuesday = digests(catalogue, state(report), now=at(MONDAY + timedelta(days=1)))
-    assert set(by_address(tuesday)) == {DESK, DEPUTY}
+    (late,) = overdue(RULES, state(paper), now=at(WORKDAYS.after(FRIDAY, 18)))
 
-
-def test_after_an_outage_of_weeks_there_is_one_mail_with_the_last_step(
-    catalogue: Catalogue,
-) -> None:
-    late = at(Workdays("NW").after(FRIDAY, 11))
-
-    found = by_address(digests(catalogue, state(waiting(FRIDAY)), now=late))
-
-    assert {address: section.step for address, section in found.items()} == {
-        DESK: 10,
-        DEPUTY: 10,
-        HEAD: 10,
-    }
+    assert (late.desk.slug, late.group, late.waited) == ("abh", paper, 18)
 
 
-def test_nothing_is_said_when_nothing_is_new(catalogue: Catalogue) -> None:
-    told = state(waiting(FRIDAY, {Addressee.DESK: 0}))
+def test_a_report_with_consequences_climbs_faster() -> None:
+    report = state(waiting(FRIDAY, {Addressee.DESK: 0}, kind=PROMPT))
 
-    assert digests(catalogue, told, now=at(MONDAY)) == []
-    assert digests(catalogue, state(), now=at(MONDAY)) == []
+    assert set(planned(report, at(MONDAY))) == {DESK}
+    assert set(planned(report, at(TUESDAY))) == {DESK, DEPUTY}
 
 
-def test_a_digest_tells_everything_that_waits_when_one_thing_is_new(catalogue: Catalogue) -> None:
+def test_after_an_outage_of_weeks_there_is_one_mail_with_the_last_step() -> None:
+    found = planned(state(waiting(FRIDAY)), at(WORKDAYS.after(FRIDAY, 11)))
+
+    steps = {address: topic(section, Clock.WAITING).step for address, section in found.items()}
+    assert steps == {DESK: 10, DEPUTY: 10, HEAD: 10}
+
+
+def test_nothing_is_said_when_nothing_is_new() -> None:
+    assert mails(state(waiting(FRIDAY, {Addressee.DESK: 0})), at(MONDAY)) == []
+    assert mails(state(), at(MONDAY)) == []
+
+
+def test_a_digest_tells_everything_that_waits_when_one_thing_is_new() -> None:
     old = waiting(date(2026, 3, 2), {Addressee.DESK: 2})
-    found = by_address(digests(catalogue, state(old, waiting(FRIDAY)), now=at(MONDAY)))
+    found = planned(state(old, waiting(FRIDAY)), at(MONDAY))
 
-    section = found[DESK]
-    assert (section.waiting, section.new, section.oldest) == (2, 1, 5)
-    assert [(one.kind, one.count, one.oldest) for one in section.kinds] == [(STANDARD, 2, 5)]
+    said = topic(found[DESK], Clock.WAITING)
+    assert (said.count, said.new, said.days) == (2, 1, 5)
+    assert [(one.kind, one.count, one.days) for one in said.kinds] == [(STANDARD, 2, 5)]
 
 
-def test_a_mail_mentions_only_what_the_ledger_then_remembers(catalogue: Catalogue) -> None:
+def test_a_mail_mentions_only_what_the_ledger_then_remembers() -> None:
     old = waiting(date(2026, 3, 5), {Addressee.DESK: 0})
     new = waiting(FRIDAY)
 
-    found = by_address(digests(catalogue, state(old, new), now=at(MONDAY)))
+    found = planned(state(old, new), at(MONDAY))
 
-    assert {(t.delivery_id, t.step) for t in found[DESK].told} == {
-        (old.delivery_id, 2),
-        (new.delivery_id, 0),
+    assert {(told.subject_id, told.step) for told in found[DESK].told} == {
+        (old.subject_ids[0], 2),
+        (new.subject_ids[0], 0),
     }
 
 
 # -- to whom -----------------------------------------------------------------------------------
 
 
-def test_whoever_is_desk_and_head_gets_one_mail(catalogue: Catalogue) -> None:
+def test_whoever_is_desk_and_head_gets_one_mail() -> None:
     alone = desk(head_mailbox=DESK.upper(), deputy_mailbox="")
     found = state(waiting(FRIDAY), desks=(alone,))
 
-    plan = digests(catalogue, found, now=at(Workdays("NW").after(FRIDAY, 10)))
+    plan = mails(found, at(WORKDAYS.after(FRIDAY, 10)))
 
     assert [(one.address, len(one.sections)) for one in plan] == [(DESK, 1)]
-    assert {t.addressee for t in plan[0].sections[0].told} == {Addressee.DESK, Addressee.HEAD}
+    assert {told.addressee for told in plan[0].sections[0].told} == {
+        Addressee.DESK,
+        Addressee.HEAD,
+    }
 
 
-def test_two_agencies_with_one_mailbox_get_one_mail_with_two_sections(
-    catalogue: Catalogue,
-) -> None:
+def test_two_agencies_with_one_mailbox_get_one_mail_with_two_sections() -> None:
     shared = (desk(), desk(CENTRE, mailbox=DESK))
-    other = item(Clock.WAITING, FRIDAY, agency_id=CENTRE)
+    other = waiting(FRIDAY, agency_id=CENTRE)
 
-    (digest,) = digests(catalogue, state(waiting(FRIDAY), other, desks=shared), now=at(MONDAY))
+    (digest,) = mails(state(waiting(FRIDAY), other, desks=shared), at(MONDAY))
 
     assert [section.agency_id for section in digest.sections] == [OFFICE, CENTRE]
 
 
-def test_agencies_with_one_mailbox_do_not_starve_each_other(catalogue: Catalogue) -> None:
+def test_agencies_with_one_mailbox_do_not_starve_each_other() -> None:
     """One mail a day for the address: the earliest hour with news opens it for all."""
     shared = (desk(), desk(CENTRE, mailbox=DESK, hour=9))
-    early, late = waiting(FRIDAY), item(Clock.WAITING, FRIDAY, agency_id=CENTRE)
+    early, late = waiting(FRIDAY), waiting(FRIDAY, agency_id=CENTRE)
 
-    def told(*items: Item, hour: int) -> list[list[UUID]]:
-        found = digests(catalogue, state(*items, desks=shared), now=at(MONDAY, hour))
+    def told(*groups: Group, hour: int) -> list[list[UUID]]:
+        found = mails(state(*groups, desks=shared), at(MONDAY, hour))
         return [[section.agency_id for section in one.sections] for one in found]
 
     assert told(early, late, hour=6) == []
     assert told(early, late, hour=7) == [[OFFICE, CENTRE]]
     assert told(late, hour=7) == []
     assert told(late, hour=9) == [[CENTRE]]
-    waits = postponed(catalogue, state(early, late, desks=shared), now=at(MONDAY, 7))
-    assert waits == {}
 
 
-def test_who_shares_a_mailbox_and_does_not_work_today_is_not_spoken_of(
-    catalogue: Catalogue,
-) -> None:
+def test_who_shares_a_mailbox_and_does_not_work_today_is_not_spoken_of() -> None:
     closed = Workdays("NW", ((MONDAY, MONDAY),))
     shared = (desk(), desk(CENTRE, mailbox=DESK, workdays=closed))
-    other = item(Clock.WAITING, FRIDAY, agency_id=CENTRE)
+    other = waiting(FRIDAY, agency_id=CENTRE)
 
-    (digest,) = digests(catalogue, state(waiting(FRIDAY), other, desks=shared), now=at(MONDAY))
+    (digest,) = mails(state(waiting(FRIDAY), other, desks=shared), at(MONDAY))
 
     assert [section.agency_id for section in digest.sections] == [OFFICE]
 
 
-def test_of_a_closed_agency_nobody_is_told_but_its_papers_go_back(catalogue: Catalogue) -> None:
+def test_of_a_closed_agency_nobody_is_told_but_its_papers_go_back() -> None:
     closed = state(waiting(FRIDAY), desks=(desk(is_closed=True),))
-    days = Workdays("NW")
 
     for waited in range(17):
-        now = at(days.after(FRIDAY, waited))
-        assert digests(catalogue, closed, now=now) == []
-        assert postponed(catalogue, closed, now=now) == {}
-        assert bool(overdue(catalogue, closed, now=now)) is (waited == 16)
+        now = at(WORKDAYS.after(FRIDAY, waited))
+        assert mails(closed, now) == []
+        assert goes_back(closed, now) is (waited == 16)
 
 
-def test_a_deputy_whose_time_is_over_is_not_told(catalogue: Catalogue) -> None:
-    monday = at(Workdays("NW").after(FRIDAY, 5))
+def test_a_deputy_whose_time_is_over_is_not_told() -> None:
+    monday = at(WORKDAYS.after(FRIDAY, 5))
     untold = waiting(FRIDAY, {Addressee.DESK: 5})
     until_today = desk(deputy_until=monday.date())
-    until_yesterday = desk(deputy_until=monday.date() - timedelta(days=1))
+    until_yesterday = desk(deputy_until=days_after(monday.date(), -1))
 
-    assert by_address(digests(catalogue, state(untold, desks=(until_today,)), now=monday))
-    assert digests(catalogue, state(untold, desks=(until_yesterday,)), now=monday) == []
+    assert planned(state(untold, desks=(until_today,)), monday)
+    assert mails(state(untold, desks=(until_yesterday,)), monday) == []
 
 
-def test_without_a_mailbox_the_head_is_told(catalogue: Catalogue) -> None:
+def test_without_a_mailbox_the_head_is_told() -> None:
     found = state(waiting(FRIDAY), desks=(desk(mailbox=""),))
 
-    assert set(by_address(digests(catalogue, found, now=at(MONDAY)))) == {HEAD}
+    assert set(planned(found, at(MONDAY))) == {HEAD}
 
 
+@pytest.mark.parametrize(
+    ("changes", "reach"),
+    [
+        ({"mailbox": "", "head_mailbox": "", "deputy_mailbox": ""}, Reach.NO_MAILBOX),
+        ({"refused_mailboxes": frozenset({DESK})}, Reach.REFUSED),
+    ],
+)
 def test_of_an_agency_that_no_mail_reaches_the_coordinator_is_told_at_once(
-    catalogue: Catalogue,
+    changes: dict[str, Any], reach: Reach
 ) -> None:
-    mute = desk(mailbox="", head_mailbox="", deputy_mailbox="")
-    found = state(waiting(FRIDAY), desks=(mute,))
+    found = state(waiting(FRIDAY), desks=(desk(**changes),))
 
-    section = by_address(digests(catalogue, found, now=at(MONDAY)))[COORDINATOR]
+    section = planned(found, at(MONDAY))[COORDINATOR]
 
-    assert section.unreachable
-    assert (section.waiting, section.kinds) == (1, ())
-    assert postponed(catalogue, found, now=at(MONDAY)) == {OFFICE: "no_mailbox"}
+    said = topic(section, Clock.WAITING)
+    assert section.reach is reach
+    assert (said.count, said.kinds) == (1, ())
 
 
-def test_the_coordinator_sees_counts_and_no_kinds(catalogue: Catalogue) -> None:
+def test_the_coordinator_sees_counts_and_no_kinds() -> None:
     told = {Addressee.DESK: 15, Addressee.DEPUTY: 15, Addressee.HEAD: 15}
-    found = state(waiting(FRIDAY, told))
 
-    plan = digests(catalogue, found, now=at(Workdays("NW").after(FRIDAY, 15)))
+    plan = mails(state(waiting(FRIDAY, told)), at(WORKDAYS.after(FRIDAY, 15)))
 
     assert [one.address for one in plan] == [COORDINATOR]
     (section,) = plan[0].sections
-    assert (section.waiting, section.oldest, section.kinds) == (1, 15, ())
+    said = topic(section, Clock.WAITING)
+    assert (said.count, said.days, said.kinds, said.new) == (1, 15, (), 0)
 
 
-# -- what else is told -------------------------------------------------------------------------
+def test_the_coordinator_is_told_when_the_town_works_and_not_before_its_hour() -> None:
+    told = {Addressee.DESK: 15, Addressee.DEPUTY: 15, Addressee.HEAD: 15}
+    paper, day = waiting(FRIDAY, told), WORKDAYS.after(FRIDAY, 15)
+    late_desk = (desk(hour=11),)
+
+    assert mails(state(paper, desks=late_desk), at(day, 6, 59)) == []
+    assert set(planned(state(paper, desks=late_desk), at(day, 7))) == {COORDINATOR}
 
 
-def test_the_sender_hears_once_what_came_back(catalogue: Catalogue) -> None:
-    back = item(Clock.RETURNED, FRIDAY)
-
-    section = by_address(digests(catalogue, state(back), now=at(MONDAY)))[DESK]
-    again = replace(back, told={Addressee.DESK: 0})
-
-    assert (section.returned, section.waiting) == (1, 0)
-    assert digests(catalogue, state(again), now=at(MONDAY)) == []
+# -- a plan of one's own -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("clock", [Clock.DELETION, Clock.RETURNED])
-def test_a_document_for_two_recipients_counts_once(catalogue: Catalogue, clock: Clock) -> None:
-    one = item(clock, FRIDAY)
-    other = replace(one, delivery_id=new_id())
+PLANNING = desk(plan_days=(2, 4), announces_on_plan_days=True)
 
-    section = by_address(digests(catalogue, state(one, other), now=at(MONDAY)))[DESK]
 
-    assert section.leaving + section.returned == 1
+def test_what_is_merely_new_waits_for_the_agencys_own_days() -> None:
+    found = state(waiting(FRIDAY, {}), desks=(PLANNING,))
+
+    assert mails(found, at(MONDAY)) == []
+    section = planned(found, at(TUESDAY))[DESK]
+    assert section.own_plan is not None
+    assert section.own_plan.is_today
+
+
+def test_a_reminder_does_not_wait_but_takes_the_news_along() -> None:
+    """The report is reminded of on Monday; the paper of Friday would have waited for Tuesday."""
+    report = waiting(FRIDAY, {Addressee.DESK: 0}, kind=PROMPT)
+
+    section = planned(state(report, waiting(FRIDAY), desks=(PLANNING,)), at(MONDAY))[DESK]
+
+    assert topic(section, Clock.WAITING).count == 2
     assert len(section.told) == 2
+    assert section.own_plan is not None
+    assert not section.own_plan.is_today
 
 
-def test_a_deletion_is_told_once_for_each_notice(catalogue: Catalogue) -> None:
-    """A new date is announced anew (files were deleted unwarned where it was not)."""
-    noticed = item(Clock.DELETION, FRIDAY)
-    told = digests(catalogue, state(noticed), now=at(MONDAY))[0].sections[0].told[0]
-    known = replace(noticed, told={told.addressee: told.step})
+def test_a_day_of_the_plan_that_is_a_holiday_is_made_up_for() -> None:
+    """Thursday 14 May 2026 is Ascension Day: the news comes on Friday, not the next Tuesday."""
+    found = state(waiting(date(2026, 5, 13), hour=12), desks=(PLANNING,))
+    only_tuesdays = replace(PLANNING, plan_days=(2,))
+    other = state(waiting(date(2026, 5, 13), hour=12), desks=(only_tuesdays,))
 
-    assert digests(catalogue, state(known), now=at(MONDAY)) == []
-    anew = replace(known, day=FRIDAY + timedelta(days=1))
-    assert by_address(digests(catalogue, state(anew), now=at(MONDAY)))[DESK].leaving == 1
-
-
-@pytest.mark.parametrize(
-    ("looked_in", "told", "expects", "days"),
-    [
-        (8, None, True, 8),
-        (6, None, True, 0),
-        (8, None, False, 0),
-        (20, 3, True, 0),
-        (20, 8, True, 20),
-        (None, None, True, (at(MONDAY) - LONG_AGO).days),
-    ],
-)
-def test_who_expects_papers_and_does_not_look_in_is_asked_to(
-    looked_in: int | None, told: int | None, expects: bool, days: int, catalogue: Catalogue
-) -> None:
-    def ago(count: int | None) -> datetime | None:
-        return None if count is None else at(MONDAY) - timedelta(days=count)
-
-    quiet = desk(looked_in_at=ago(looked_in), silence_told_at=ago(told), expects_papers=expects)
-    found = by_address(digests(catalogue, state(desks=(quiet,)), now=at(MONDAY)))
-
-    assert (found[DESK].silent_days if found else 0) == days
+    assert [day for day in range(14, 18) if mails(found, at(date(2026, 5, day)))] == [15]
+    assert [day for day in range(14, 18) if mails(other, at(date(2026, 5, day)))] == []
 
 
-@pytest.mark.parametrize(
-    ("moment", "reason"),
-    [
-        (at(date(2026, 3, 8)), "not_a_working_day"),
-        (at(MONDAY, 6), "before_its_hour"),
-        (at(MONDAY, 21), "after_the_last_hour"),
-    ],
-)
-def test_a_dry_run_can_say_why_nobody_is_mailed_now(
-    moment: datetime, reason: str, catalogue: Catalogue
-) -> None:
-    found = state(waiting(FRIDAY))
+def test_without_the_wish_the_plan_is_only_quoted() -> None:
+    found = state(waiting(FRIDAY), desks=(desk(plan_days=(2,)),))
 
-    assert postponed(catalogue, found, now=moment) == {OFFICE: reason}
-    assert postponed(catalogue, found, now=at(MONDAY)) == {}
+    section = planned(found, at(MONDAY))[DESK]
+
+    assert section.own_plan is not None
+    assert section.own_plan.weekdays == (2,)
 
 
-def test_the_same_state_gives_the_same_plan(catalogue: Catalogue) -> None:
-    found = state(waiting(FRIDAY), item(Clock.RETURNED, FRIDAY))
+def test_the_same_state_gives_the_same_plan() -> None:
+    found = state(waiting(FRIDAY), group(Clock.RETURNED, FRIDAY))
 
-    assert digests(catalogue, found, now=at(MONDAY)) == digests(catalogue, found, now=at(MONDAY))
+    assert mails(found, at(MONDAY)) == mails(found, at(MONDAY))

@@ -1,6 +1,7 @@
 """What the planner looks at: what is open for whom, what was told, and what concerns nobody."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -26,15 +27,19 @@ from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency, AgencyPause, Municipality
 from kursdocs.core.documents import lifecycle, settling
 from kursdocs.core.documents.tables import Delivery, Document
+from kursdocs.core.reminders import groups as reading
 from kursdocs.core.reminders import state
-from kursdocs.core.reminders.state import EXPECTS_ANSWERS, Desk, Item, State
-from kursdocs.core.reminders.tables import Clock, Reminder
+from kursdocs.core.reminders.groups import Group
+from kursdocs.core.reminders.state import EXPECTS_ANSWERS, Desk, State
+from kursdocs.core.reminders.tables import Clock, Outcome, Reminder
 from kursdocs.core.tables import new_id
-from kursdocs.core.workdays import Workdays
+from kursdocs.core.workdays import Workdays, local_date
 
 Town = dict[str, Agency]
 DAY = timedelta(days=1)
 TODAY = date(2026, 11, 23)
+HOUR = NOW.replace(minute=0)
+KIND = "admission_ik_jc"
 
 
 @pytest.fixture
@@ -46,7 +51,7 @@ def actors(database: Database, town: Town) -> dict[str, Actor]:
 
 def load(database: Database, *, now: datetime = NOW, address: str = "") -> State:
     with database.transaction() as session:
-        return state.load(session, now=now, address=address)
+        return state.load(session, make_catalogue(), now=now, address=address)
 
 
 def send(database: Database, actor: Actor, *to: str, at: datetime = NOW, **kwargs: object) -> UUID:
@@ -112,7 +117,7 @@ def tell(
                 agency_id=agency.id,
                 addressee=addressee,
                 clock=clock,
-                delivery_id=delivery_id,
+                subject_id=delivery_id,
                 step=step,
                 sent_at=at,
             )
@@ -127,8 +132,16 @@ def desk_of(found: State, agency: Agency) -> Desk:
     return found.desks[agency.id]
 
 
-def items(found: State, clock: Clock) -> dict[UUID, Item]:
-    return {item.delivery_id: item for item in found.items if item.clock is clock}
+def groups_of(found: State, clock: Clock) -> list[Group]:
+    return [group for group in found.groups if group.clock is clock]
+
+
+def items(database: Database, clock: Clock, now: datetime = NOW) -> dict[UUID, Group]:
+    """What runs on that clock, each by its id."""
+    with database.transaction() as session:
+        ids = list(session.exec(select(Agency.id)))
+        found = reading.open_at(session, ids, now=now, with_ids=True)
+    return {id_: group for group in found if group.clock is clock for id_ in group.subject_ids}
 
 
 # -- what waits --------------------------------------------------------------------------------
@@ -139,14 +152,57 @@ def test_what_waits_is_known_by_recipient_kind_and_day(
 ) -> None:
     sent = send(database, actors[PROVIDER], OFFICE, JOBCENTER)
 
-    found = items(load(database), Clock.WAITING)
+    found = items(database, Clock.WAITING)
 
     assert found == {
-        (delivery := delivery_to(database, sent, town[slug])): Item(
-            delivery, sent, town[slug].id, Clock.WAITING, "admission_ik_jc", TODAY, {}
+        (delivery := delivery_to(database, sent, town[slug])): Group(
+            town[slug].id, Clock.WAITING, KIND, HOUR, subject_ids=[delivery]
         )
         for slug in (OFFICE, JOBCENTER)
     }
+
+
+def test_what_came_in_one_hour_and_was_told_alike_is_one_group(
+    database: Database, town: Town, actors: Mapping[str, Actor]
+) -> None:
+    sent = [
+        send(database, actors[PROVIDER], OFFICE, at=NOW + timedelta(minutes=minute))
+        for minute in (-30, 0, 29, 30)
+    ]
+    tell(database, town[OFFICE], delivery_to(database, sent[1], town[OFFICE]))
+
+    found = groups_of(load(database), Clock.WAITING)
+
+    assert sorted((group.since, group.count, group.told) for group in found) == [
+        (HOUR, 1, {Addressee.DESK: 0}),
+        (HOUR, 2, {}),
+        (HOUR + timedelta(hours=1), 1, {}),
+    ]
+    assert all(group.subject_ids == () for group in found)
+
+
+def test_counted_and_listed_groups_are_the_same(
+    database: Database, town: Town, actors: Mapping[str, Actor]
+) -> None:
+    """What is planned by counting is what a mail then tells one by one."""
+    for minutes in range(0, 200, 20):
+        sent = send(database, actors[PROVIDER], OFFICE, at=NOW + timedelta(minutes=minutes))
+        if minutes % 3 == 0:
+            tell(database, town[OFFICE], delivery_to(database, sent, town[OFFICE]), minutes)
+
+    def without_ids(groups: list[Group]) -> list[Group]:
+        return sorted((replace(one, subject_ids=()) for one in groups), key=repr)
+
+    counted = groups_of(load(database), Clock.WAITING)
+    listed = groups_of(load(database, address=f"{OFFICE}@post.example"), Clock.WAITING)
+
+    assert without_ids(counted) == without_ids(listed)
+    assert all(len(one.subject_ids) == one.count for one in listed)
+    with database.transaction() as session:
+        assert [reading.ids_of(session, one) for one in counted] == [
+            next(other.subject_ids for other in listed if replace(other, subject_ids=()) == one)
+            for one in counted
+        ]
 
 
 @pytest.mark.parametrize(
@@ -173,9 +229,10 @@ def test_the_day_of_arrival_is_the_local_one(
         delivery.delivered_at = moment
         session.add(delivery)
 
-    (item,) = items(load(database), Clock.WAITING).values()
+    (group,) = groups_of(load(database), Clock.WAITING)
 
-    assert item.day == day
+    assert local_date(group.since) == day
+    assert group.since == moment.replace(minute=0, second=0)
 
 
 def test_what_anybody_took_over_waits_no_more_for_that_agency_alone(
@@ -184,9 +241,9 @@ def test_what_anybody_took_over_waits_no_more_for_that_agency_alone(
     sent = send(database, actors[PROVIDER], OFFICE, JOBCENTER)
     take_over(database, actors[OFFICE], delivery_to(database, sent, town[OFFICE]))
 
-    waiting = items(load(database), Clock.WAITING)
+    waiting = groups_of(load(database), Clock.WAITING)
 
-    assert {item.agency_id for item in waiting.values()} == {town[JOBCENTER].id}
+    assert {group.agency_id for group in waiting} == {town[JOBCENTER].id}
 
 
 def test_what_is_held_withdrawn_or_blocked_is_told_nobody(
@@ -208,7 +265,7 @@ def test_what_is_held_withdrawn_or_blocked_is_told_nobody(
 
     found = load(database)
 
-    assert found.items == []
+    assert found.groups == []
     assert not any(desk.expects_papers for desk in found.desks.values())
 
 
@@ -222,12 +279,24 @@ def test_what_came_back_concerns_its_sender_for_a_month(
     delivery = delivery_to(database, sent, town[OFFICE])
     give_back(database, actors[OFFICE], delivery, NOW + DAY)
 
-    found = items(load(database, now=NOW + 30 * DAY), Clock.RETURNED)
+    found = items(database, Clock.RETURNED, NOW + 30 * DAY)
 
     assert found[delivery].agency_id == town[PROVIDER].id
-    assert found[delivery].day == TODAY + DAY
-    assert items(load(database), Clock.WAITING) == {}
-    assert items(load(database, now=NOW + 31 * DAY), Clock.RETURNED) == {}
+    assert found[delivery].since == HOUR + DAY
+    assert items(database, Clock.WAITING) == {}
+    assert items(database, Clock.RETURNED, NOW + 31 * DAY) == {}
+
+
+def test_a_paper_that_came_back_from_two_recipients_is_one(
+    database: Database, town: Town, actors: Mapping[str, Actor]
+) -> None:
+    sent = send(database, actors[PROVIDER], OFFICE, JOBCENTER)
+    give_back(database, actors[OFFICE], delivery_to(database, sent, town[OFFICE]), NOW + DAY)
+    give_back(database, actors[JOBCENTER], delivery_to(database, sent, town[JOBCENTER]))
+
+    (group,) = groups_of(load(database, now=NOW + DAY), Clock.RETURNED)
+
+    assert (group.count, len(group.subject_ids), group.since) == (1, 2, HOUR)
 
 
 def test_what_will_be_deleted_concerns_its_sender_and_whoever_took_it_over(
@@ -238,20 +307,23 @@ def test_what_will_be_deleted_concerns_its_sender_and_whoever_took_it_over(
     take_over(database, actors[OFFICE], taken)
     change_document(database, sent, deletion_noticed_at=NOW)
 
-    leaving = [item for item in load(database).items if item.clock is Clock.DELETION]
+    leaving = groups_of(load(database), Clock.DELETION)
 
-    assert sorted((item.agency_id, item.delivery_id) for item in leaving) == sorted(
+    assert sorted((group.agency_id, group.count, group.subject_ids) for group in leaving) == sorted(
         [
-            (town[PROVIDER].id, taken),
-            (town[PROVIDER].id, delivery_to(database, sent, town[JOBCENTER])),
-            (town[OFFICE].id, taken),
+            (
+                town[PROVIDER].id,
+                1,
+                sorted([taken, delivery_to(database, sent, town[JOBCENTER])]),
+            ),
+            (town[OFFICE].id, 1, [taken]),
         ]
     )
     change_document(database, sent, state="blocked")
-    own = [item.agency_id for item in load(database).items if item.clock is Clock.DELETION]
+    own = [group.agency_id for group in groups_of(load(database), Clock.DELETION)]
     assert set(own) == {town[PROVIDER].id}, "what is gone for its recipients is not theirs to lose"
     change_document(database, sent, erased_at=NOW)
-    assert items(load(database), Clock.DELETION) == {}
+    assert groups_of(load(database), Clock.DELETION) == []
 
 
 # -- what was told -----------------------------------------------------------------------------
@@ -267,10 +339,40 @@ def test_the_highest_step_told_is_known_for_each_addressee(
     tell(database, town[OFFICE], office, 5, addressee=Addressee.DEPUTY)
     tell(database, town[JOBCENTER], centre)
 
-    found = items(load(database), Clock.WAITING)
+    found = items(database, Clock.WAITING)
 
     assert found[office].told == {Addressee.DESK: 5, Addressee.DEPUTY: 5}
     assert found[centre].told == {Addressee.DESK: 0}
+
+
+def test_since_when_the_desk_knows_is_the_day_of_its_first_mail(
+    database: Database, town: Town, actors: Mapping[str, Actor]
+) -> None:
+    sent = send(database, actors[PROVIDER], OFFICE)
+    delivery = delivery_to(database, sent, town[OFFICE])
+    tell(database, town[OFFICE], delivery, 5, addressee=Addressee.HEAD)
+    assert items(database, Clock.WAITING)[delivery].told_since is None
+
+    for days in (3, 1, 2):
+        tell(database, town[OFFICE], delivery, days, at=NOW + days * DAY)
+
+    assert items(database, Clock.WAITING)[delivery].told_since == TODAY + DAY
+
+
+def test_what_came_back_undelivered_was_told_nobody(
+    database: Database, town: Town, actors: Mapping[str, Actor]
+) -> None:
+    sent = send(database, actors[PROVIDER], OFFICE)
+    delivery = delivery_to(database, sent, town[OFFICE])
+    tell(database, town[OFFICE], delivery)
+    tell(database, town[OFFICE], None, clock=Clock.SILENCE)
+    with database.transaction() as session:
+        for row in session.exec(select(Reminder)):
+            row.outcome = Outcome.UNDELIVERED
+            session.add(row)
+
+    assert items(database, Clock.WAITING)[delivery].told == {}
+    assert desk_of(load(database), town[OFFICE]).silence_told_at is None
 
 
 def test_each_clock_has_its_own_memory(
@@ -281,13 +383,27 @@ def test_each_clock_has_its_own_memory(
     delivery = delivery_to(database, sent, town[OFFICE])
     tell(database, town[OFFICE], delivery, 2)
     give_back(database, actors[OFFICE], delivery)
-    assert items(load(database), Clock.RETURNED)[delivery].told == {}
+    assert delivery in items(database, Clock.RETURNED)
 
     tell(database, town[PROVIDER], delivery, clock=Clock.RETURNED)
     change_document(database, sent, deletion_noticed_at=NOW)
 
-    assert items(load(database), Clock.RETURNED)[delivery].told == {Addressee.DESK: 0}
-    assert items(load(database), Clock.DELETION)[delivery].told == {}
+    assert items(database, Clock.RETURNED) == {}
+    assert items(database, Clock.DELETION)[delivery].told == {}
+
+
+def test_a_deletion_was_told_when_it_was_since_its_last_notice(
+    database: Database, town: Town, actors: Mapping[str, Actor]
+) -> None:
+    sent = send(database, actors[PROVIDER], OFFICE)
+    delivery = delivery_to(database, sent, town[OFFICE])
+    change_document(database, sent, deletion_noticed_at=NOW)
+    tell(database, town[PROVIDER], delivery, clock=Clock.DELETION, at=NOW + DAY)
+    assert items(database, Clock.DELETION) == {}
+
+    change_document(database, sent, deletion_noticed_at=NOW + 2 * DAY)
+
+    assert delivery in items(database, Clock.DELETION)
 
 
 def test_when_silence_was_last_told_is_known(database: Database, town: Town) -> None:
@@ -359,7 +475,7 @@ def test_a_desk_is_known_with_its_addresses_hour_and_working_days(
     found = desk_of(load(database), town[OFFICE])
 
     assert (found.slug, found.hour, found.looked_in_at) == (OFFICE, 9, NOW - DAY)
-    assert found.workdays == Workdays("BY", ((TODAY, TODAY),))
+    assert found.workdays == Workdays("BY", ((TODAY, TODAY),), keeps_eves=True)
     assert found.address(Addressee.DESK, TODAY) == f"{OFFICE}@post.example"
     assert found.address(Addressee.DEPUTY, TODAY) == "vertretung@post.example"
     assert found.address(Addressee.DEPUTY, TODAY + DAY) == ""
@@ -379,7 +495,7 @@ def test_a_closed_agency_is_known_as_closed_and_its_papers_wait_on(
 
     assert desk_of(found, town[OFFICE]).is_closed
     assert not desk_of(found, town[JOBCENTER]).is_closed
-    assert len(items(found, Clock.WAITING)) == 1
+    assert len(groups_of(found, Clock.WAITING)) == 1
     assert slugs(load(database, address=f"{OFFICE}@post.example")) == set()
 
 
@@ -394,7 +510,7 @@ def test_for_one_address_only_what_concerns_it_is_read(
     found = load(database, address=f"{OFFICE}@post.example")
 
     assert slugs(found) == {OFFICE}
-    assert {item.agency_id for item in found.items} == {town[OFFICE].id}
+    assert {group.agency_id for group in found.groups} == {town[OFFICE].id}
     assert slugs(load(database, address="niemand@post.example")) == set()
 
 
@@ -434,7 +550,7 @@ def test_the_coordinators_address_stands_for_all_agencies_of_its_town_and_no_oth
 
     assert slugs(found) == set(town)
     assert found.towns[home.id].mailbox == "Koordination@musterstadt.example"
-    assert found.towns[home.id].workdays == Workdays("NW")
+    assert found.towns[home.id].workdays == Workdays("NW", keeps_eves=True)
     assert slugs(load(database)) == {*town, "jc-probestadt"}
 
 
@@ -453,9 +569,10 @@ def test_what_is_taken_over_between_two_looks_is_in_the_first_only(
     sent = send(database, actors[PROVIDER], OFFICE)
     delivery = delivery_to(database, sent, town[OFFICE])
 
-    first = load(database)
+    address = f"{OFFICE}@post.example"
+    first = load(database, address=address)
     take_over(database, actors[OFFICE], delivery)
-    second = load(database)
+    second = load(database, address=address)
 
-    assert list(items(first, Clock.WAITING)) == [delivery]
-    assert second.items == []
+    assert [list(group.subject_ids) for group in first.groups] == [[delivery]]
+    assert second.groups == []

@@ -116,7 +116,10 @@ class Overdue:
 
 
 class Why(StrEnum):
-    """Why somebody is mailed at that moment, or is not."""
+    """Why somebody is mailed at that moment, or is not.
+
+    ``AFTER_THE_CUT_OFF``: it came up after the hour of today's mail and stands in the next one.
+    """
 
     DUE = "due"
     NOTHING_NEW = "nothing_new"
@@ -124,6 +127,7 @@ class Why(StrEnum):
     PAUSED = "paused"
     BEFORE_ITS_HOUR = "before_its_hour"
     AFTER_THE_LAST_HOUR = "after_the_last_hour"
+    AFTER_THE_CUT_OFF = "after_the_cut_off"
     WAITS_FOR_PLAN_DAY = "waits_for_plan_day"
     TOLD_TODAY = "told_today"
     NO_MAILBOX = "no_mailbox"

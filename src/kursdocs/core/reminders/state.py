@@ -1,4 +1,7 @@
-"""What the planner looks at, read from the database: desks, what waits there, what was told."""
+"""What the planner looks at: desks and towns, and in groups what is open there and what was told.
+
+``load`` reads all of it, ``groups`` counts what is open in the database. Entry point: :func:`load`.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,15 +11,22 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from kursdocs.catalogue import Addressee
-from kursdocs.core import agencies
-from kursdocs.core.agencies import Agency, Municipality
-from kursdocs.core.documents.tables import Delivery, DeliveryState, Document, DocumentState
-from kursdocs.core.reminders.tables import Clock, Reminder
+from kursdocs.catalogue import Addressee, Catalogue
+from kursdocs.core import adoption, agencies, outbox
+from kursdocs.core.adoption import MonthNumbers
+from kursdocs.core.agencies import Agency, Municipality, Paces, PlanTime
+from kursdocs.core.documents.tables import Delivery
+from kursdocs.core.reminders import groups
+from kursdocs.core.reminders.digest import OwnPlan, Reach
+from kursdocs.core.reminders.groups import Group
+from kursdocs.core.reminders.tables import Clock, Outcome, Reminder
 from kursdocs.core.workdays import Workdays, local_date
 
 EXPECTS_ANSWERS = timedelta(days=90)
 """How long after an agency's own paper was taken over it may expect papers in return."""
+
+MONTHLY_UNTIL = 15
+"""After this day of a month nobody is told of the month before any more."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,9 @@ class Desk:
     """An agency as the planner sees it. Addresses are empty where there is none.
 
     Nobody of a closed one is told anything; what waits there still goes back in the end.
+    ``refused_mailboxes`` are those of its addresses that take no mails at present. ``plan_days``
+    are ISO weekdays; with ``announces_on_plan_days`` what is merely new waits for them. ``month``
+    is what the monthly note says, if it is still to be sent.
     """
 
     id: UUID
@@ -40,7 +53,13 @@ class Desk:
     looked_in_at: datetime | None
     expects_papers: bool
     silence_told_at: datetime | None
+    paces: Paces
     is_closed: bool = False
+    refused_mailboxes: frozenset[str] = field(default=frozenset())
+    plan_days: tuple[int, ...] = ()
+    plan_time: PlanTime | None = None
+    announces_on_plan_days: bool = False
+    month: MonthNumbers | None = None
 
     def address(self, addressee: Addressee, today: date) -> str:
         """Where this addressee is reached today; a desk without a mailbox by its head's."""
@@ -50,6 +69,20 @@ class Desk:
             is_over = self.deputy_until is not None and self.deputy_until < today
             return "" if is_over else self.deputy_mailbox
         return self.head_mailbox if addressee is Addressee.HEAD else ""
+
+    @property
+    def reach(self) -> Reach:
+        """Whether mails reach its desk at all."""
+        address = self.mailbox or self.head_mailbox
+        if not address:
+            return Reach.NO_MAILBOX
+        return Reach.REFUSED if address.lower() in self.refused_mailboxes else Reach.REACHED
+
+    def own_plan(self, today: date) -> OwnPlan | None:
+        """When it means to look in, if it said so."""
+        if not self.plan_days:
+            return None
+        return OwnPlan(self.plan_days, self.plan_time, today.isoweekday() in self.plan_days)
 
 
 @dataclass(frozen=True)
@@ -65,71 +98,90 @@ class Town:
 
 
 @dataclass(frozen=True)
-class Item:
-    """One delivery that a desk is to be told of.
-
-    ``day`` is when it arrived, came back, or was announced for deletion. ``told`` is the highest
-    step told so far to each addressee.
-    """
-
-    delivery_id: UUID
-    document_id: UUID
-    agency_id: UUID
-    clock: Clock
-    kind: str
-    day: date
-    told: Mapping[Addressee, int]
-    told_since: date | None = None
-
-
-@dataclass(frozen=True)
 class State:
     """Everything that may be told now."""
 
     desks: Mapping[UUID, Desk]
     towns: Mapping[UUID, Town]
-    items: Sequence[Item]
+    groups: Sequence[Group]
 
 
-def load(session: Session, *, now: datetime, address: str = "") -> State:
-    """What is open now; with an ``address`` only what may be told there.
+def load(session: Session, catalogue: Catalogue, *, now: datetime, address: str = "") -> State:
+    """What is open now: counted; with an ``address`` only what may be told there, with its ids.
 
     Closed agencies are part of the whole, but are told nothing anywhere.
     """
     found = _agencies(session, address)
     ids = [agency.id for agency in found]
-    workdays = agencies.workdays_of(session, ids)
-    told_silent = _silence_told(session, ids)
-    waiting = _waiting(session, ids)
-    expecting = _expecting_answers(session, ids, now=now) | {item.agency_id for item in waiting}
-    desks = {
-        agency.id: Desk(
-            id=agency.id,
-            slug=agency.slug,
-            name=agency.name,
-            municipality_id=agency.municipality_id,
-            workdays=workdays[agency.id],
-            hour=agency.digest_hour,
-            mailbox=agency.mailbox,
-            deputy_mailbox=agency.deputy_mailbox,
-            deputy_until=agency.deputy_until,
-            head_mailbox=agency.head_mailbox,
-            created_at=agency.created_at,
-            looked_in_at=agency.looked_in_at,
-            expects_papers=agency.id in expecting,
-            silence_told_at=told_silent.get(agency.id),
-            is_closed=agency.closed_at is not None,
-        )
+    open_groups = groups.open_at(session, ids, now=now, with_ids=bool(address))
+    told = _told(session, ids)
+    waiting = {group.agency_id for group in open_groups if group.clock is Clock.WAITING}
+    facts = _Facts(
+        workdays=agencies.workdays_of(session, ids),
+        paces=agencies.paces_of(session, catalogue, ids),
+        expecting=waiting | _expecting_answers(session, ids, now=now),
+        silence=told.silence,
+        refused=refused_since(session, now=now),
+    )
+    facts.months = _months(session, found, facts.workdays, told.month, today=local_date(now))
+    desks = {agency.id: _desk(agency, facts) for agency in found}
+    refusals = [
+        group
         for agency in found
-    }
-    towns = {
+        for group in _refusals(desks[agency.id], facts, told.refused, today=local_date(now))
+    ]
+    return State(desks, _towns(session), [*open_groups, *refusals])
+
+
+@dataclass
+class _Facts:
+    """What is known of all agencies at once."""
+
+    workdays: Mapping[UUID, Workdays]
+    paces: Mapping[UUID, Paces]
+    expecting: set[UUID]
+    silence: Mapping[UUID, datetime]
+    refused: Mapping[str, datetime]
+    months: Mapping[UUID, MonthNumbers] = field(default_factory=dict)
+
+
+def _desk(agency: Agency, facts: _Facts) -> Desk:
+    boxes = (agency.mailbox, agency.deputy_mailbox, agency.head_mailbox)
+    return Desk(
+        id=agency.id,
+        slug=agency.slug,
+        name=agency.name,
+        municipality_id=agency.municipality_id,
+        workdays=facts.workdays[agency.id],
+        hour=agency.digest_hour,
+        mailbox=agency.mailbox,
+        deputy_mailbox=agency.deputy_mailbox,
+        deputy_until=agency.deputy_until,
+        head_mailbox=agency.head_mailbox,
+        created_at=agency.created_at,
+        looked_in_at=agency.looked_in_at,
+        expects_papers=agency.id in facts.expecting,
+        silence_told_at=facts.silence.get(agency.id),
+        paces=facts.paces[agency.id],
+        is_closed=agency.closed_at is not None,
+        refused_mailboxes=frozenset({box.lower() for box in boxes} & set(facts.refused)),
+        plan_days=tuple(int(digit) for digit in agency.plan_days),
+        plan_time=PlanTime(agency.plan_time) if agency.plan_time else None,
+        announces_on_plan_days=agency.announces_on_plan_days,
+        month=facts.months.get(agency.id),
+    )
+
+
+def _towns(session: Session) -> Mapping[UUID, Town]:
+    return {
         town.id: Town(
             town.id, town.slug, town.name, town.mailbox, agencies.town_workdays(session, town)
         )
         for town in session.exec(select(Municipality))
     }
-    items = [*waiting, *_returned(session, ids, now=now), *_leaving(session, ids)]
-    return State(desks, towns, items)
+
+
+# ── Agencies ─────────────────────────────────────────────────────────────────────────────────
 
 
 def _agencies(session: Session, address: str) -> Sequence[Agency]:
@@ -153,138 +205,100 @@ def _is(column: str, address: str) -> sa.ColumnElement[bool]:
     return sa.func.lower(col(column)) == address.lower()
 
 
-def _silence_told(session: Session, ids: Sequence[UUID]) -> dict[UUID, datetime]:
-    query = (
-        select(Reminder.agency_id, sa.func.max(Reminder.sent_at))
-        .where(Reminder.clock == Clock.SILENCE, col(Reminder.agency_id).in_(ids))
-        .group_by(col(Reminder.agency_id))
-    )
-    return dict(session.exec(query).all())
-
-
 def _expecting_answers(session: Session, ids: Sequence[UUID], *, now: datetime) -> set[UUID]:
     """Agencies whose own papers were taken over lately."""
-    query = select(Delivery.sender_agency_id).where(
-        col(Delivery.taken_over_at) > now - EXPECTS_ANSWERS,
-        col(Delivery.sender_agency_id).in_(ids),
-    )
-    return set(session.exec(query.distinct()))
-
-
-def _waiting(session: Session, ids: Sequence[UUID]) -> list[Item]:
-    query = (
-        _deliveries(Delivery.recipient_agency_id, Delivery.delivered_at)
+    lately = (
+        select(Delivery.id)
         .where(
-            col(Delivery.state) == DeliveryState.NEW,
-            col(Delivery.delivered_at).is_not(None),
-            col(Document.state) == DocumentState.LIVE,
-            col(Delivery.recipient_agency_id).in_(ids),
+            col(Delivery.sender_agency_id) == col(Agency.id),
+            col(Delivery.taken_over_at) > now - EXPECTS_ANSWERS,
         )
-        .order_by(col(Delivery.delivered_at), col(Delivery.id))
+        .exists()
     )
-    return _items(session, query, Clock.WAITING)
+    return set(session.exec(select(Agency.id).where(col(Agency.id).in_(ids), lately)))
 
 
-def _returned(session: Session, ids: Sequence[UUID], *, now: datetime) -> list[Item]:
-    """What came back lately, for the senders."""
-    query = _deliveries(Delivery.sender_agency_id, Delivery.returned_at).where(
-        col(Delivery.state) == DeliveryState.RETURNED,
-        col(Delivery.returned_at) > now - timedelta(days=30),
-        col(Document.state) == DocumentState.LIVE,
-        col(Delivery.sender_agency_id).in_(ids),
-    )
-    return _items(session, query.order_by(col(Delivery.id)), Clock.RETURNED)
+def refused_since(session: Session, *, now: datetime) -> Mapping[str, datetime]:
+    """The addresses that take no mails at present, in small letters, and since when."""
+    found = outbox.unreached_addresses(session, now=now)
+    return {address: unreached.since for address, unreached in found.items()}
 
 
-def _leaving(session: Session, ids: Sequence[UUID]) -> list[Item]:
-    """What will be deleted soon, for those who have it: the sender and who took it over."""
-    found = []
-    taken_over = (
-        col(Delivery.state) == DeliveryState.TAKEN_OVER,
-        col(Document.state) == DocumentState.LIVE,
-    )
-    for owner, more in (
-        (Delivery.sender_agency_id, ()),
-        (Delivery.recipient_agency_id, taken_over),
-    ):
-        query = _deliveries(owner, Document.deletion_noticed_at).where(
-            col(Document.deletion_noticed_at).is_not(None),
-            col(Document.erased_at).is_(None),
-            col(owner).in_(ids),
-            *more,
-        )
-        found += _items(session, query.order_by(col(Delivery.id)), Clock.DELETION)
-    return found
-
-
-_Rows = sa.Select[tuple[UUID, UUID, UUID, str, datetime]]
-
-
-def _deliveries(owner: object, moment: object) -> _Rows:
-    columns = (Delivery.id, Delivery.document_id, owner, Document.kind, moment)
-    return sa.select(*columns).join(Document, col(Document.id) == Delivery.document_id)  # type: ignore[call-overload,no-any-return]  # columns of SQLModel classes are typed as their values
-
-
-def _items(session: Session, query: _Rows, clock: Clock) -> list[Item]:
-    rows = session.execute(query).all()
-    told = _told(session, clock, {row[2] for row in rows})
-    return [
-        Item(
-            delivery_id=delivery_id,
-            document_id=document_id,
-            agency_id=agency_id,
-            clock=clock,
-            kind=kind,
-            day=local_date(moment),
-            told=told.get((delivery_id, agency_id), _NOTHING).steps,
-            told_since=told.get((delivery_id, agency_id), _NOTHING).since,
-        )
-        for delivery_id, document_id, agency_id, kind, moment in rows
-    ]
+# ── What was told of the agency itself ───────────────────────────────────────────────────────
 
 
 @dataclass
-class _SoFar:
-    """What the ledger says of one delivery: the highest step by addressee, the first day."""
+class _Told:
+    """By agency: when silence was told last, of which month, and which refusal."""
 
-    steps: dict[Addressee, int] = field(default_factory=dict)
-    since: date | None = None
-
-
-_NOTHING = _SoFar()
+    silence: dict[UUID, datetime] = field(default_factory=dict)
+    month: dict[UUID, int] = field(default_factory=dict)
+    refused: dict[UUID, int] = field(default_factory=dict)
 
 
-def _told(
-    session: Session, clock: Clock, agency_ids: set[UUID]
-) -> Mapping[tuple[UUID, UUID], _SoFar]:
-    """What was told so far of what is still open, by delivery and agency."""
+def _told(session: Session, ids: Sequence[UUID]) -> _Told:
+    clocks = (Clock.SILENCE, Clock.MONTHLY, Clock.REFUSED)
     query = (
         sa.select(
-            col(Reminder.subject_id),
             col(Reminder.agency_id),
-            col(Reminder.addressee),
+            col(Reminder.clock),
+            sa.func.max(col(Reminder.sent_at)),
             sa.func.max(col(Reminder.step)),
-            sa.func.min(col(Reminder.sent_at)),
         )
-        .join(Delivery, col(Delivery.id) == Reminder.subject_id)
         .where(
-            col(Reminder.clock) == clock,
-            col(Reminder.agency_id).in_(agency_ids),
-            _still(clock),
+            col(Reminder.clock).in_(clocks),
+            col(Reminder.agency_id).in_(ids),
+            col(Reminder.outcome) != Outcome.UNDELIVERED,
         )
-        .group_by(col(Reminder.subject_id), col(Reminder.agency_id), col(Reminder.addressee))
+        .group_by(col(Reminder.agency_id), col(Reminder.clock))
     )
-    told: dict[tuple[UUID, UUID], _SoFar] = {}
-    for delivery_id, agency_id, addressee, step, first in session.execute(query):
-        so_far = told.setdefault((delivery_id, agency_id), _SoFar())
-        so_far.steps[addressee] = step
-        so_far.since = min(so_far.since or date.max, local_date(first))
+    told = _Told()
+    for agency_id, clock, sent_at, step in session.execute(query):
+        if clock is Clock.SILENCE:
+            told.silence[agency_id] = sent_at
+        else:
+            (told.month if clock is Clock.MONTHLY else told.refused)[agency_id] = step
     return told
 
 
-def _still(clock: Clock) -> sa.ColumnElement[bool]:
-    if clock is Clock.WAITING:
-        return col(Delivery.state) == DeliveryState.NEW
-    if clock is Clock.RETURNED:
-        return col(Delivery.state) == DeliveryState.RETURNED
-    return sa.true()
+def _months(
+    session: Session,
+    found: Sequence[Agency],
+    workdays: Mapping[UUID, Workdays],
+    told: Mapping[UUID, int],
+    *,
+    today: date,
+) -> Mapping[UUID, MonthNumbers]:
+    """The month before, for those whose note of it is still to be sent and would say something."""
+    first_day = (today.replace(day=1) - timedelta(days=1)).replace(day=1)
+    untold = [
+        agency.id
+        for agency in found
+        if agency.monthly_note
+        and agency.closed_at is None
+        and today.day <= MONTHLY_UNTIL
+        and told.get(agency.id, 0) < month_step(first_day)
+        and workdays[agency.id].includes(today)
+    ]
+    if not untold:
+        return {}
+    numbers = adoption.monthly(session, untold, first_day=first_day, workdays=workdays)
+    return {id_: one for id_, one in numbers.items() if one.sent or one.received or one.taken_over}
+
+
+def month_step(first_day: date) -> int:
+    """How the ledger counts months."""
+    return first_day.year * 12 + first_day.month
+
+
+def _refusals(
+    desk: Desk, facts: _Facts, told: Mapping[UUID, int], *, today: date
+) -> Sequence[Group]:
+    """The mailboxes of the desk and its deputy that take no mails, for the head to hear of."""
+    of_others = {desk.mailbox.lower(), desk.address(Addressee.DEPUTY, today).lower()}
+    refused = (of_others & desk.refused_mailboxes) - {desk.head_mailbox.lower()}
+    if not refused:
+        return ()
+    since = max(facts.refused[box] for box in refused).replace(minute=0, second=0, microsecond=0)
+    known = {Addressee.HEAD: told[desk.id]} if desk.id in told else {}
+    return [Group(desk.id, Clock.REFUSED, "", since, told=known, count=len(refused))]
