@@ -1,8 +1,8 @@
-/** Copies a link that is shown once; without a clipboard the field itself is there to copy from. */
+/** Copies a link that is shown once, or a text; without a clipboard the field itself is there. */
 
 export function enhanceCopying(): void {
   for (const part of document.querySelectorAll<HTMLElement>("[data-copy]")) {
-    const field = part.querySelector("input");
+    const field = part.querySelector<HTMLInputElement | HTMLTextAreaElement>("input, textarea");
     const button = part.querySelector("button");
     const told = part.querySelector<HTMLElement>("[data-copied]");
     if (!field || !button || !told || !navigator.clipboard) continue;

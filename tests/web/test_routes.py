@@ -41,13 +41,14 @@ from kursdocs.catalogue import AgencyKind
 from kursdocs.core import agencies, invitations
 from kursdocs.core.access import ROLE_PERMISSIONS, Actor, Permission, Role
 from kursdocs.core.accounts import Membership, User
-from kursdocs.core.agencies import Agency, AgencyPause
+from kursdocs.core.agencies import Agency, AgencyPause, MunicipalityClosing
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import lifecycle, reading
 from kursdocs.core.errors import Invalid
 from kursdocs.core.instructions import Instruction
 from kursdocs.core.invitations import Invitation
 from kursdocs.core.memberships import Place
+from kursdocs.core.outbox import OutboxMail
 from kursdocs.web.call import Gate, Row
 from kursdocs.web.routes import ROUTES
 
@@ -300,9 +301,33 @@ agencies.reopen           unknown      403  403      403      403   404 403  403
 settings                  -            403  200      403      200   303 403  403      in        in
 municipality              -            403  403      403      403   200 403  403      in        in
 municipality.change       -            403  403      403      403   303 403  403     401       401
+mail                      -            403  403      403      403   200 403  403      in        in
+mail.try                  own          403  303      403      303   303 403  403     401       401
+mail.try                  unknown      403  404      403      404   404 403  403     401       401
+mail.resend               own          403  303      403      303   303 403  403     401       401
+mail.resend               foreign      403  404      403      404   404 403  403     401       401
+mail.resend               unknown      403  404      403      404   404 403  403     401       401
+municipality.paces        -            403  403      403      403   200 403  403      in        in
+municipality.paces.change -            403  403      403      403   303 403  403     401       401
+municipality.closings.create -         403  403      403      403   303 403  403     401       401
+municipality.closings.remove own       403  403      403      403   303 403  403     401       401
+municipality.closings.remove foreign   403  403      403      403   404 403  403     401       401
+municipality.closings.remove unknown   403  403      403      403   404 403  403     401       401
+settings.paces            -            403  200      403      200   303 403  403      in        in
+agencies.paces            own          403  200      403      200   200 403  403      in        in
+agencies.paces            town         403  404      403      404   200 403  403      in        in
+agencies.paces            foreign      403  404      403      404   404 403  403      in        in
+agencies.paces            unknown      403  404      403      404   404 403  403      in        in
+agencies.paces.change     own          403  303      403      303   303 403  403     401       401
+agencies.paces.change     town         403  404      403      404   303 403  403     401       401
+agencies.paces.change     foreign      403  404      403      404   404 403  403     401       401
+agencies.paces.change     unknown      403  404      403      404   404 403  403     401       401
 municipality.claims       -            403  403      403      403   200 403  403      in        in
 municipality.claims.try   -            403  403      403      403   200 403  403     401       401
 log                       -            403  200      403      200   403 200  403      in        in
+numbers                   -            200  200      200      200   200 403  403      in        in
+numbers.sheet             -            403  403      403      403   200 403  403      in        in
+numbers.csv               -            403  403      403      403   200 403  403      in        in
 
 api.documents.create      -            201  201      201      201   403 403  403     201       401
 api.inbox                 -            200  200      200      200   403 403  403     200       401
@@ -410,7 +435,11 @@ BESIDE: Mapping[str, tuple[list[Happening], list[Happening]]] = {
     "deliveries.settle": ([Happening.DELIVERY_TAKEN_OVER], []),
 }
 # Asked for by a handler, because the row alone cannot know which of the two it is.
-ASKED_BY_HANDLERS = {Permission.AGENCY_LOG_READ, Permission.MUNICIPALITY_LOG_READ}
+ASKED_BY_HANDLERS = {
+    Permission.AGENCY_LOG_READ,
+    Permission.MUNICIPALITY_LOG_READ,
+    Permission.AGENCY_NUMBERS_READ,
+}
 FRESH = re.compile(r"stelle-[0-9a-f]{12}")  # slugs of agencies that the walk opens
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "COPY")
 
@@ -505,6 +534,7 @@ class Walk:
     house: House
     papers: Mapping[tuple[str, str], Sent]
     days: int = 1
+    saturdays: int = 0
     desks: dict[str, str] = field(default_factory=dict)
 
     def prepared(self, row: Row, caller: str, of: Of) -> Callable[[], Answer]:
@@ -669,14 +699,37 @@ class Walk:
 
     def _place(self, row: Row, caller: str, of: Of, path: str) -> str:
         """The path with a draft, or with the agency and a pause of it that is there."""
+        if "{mail_id}" in path:
+            return path.replace("{mail_id}", str(self._failed_mail(caller, of)))
         if "{draft_id}" in path:
             return path.replace("{draft_id}", self._draft(caller, of))
+        if "{closing_id}" in path:
+            return path.replace("{closing_id}", str(self._closing(of)))
         if "{slug}" not in path:
             return path
         mine = PEOPLE.get(caller, ("", VHS))[1]
         slug = {Of.OWN: mine, Of.UNKNOWN: "nirgends"}.get(of) or self._opened(row, of)
         pause = self._pause(slug) if "{pause_id}" in path else UNKNOWN
         return path.replace("{slug}", slug).replace("{pause_id}", str(pause))
+
+    def _failed_mail(self, caller: str, of: Of) -> UUID:
+        """A mail to the caller's own agency or to nobody here, which nobody sent again yet."""
+        if of is Of.UNKNOWN:
+            return UNKNOWN
+        now = self.house.clock()
+        with self.house.services.transaction() as session:
+            session.exec(delete(OutboxMail))
+            agency = agencies.by_slug(session, PEOPLE.get(caller, ("", VHS))[1])
+            mail = OutboxMail(
+                dedupe=token_hex(8),
+                address=agency.mailbox if of is Of.OWN else "weit@weg.example",
+                created_at=now,
+                due_at=now,
+                lapses_at=now + timedelta(hours=1),
+                dead_at=now,
+            )
+            session.add(mail)
+            return mail.id
 
     def _opened(self, row: Row, of: Of) -> str:
         """A fresh agency of the town or a far one, closed where it is to be reopened."""
@@ -701,6 +754,20 @@ class Walk:
             if row.name == "agencies.reopen":
                 agencies.close_agency(session, tests, made, now=now)
             return made.slug
+
+    def _closing(self, of: Of) -> UUID:
+        """A closing of the town, or of the one that lies next to it."""
+        if of is Of.UNKNOWN:
+            return UNKNOWN
+        day = self.house.services.clock().date()
+        with self.house.services.transaction() as session:
+            slug = VHS if of is Of.OWN else Members.NEIGHBOUR
+            place = agencies.by_slug(session, slug).municipality_id
+            closing = MunicipalityClosing(
+                municipality_id=place, first_day=day, last_day=day, name="Stadtfest"
+            )
+            session.add(closing)
+            return closing.id
 
     def _pause(self, slug: str) -> UUID:
         """A pause of the agency, if there is one of that name."""
@@ -729,6 +796,15 @@ class Walk:
         }
         if row.name in FORMS:
             return {**FORMS[row.name], "agency": PEOPLE.get(caller, ("", VHS))[1]}
+        if row.name.endswith("paces.change"):
+            # So many days ahead that no two calls type the same.
+            self.days += 3
+            return {"request.before": str(2 + self.days % 59)}
+        if row.name == "municipality.closings.create":
+            # A Saturday that no other call takes.
+            self.saturdays += 1
+            day = factories.TODAY + timedelta(days=5 + 7 * self.saturdays)
+            return {"first_day": f"{day}", "last_day": f"{day}", "closing_name": "Stadtfest"}
         if row.name == "agencies.pauses.create":
             # Somewhere within two years, on a day where no other is.
             self.days += 3
@@ -753,6 +829,11 @@ class Walk:
         if row.name.endswith("documents.create"):
             changes = {"kind": "obligation_ik_abh", "recipient": VHS} if mine == OFFICE else {}
             return {"data": sending_fields(**changes), "files": the_file()}
+        if row.name == "mail.try":
+            with self.house.services.transaction() as session:
+                session.exec(delete(OutboxMail))
+            place = mine if of is Of.OWN else "nirgends"
+            return {"data": {"place": place, "addressee": "desk"}}
         return self._small_body(row, caller, of)
 
     def _small_body(self, row: Row, caller: str, of: Of) -> dict[str, Any]:

@@ -4,7 +4,8 @@ Across, everything is in per cent, up and down in pixels: on a phone the bars co
 letters stay as large as they are. What looks how is said by classes (``numbers.css``), so that
 dark colours, forced colours and paper work as everywhere. Series differ by their filling, not by
 colour alone. Each chart says in words what it shows (``title``, ``desc``); the numbers stand in a
-table beside it. Entry points: :func:`columns`, :func:`speeds`, :func:`swatch`.
+table beside it. Entry points: :func:`columns`, :func:`speeds`, and the swatches of
+their legends.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,8 +17,10 @@ from markupsafe import Markup
 _TOP, _PLOT, _FOOT = 26, 150, 44
 """Pixels above the highest bar, of the bars, and of what stands below them."""
 _BASE = _TOP + _PLOT
-_START, _END = 9.0, 100.0
+_START, _END = 9.0, 98.5
 """Per cent of the width at which the bars begin and end; before them stand the numbers."""
+_LETTERS = 12
+"""How high letters are."""
 _STUB = 7
 """How high the mark of a hidden count is; it says nothing of the count."""
 
@@ -45,7 +48,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Lasting:
-    """How long something took in one week: a bar to the median, a whisker to the percentile.
+    """How long something took in one week: a bar to the median, a short line at the percentile.
 
     ``other`` is a mark to compare with. ``None`` is what is not known.
     """
@@ -92,12 +95,14 @@ def speeds(words: Words, weeks: Sequence[Lasting]) -> Markup:
     for (start, width), week in zip(_places(len(weeks)), weeks, strict=True):
         middle, each = start + width / 2, min(width * 0.56, 6.0)
         if week.median is not None:
-            bar = Bar(week.median, week.text if week.percentile is None else "")
-            parts.append(_bar(scale, bar, 1, middle - each / 2, each, week.is_open))
+            parts.append(
+                _bar(scale, Bar(week.median, ""), 1, middle - each / 2, each, week.is_open)
+            )
         if week.percentile is not None:
-            parts.append(_whisker(scale, week, middle, each))
+            parts.append(_line("kd-chart__whisker", scale.y(week.percentile), middle, each))
         if week.other is not None:
-            parts.append(_mark(scale.y(week.other), middle, width * 0.84))
+            parts.append(_line("kd-chart__mark", scale.y(week.other), middle, width * 0.84))
+        parts.append(_text("kd-chart__value", middle, _above(scale, week), week.text))
         parts.append(_foot(middle, week.label, week.note))
     return _svg(words, parts)
 
@@ -111,13 +116,20 @@ def swatch(series: int) -> Markup:
     ).format(series)
 
 
-def share_bar(share: float) -> Markup:
-    """A share of a whole as a line that is filled so far; what it says stands beside it."""
+def hidden_swatch() -> Markup:
+    """The mark of a count that is not shown, for the legend."""
     return Markup(
-        '<svg class="kd-chart kd-chart--share" width="100%" height="10" aria-hidden="true">'
-        '<rect class="kd-chart__whole" x="0" y="1" width="100%" height="8"/>'
-        '<rect class="kd-chart__bar kd-chart__bar--1" x="0" y="1" width="{}%" height="8"/></svg>'
-    ).format(_number(min(max(share, 0.0), 1.0) * 100))
+        '<svg class="kd-chart__swatch" width="16" height="16" aria-hidden="true">'
+        '<rect class="kd-chart__hidden" x="1.5" y="7.5" width="13" height="7"/></svg>'
+    )
+
+
+def line_swatch(name: str) -> Markup:
+    """A line of a chart, for the legend: ``whisker`` or ``mark``."""
+    return Markup(
+        '<svg class="kd-chart__swatch" width="24" height="16" aria-hidden="true">'
+        '<line class="kd-chart__{}" x1="1" x2="23" y1="8" y2="8"/></svg>'
+    ).format(name)
 
 
 # ── Parts ────────────────────────────────────────────────────────────────────────────────────
@@ -179,20 +191,22 @@ def _bar(scale: _Scale, bar: Bar, series: int, x: float, width: float, is_open: 
     return drawn + _text("kd-chart__value", x + width / 2, y - 5, bar.text)
 
 
-def _whisker(scale: _Scale, week: Lasting, middle: float, width: float) -> Markup:
-    top, bottom = scale.y(week.percentile or 0), scale.y(week.median or 0)
-    line = Markup('<line class="kd-chart__whisker" x1="{}%" x2="{}%" y1="{}" y2="{}"/>')
-    m, half = _number(middle), width / 4
-    return (
-        line.format(m, m, _number(bottom), _number(top))
-        + line.format(_number(middle - half), _number(middle + half), _number(top), _number(top))
-        + _text("kd-chart__value", middle, top - 5, week.text)
+def _above(scale: _Scale, week: Lasting) -> float:
+    """Where the number of the bar stands, so that no line goes through it."""
+    lines = sorted(
+        (scale.y(v) for v in (week.percentile, week.other) if v is not None), reverse=True
     )
+    y = scale.y(week.median or 0) - 5
+    for line in lines:
+        if y - _LETTERS < line < y + 4:
+            y = line - 5
+    return y
 
 
-def _mark(y: float, middle: float, width: float) -> Markup:
-    return Markup('<line class="kd-chart__mark" x1="{}%" x2="{}%" y1="{}" y2="{}"/>').format(
-        _number(middle - width / 2), _number(middle + width / 2), _number(y), _number(y)
+def _line(name: str, y: float, middle: float, width: float) -> Markup:
+    """A line across, of that width, in the middle of a week."""
+    return Markup('<line class="{}" x1="{}%" x2="{}%" y1="{}" y2="{}"/>').format(
+        name, _number(middle - width / 2), _number(middle + width / 2), _number(y), _number(y)
     )
 
 

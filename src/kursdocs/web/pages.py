@@ -44,6 +44,8 @@ LOCAL_TIME = ZoneInfo("Europe/Berlin")
 
 _LOCALES = {"de": Locale("de", "DE"), "en": Locale("en", "GB")}
 _DATE_FORMATS = {"de": "dd.MM.yyyy", "en": "d MMM yyyy"}
+_SHORT_DATE_FORMATS = {"de": "dd.MM.", "en": "d MMM"}
+_LONG_DATE_FORMATS = {"de": "EEEE, d. MMMM yyyy", "en": "EEEE, d MMMM yyyy"}
 # In a narrow column the line breaks after the comma, and nowhere else.
 _MOMENT_FORMATS = {
     "de": "dd.MM.yyyy, HH:mm\N{NO-BREAK SPACE}'Uhr'",
@@ -208,6 +210,13 @@ _NAVIGATION: tuple[tuple[str, str, frozenset[Permission]], ...] = (
     ("/sent", N_("Gesendet"), frozenset({Permission.SENT_READ})),
     ("/requests", N_("Anforderungen"), frozenset({Permission.REQUEST_READ})),
     ("/agencies", N_("Stellen"), frozenset({Permission.MUNICIPALITY_NUMBERS_READ})),
+    (
+        "/numbers",
+        N_("Zahlen"),
+        frozenset({Permission.MUNICIPALITY_NUMBERS_READ, Permission.AGENCY_NUMBERS_READ}),
+    ),
+    # Heads come from their settings.
+    ("/reminders", N_("Erinnerungen"), frozenset({Permission.MUNICIPALITY_NUMBERS_READ})),
     ("/municipality", N_("Kommune"), frozenset({Permission.MUNICIPALITY_MANAGE})),
     ("/members", N_("Mitglieder"), frozenset({Permission.MEMBERS_MANAGE})),
     (
@@ -344,6 +353,7 @@ def _filters(
 
     return {
         "date": lambda day: show_date(day, language),
+        "long_date": lambda day: show_long_date(day, language),
         "moment": lambda moment: show_moment(moment, language),
         "clock": lambda moment: show_clock(moment, language),
         "day": lambda moment: show_date(local_date(moment), language),
@@ -407,6 +417,22 @@ def show_date(day: date, language: str) -> Markup:
 def plain_date(day: date, language: str) -> str:
     """A day for places where no markup can be, such as a sentence."""
     return format_date(day, _DATE_FORMATS[language], locale=_LOCALES[language])
+
+
+def show_long_date(day: date, language: str) -> Markup:
+    """A day with the name of its weekday, as ``<time>``."""
+    text = format_date(day, _LONG_DATE_FORMATS[language], locale=_LOCALES[language])
+    return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), text)
+
+
+def plain_day_and_month(day: date, language: str) -> str:
+    """A day without its year, where there is little room."""
+    return format_date(day, _SHORT_DATE_FORMATS[language], locale=_LOCALES[language])
+
+
+def plain_number(value: float, language: str) -> str:
+    """A number as people write it, for places outside of templates."""
+    return format_decimal(value, locale=_LOCALES[language])
 
 
 def last_day(until: datetime) -> date:

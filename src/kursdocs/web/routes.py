@@ -2,8 +2,8 @@
 
 Pages and API stand side by side; what is about members stands in ``people_routes``, the inbox in
 ``inbox_routes``, one document in ``document_routes``, sending in ``sending_routes``, requests in
-``request_routes``. A row without a permission says why by its gate. OpenAPI is made from the rows
-of the API; a test walks every row with every role.
+``request_routes``, paces of reminders in ``pace_routes``. A row without a permission says why by
+its gate. OpenAPI is made from the rows of the API; a test walks every row with every role.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,11 @@ from kursdocs.web.call import Body, Gate, Mode, Row
 from kursdocs.web.document_routes import DOCUMENTS, DOCUMENTS_API
 from kursdocs.web.inbox_api_routes import INBOX_API
 from kursdocs.web.inbox_routes import INBOX
+from kursdocs.web.mail_routes import MAIL
+from kursdocs.web.number_routes import NUMBERS
+from kursdocs.web.pace_routes import PACES
 from kursdocs.web.people_routes import PEOPLE
+from kursdocs.web.reminder_routes import REMINDERS
 from kursdocs.web.request_routes import REQUESTS, REQUESTS_API
 from kursdocs.web.sending_routes import SENDING, UPLOAD_BYTES_MAX
 
@@ -386,6 +390,10 @@ ROUTES: Sequence[Row] = (
     *DOCUMENTS,
     *INBOX,
     *PEOPLE,
+    *PACES,
+    *NUMBERS,
+    *MAIL,
+    *REMINDERS,
     *REQUESTS,
     *API,
     *DOCUMENTS_API,

@@ -1,6 +1,6 @@
 """Agencies in which nobody looks any more, although papers are to be expected there."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
@@ -16,11 +16,12 @@ from kursdocs.core.workdays import local_date
 
 EXPECTS_ANSWERS = timedelta(days=90)
 """How long after an agency's own paper was taken over it may expect papers in return."""
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Silent:
-    """An agency that fell silent: since which day nobody looked in, what waits, since when.
+    """An agency that fell silent: since which day nobody was there, what waits, since when.
 
     ``oldest_on`` is ``None`` where nothing waits, or too little to say more of it.
     """
@@ -29,6 +30,11 @@ class Silent:
     since: date
     waiting: Count
     oldest_on: date | None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nobody was ever there since it was opened."""
+        return self.since == local_date(self.agency.created_at)
 
 
 def silent(
@@ -42,27 +48,41 @@ def silent(
     query = select(Agency).where(
         Agency.municipality_id == municipality_id, col(Agency.closed_at).is_(None)
     )
-    quiet = {
-        agency.id: agency
-        for agency in session.exec(query)
-        if (local_date(now) - _since(agency)).days >= after_days
-    }
+    listed = {agency.id: agency for agency in session.exec(query)}
+    since = _since(session, listed)
+    quiet = [id_ for id_ in listed if (local_date(now) - since[id_]).days >= after_days]
     waiting = facts.waiting(session, quiet)
     expecting = _expecting_answers(session, quiet, now=now) | set(waiting)
-    found = [_silent(quiet[id_], waiting.get(id_, ())) for id_ in quiet if id_ in expecting]
+    found = [
+        _silent(listed[id_], since[id_], waiting.get(id_, ())) for id_ in quiet if id_ in expecting
+    ]
     return sorted(found, key=lambda one: (one.since, one.agency.name))
 
 
-def _since(agency: Agency) -> date:
-    return local_date(agency.looked_in_at or agency.created_at)
+def _since(session: Session, listed: Mapping[UUID, Agency]) -> Mapping[UUID, date]:
+    """When somebody was last there: to look, or to take something over by a program's hand."""
+    taken_over_at = sa.func.max(facts.seconds(Delivery.taken_over_at))
+    query = (
+        sa.select(col(Delivery.recipient_agency_id), taken_over_at)
+        .where(
+            col(Delivery.recipient_agency_id).in_(list(listed)),
+            col(Delivery.taken_over_at).is_not(None),
+        )
+        .group_by(col(Delivery.recipient_agency_id))
+    )
+    took = {id_: datetime.fromtimestamp(at, UTC) for id_, at in session.execute(query)}
+    return {
+        id_: local_date(max(agency.looked_in_at or agency.created_at, took.get(id_, _LONG_AGO)))
+        for id_, agency in listed.items()
+    }
 
 
-def _silent(agency: Agency, hours: Sequence[tuple[int, int]]) -> Silent:
+def _silent(agency: Agency, since: date, hours: Sequence[tuple[int, int]]) -> Silent:
     count = sum(number for _, number in hours)
     if count <= FEW_MAX:
-        return Silent(agency, _since(agency), FEW if count else Count(0), None)
+        return Silent(agency, since, FEW if count else Count(0), None)
     oldest = datetime.fromtimestamp(min(hour for hour, _ in hours) * 3600, UTC)
-    return Silent(agency, _since(agency), Count(count), local_date(oldest))
+    return Silent(agency, since, Count(count), local_date(oldest))
 
 
 def _expecting_answers(session: Session, ids: Collection[UUID], *, now: datetime) -> set[UUID]:

@@ -115,11 +115,12 @@ def _found(
 ) -> Mapping[UUID, _Found]:
     found = {id_: _Found([0, 0, 0], []) for id_ in workdays}
     is_late = _Late(workdays, now)
-    for agency_id, outcome, minutes, sent_at, count in session.execute(_query(workdays, shown)):
+    for agency_id, outcome, minutes, since, count in session.execute(_query(workdays, shown)):
         one = found[agency_id]
+        is_late_now = since is not None and is_late(agency_id, since)
         if outcome in _DONE and minutes is not None:
             one.minutes += [minutes] * count
-        one.counts[_judged(outcome, minutes, is_late(agency_id, sent_at))] += count
+        one.counts[_judged(outcome, minutes, is_late_now)] += count
     return found
 
 
