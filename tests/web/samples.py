@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from uuid import UUID
 
 from tests.web.samples_desk import desk_pages, sent_pages
+from tests.web.samples_mail import mail_pages, refusing_boxes
 from tests.web.samples_requests import request_pages
 from tests.web.samples_town import town_pages
 
@@ -367,6 +368,7 @@ def _inbox_pages() -> list[Sample]:
             "state": state,
             "count_max": 100,
             "approvals_count": 0,
+            "refusing": [],
             "leaving_count": 0,
             **_inbox_frame(state),
         }
@@ -375,6 +377,7 @@ def _inbox_pages() -> list[Sample]:
             "deliveries": deliveries,
             "counts": {"new": 101, "taken_over": 1, "returned": 1, "withdrawn": 1, "erased": 2},
             "approvals_count": 2,
+            "refusing": refusing_boxes(HOSTILE, NOW),
             "leaving_count": 1,
             "searched": "",
             "is_cut": False,
@@ -1014,6 +1017,7 @@ def _other_pages(catalogue: Catalogue) -> list[Sample]:
         Sample("log", "audit/index.html", log_page, log | {"entries": entries}),
         Sample("log-empty", "audit/index.html", log_page, log | {"entries": []}),
         *(Sample(name, at, coordinating, given) for name, at, given in town_pages(HOSTILE, NOW)),
+        *(Sample(name, at, coordinating, given) for name, at, given in mail_pages(HOSTILE, NOW)),
         Sample("error", "error.html", VISITOR, error),
         Sample("error-retry", "error.html", CLERK, error | {"retry": retry, "advice": ""}),
         Sample("error-expired", "error.html", VISITOR, error | {"retry": expired, "advice": ""}),

@@ -5,9 +5,12 @@ from datetime import date, datetime
 from types import SimpleNamespace
 from uuid import UUID
 
-from kursdocs.catalogue import AgencyKind
+from tests.web.samples_mail import boxes, refusing_boxes
+
+from kursdocs.catalogue import AgencyKind, Text
 from kursdocs.core.access import Role
 from kursdocs.core.accounts.claims import ClaimRule, NumberedRule, Post, Trial
+from kursdocs.core.agencies import Effective, Source
 from kursdocs.core.agencies.file_names import PLACEHOLDERS
 from kursdocs.core.agencies.lands import LANDS
 
@@ -22,6 +25,7 @@ def town_pages(hostile: str, now: datetime) -> Pages:
         *_settings(hostile, now),
         *_town(hostile),
         *_claims(hostile),
+        *_paces(hostile, now),
     ]
 
 
@@ -48,8 +52,13 @@ def _lists(hostile: str, now: datetime) -> Pages:
     agencies = [_agency(name, now, oldest_waiting_days=days) for days in (None, 0, 1, 12)]
     silent = [_agency(hostile, now, mailbox="", last_active_at=None)]
     closed = [_agency(hostile, now, closed_at=now)]
-    filled = {"agencies": [*agencies, *silent], "closed": closed, "silent": silent}
-    empty: Mapping[str, object] = {"agencies": [], "closed": [], "silent": []}
+    filled = {
+        "agencies": [*agencies, *silent],
+        "closed": closed,
+        "silent": silent,
+        "refusing": refusing_boxes(hostile, now),
+    }
+    empty: Mapping[str, object] = {"agencies": [], "closed": [], "silent": [], "refusing": []}
     busy = {"agency": _agency(hostile, now), "numbers": _agency("", now, oldest_waiting_days=9)}
     idle = {"agency": _agency(name, now), "numbers": _agency("", now, waiting_count=0)}
     return [
@@ -89,6 +98,11 @@ def _settings(hostile: str, now: datetime) -> Pages:
         "deputy_until",
         "land",
         "file_name_pattern",
+        "plan_days",
+        "plan_time",
+        "announces_on_plan_days",
+        "monthly_note",
+        "expected_per_month",
     )
     days = {"first_day": hostile, "last_day": hostile}
     pauses = [
@@ -115,6 +129,8 @@ def _settings(hostile: str, now: datetime) -> Pages:
         "pauses": [],
         "pause": {"first_day": "", "last_day": ""},
         "is_deputy_over": False,
+        "boxes": [],
+        "refusing": [],
     }
     wrong = {
         "agency": _agency(hostile, now, mailbox=""),
@@ -124,7 +140,13 @@ def _settings(hostile: str, now: datetime) -> Pages:
         "pause": days,
         "is_deputy_over": True,
     }
-    managed = {"is_manager": True, "pauses": pauses, "land_name": "Bayern"}
+    managed = {
+        "is_manager": True,
+        "pauses": pauses,
+        "land_name": "Bayern",
+        "boxes": boxes(hostile, now),
+        "refusing": refusing_boxes(hostile, now)[:1],
+    }
     closed = {"is_manager": True, "agency": _agency("Sprachwerk", now, closed_at=now)}
     return [
         ("settings", "agencies/settings.html", base),
@@ -134,8 +156,22 @@ def _settings(hostile: str, now: datetime) -> Pages:
     ]
 
 
+def _closings(name: str) -> list[SimpleNamespace]:
+    return [
+        SimpleNamespace(
+            id=UUID(int=number),
+            name=name,
+            first_day=date(2027, 2, 8),
+            last_day=date(2027, 2, 7 + number),
+            is_now=number == 1,
+        )
+        for number in (1, 2)
+    ]
+
+
 def _town(hostile: str) -> Pages:
-    names = ("name", "mailbox", "land")
+    names = ("name", "mailbox", "land", "keeps_eves")
+    days = ("first_day", "last_day", "closing_name")
     base: dict[str, object] = {
         "municipality": SimpleNamespace(slug="musterstadt", name="Musterstadt", mailbox="a@b"),
         "typed": dict.fromkeys(names, ""),
@@ -143,14 +179,22 @@ def _town(hostile: str) -> Pages:
         "lands": list(LANDS.items()),
         "land_name": "Bayern",
         "free_days": _FREE,
+        "closings": [],
+        "closing": dict.fromkeys(days, ""),
+        "name_length_max": 60,
+        "working_days_max": 10,
     }
+    filled = {"closings": _closings("Rosenmontag")}
     wrong = {
         "municipality": SimpleNamespace(slug="musterstadt", name=hostile, mailbox=""),
         "typed": dict.fromkeys(names, hostile),
-        "errors": dict.fromkeys(names, "So nicht."),
+        "errors": dict.fromkeys((*names, *days), "So nicht."),
+        "closings": _closings(hostile),
+        "closing": dict.fromkeys(days, hostile),
     }
     return [
         ("municipality", "municipality/show.html", base),
+        ("municipality-closings", "municipality/show.html", base | filled),
         ("municipality-mistaken", "municipality/show.html", base | wrong),
     ]
 
@@ -182,4 +226,56 @@ def _claims(hostile: str) -> Pages:
         ("claims-stranger", page, base | {"trial": nothing, "has_subject": True}),
         ("claims-tried", page, base | {"trial": full, "has_subject": True, "pasted": hostile}),
         ("claims-mistaken", page, base | {"pasted": hostile, "errors": {"claims": "So nicht."}}),
+    ]
+
+
+def _paces(hostile: str, now: datetime) -> Pages:
+    def held(source: Source, **changes: int) -> Effective:
+        values = {"days": 3, "least": 1, "most": 5, "above": 3, **changes}
+        return Effective(source=source, **values)
+
+    rules = {
+        "standard.desk": held(Source.CATALOGUE),
+        "standard.deputy": held(Source.MUNICIPALITY, own=3),
+        "standard.head": held(Source.AGENCY, own=9),
+        "standard.return_after": held(Source.CATALOGUE, least=3, most=3),
+    }
+    rows = [
+        SimpleNamespace(rule=rule, name="Leitung", usual=2, effective=each)
+        for rule, each in rules.items()
+    ]
+    example = SimpleNamespace(day=now.date(), steps=[("Leitung", date(2026, 12, 1))])
+    groups = [
+        SimpleNamespace(
+            code=code, name=name, hint="Arbeitstage.", kinds=kinds, rows=each, example=example
+        )
+        for code, name, kinds, each in (
+            ("standard", "Papiere im Eingang", [Text("Anmeldung", "Registration")], rows),
+            ("request", "Angeforderte Papiere", [], []),
+            ("silence", hostile, [], []),
+        )
+    ]
+    fields = [name for rule in rules for name in (rule, f"{rule}.least", f"{rule}.most")]
+    base: dict[str, object] = {
+        "agency": _agency("VHS Musterstadt", now),
+        "municipality": SimpleNamespace(name="Musterstadt"),
+        "is_manager": False,
+        "groups": groups,
+        "typed": dict.fromkeys(fields, ""),
+        "errors": {},
+        "has_own": False,
+    }
+    wrong = {
+        "agency": _agency(hostile, now),
+        "is_manager": True,
+        "typed": dict.fromkeys(fields, hostile),
+        "errors": dict.fromkeys(fields, "So nicht."),
+        "has_own": True,
+    }
+    of_agency = {**wrong, "errors": dict.fromkeys(list(rules)[:3], "So nicht.")}
+    return [
+        ("paces", "paces/agency.html", base),
+        ("paces-mistaken", "paces/agency.html", base | of_agency),
+        ("municipality-paces", "paces/municipality.html", base),
+        ("municipality-paces-mistaken", "paces/municipality.html", base | wrong),
     ]

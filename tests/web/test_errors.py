@@ -34,8 +34,8 @@ RAISED = {
     "InternalError",
 }
 # Nobody at a page or program hears of these: the first never leaves its module, the second is for
-# duties, which take it as an answer, the third is printed by the operator's check as it is.
-INTERNAL = {"fields_are_in", "not_held", "scanner_unavailable"}
+# duties, which take it as an answer, the others are for the operator's check and the worker's log.
+INTERNAL = {"fields_are_in", "not_held", "scanner_unavailable", "bounces_unavailable", "mail_unavailable"}
 CODE = re.compile(r"[a-z]+(_[a-z]+)+")
 
 

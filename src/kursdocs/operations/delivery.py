@@ -1,17 +1,25 @@
 """How mail goes out, for those who watch it: the worker, the mail server, returned mail.
 
-Reads only. What it looks at are signs of life and the outbox; nobody is asked. Entry points:
-:func:`watch`, :func:`is_failing`.
+What is looked at are signs of life and the outbox; nobody is asked. :func:`watch` tells of the
+installation, :func:`looked_at` of the mailboxes of a place, :func:`try_box` and :func:`send_again`
+put a mail into the outbox.
 """
 
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 from sqlmodel import Session
 
-from kursdocs.core import heartbeats, outbox
+from kursdocs.catalogue import Addressee
+from kursdocs.core import agencies, heartbeats, outbox
+from kursdocs.core.access import Actor
+from kursdocs.core.agencies import Agency
+from kursdocs.core.errors import NotFound
 from kursdocs.core.heartbeats import Heartbeat
+from kursdocs.core.outbox import OutboxMail, Standing, Unreached
 
 SERVER_DUTY, BOUNCES_DUTY = "mail_server", "bounces"
 """The duties whose signs of life say whether mail can go out, and whether returned mail is read."""
@@ -94,3 +102,93 @@ def _outside(beat: Heartbeat | None, *, works: bool, now: datetime) -> Health:
     if beat is None or not works:
         return Health.UNKNOWN
     return Health.FAILING if beat.is_late(now) else Health.WELL
+
+
+# -- mailboxes ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Box:
+    """A mailbox of a place, and whose it is there. The municipality's own has no ``agency``."""
+
+    place: str
+    name: str
+    addressee: Addressee
+    address: str
+    agency: Agency | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A mailbox, the last mail to it, what became of that, and since when it takes none."""
+
+    box: Box
+    mail: OutboxMail | None
+    standing: Standing | None
+    unreached: Unreached | None
+
+    @property
+    def can_be_sent_again(self) -> bool:
+        """Whether its last mail failed."""
+        return self.standing in outbox.FAILED
+
+
+def boxes_of(session: Session, actor: Actor) -> Sequence[Box]:
+    """The mailboxes that the actor watches: of the own agency, or of a whole municipality.
+
+    Of agencies those that are open, by name; the municipality's own comes first.
+    """
+    if actor.agency is not None:
+        return list(boxes_of_agency(agencies.get(session, actor.agency.id)))
+    town = agencies.municipality_of(session, actor)
+    own = [Box(town.slug, town.name, Addressee.COORDINATOR, town.mailbox)] if town.mailbox else []
+    open_ones = (one for one in agencies.of_municipality(session, actor) if one.closed_at is None)
+    return [*own, *(box for agency in open_ones for box in boxes_of_agency(agency))]
+
+
+def boxes_of_agency(agency: Agency) -> Iterator[Box]:
+    """Its mailboxes, as far as it has any."""
+    for addressee, address in (
+        (Addressee.DESK, agency.mailbox),
+        (Addressee.DEPUTY, agency.deputy_mailbox),
+        (Addressee.HEAD, agency.head_mailbox),
+    ):
+        if address:
+            yield Box(agency.slug, agency.name, addressee, address, agency)
+
+
+def looked_at(session: Session, boxes: Collection[Box], *, now: datetime) -> Sequence[Seen]:
+    """What became of the last mail to each."""
+    if not boxes:
+        return []
+    last = outbox.latest(session, {box.address for box in boxes})
+    unreached = outbox.unreached_addresses(session, now=now)
+    found = []
+    for box in boxes:
+        mail = last.get(box.address.lower())
+        standing = outbox.standing(mail, now) if mail else None
+        found.append(Seen(box, mail, standing, unreached.get(box.address.lower())))
+    return found
+
+
+def try_box(session: Session, actor: Actor, place: str, addressee: str, *, now: datetime) -> Box:
+    """Put a test mail into the outbox; raises ``NotFound``, or as :func:`outbox.put_test` does."""
+    for box in boxes_of(session, actor):
+        if (box.place, box.addressee) == (place, addressee) and actor.municipality is not None:
+            outbox.put_test(
+                session, address=box.address, municipality_id=actor.municipality, now=now
+            )
+            return box
+    raise NotFound
+
+
+def send_again(session: Session, actor: Actor, mail_id: UUID, *, now: datetime) -> None:
+    """Put a mail that failed there once more; raises ``NotFound``, or as :func:`outbox.resend`.
+
+    Only one to a mailbox that the actor watches.
+    """
+    mail = session.get(OutboxMail, mail_id)
+    watched = {box.address.lower() for box in boxes_of(session, actor)}
+    if mail is None or mail.address.lower() not in watched:
+        raise NotFound
+    outbox.resend(session, mail_id, now=now)

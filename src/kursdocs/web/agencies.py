@@ -18,7 +18,7 @@ from kursdocs.core.audit import Happening
 from kursdocs.core.documents import reading
 from kursdocs.core.documents.reading import AgencyNumbers
 from kursdocs.core.errors import Conflict, Invalid, InvalidForm
-from kursdocs.web import errors
+from kursdocs.web import errors, mail
 from kursdocs.web.call import Call, redirect
 from kursdocs.web.pages import N_
 from kursdocs.web.settings import HOURS
@@ -56,6 +56,7 @@ def index(call: Call) -> Response:
         agencies=[each for each in shown if not each.closed_at],
         closed=[each for each in shown if each.closed_at],
         silent=[each for each in shown if not each.closed_at and not each.mailbox],
+        refusing=mail.refusing(call),
     )
 
 

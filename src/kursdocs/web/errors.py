@@ -441,6 +441,14 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
             "Das Speichern hat zu lange gedauert und wurde abgebrochen. Es wurde nichts"
             " gespeichert; bitte senden Sie noch einmal."
         ),
+        "mail_asked_lately": N_(
+            "An dieses Postfach ging gerade erst eine Mail, die jemand angefordert hat. Bitte warten"
+            " Sie damit %(minutes)s Minuten und sehen Sie nach, ob sie angekommen ist."
+        ),
+        "mail_not_failed": N_(
+            "Diese Mail ist nicht gescheitert, oder es ging schon eine neue an dasselbe Postfach."
+            " Sehen Sie bitte nach, was daraus wurde."
+        ),
         # Parts that are down
         "database_unavailable": N_(
             "Die Datenbank antwortet nicht. Es wurde nichts verändert; bitte versuchen Sie es in"

@@ -26,6 +26,7 @@ from kursdocs.core.documents.retention import noticed_count
 from kursdocs.core.documents.tables import Delivery, DeliveryState, DocumentState
 from kursdocs.core.errors import NotFound
 from kursdocs.core.workdays import local_date
+from kursdocs.web import mail
 from kursdocs.web.call import COUNT_MAX, KEYS_COOKIE, PAGE_SIZE, Call, Query, redirect
 from kursdocs.web.documents import ACKNOWLEDGED, CLAIMED, UNCLAIMED, fields_of
 from kursdocs.web.errors import BadRequest
@@ -287,6 +288,7 @@ def _around(call: Call, query: InboxQuery) -> Mapping[str, Any]:
         "overdue_count": inbox.overdue_count(session, actor, now=call.now),
         **_to_acknowledge(call),
         "approvals_count": _approvals(call),
+        "refusing": mail.refusing(call),
         "leaving_count": noticed_count(session, actor.acting.id, today=local_date(call.now)),
         "file_name_pattern": agencies.get(session, actor.acting.id).file_name_pattern,
         "return_reasons": call.services.catalogue.return_reasons,

@@ -5,20 +5,28 @@ The same page for both; only the coordinator renames, closes and opens again.
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import partial
 from types import SimpleNamespace
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from kursdocs.core import agencies
 from kursdocs.core.access import Permission
-from kursdocs.core.agencies import Agency, file_names
+from kursdocs.core.agencies import (
+    Agency,
+    AgencyPause,
+    MunicipalityClosing,
+    PlanTime,
+    file_names,
+)
 from kursdocs.core.agencies.lands import LANDS, next_free_days
 from kursdocs.core.agencies.tables import FIRST_HOUR, LAST_HOUR, PATTERN_LENGTH_MAX
 from kursdocs.core.audit import Happening
 from kursdocs.core.errors import Invalid, InvalidForm, KursdocsError
 from kursdocs.core.workdays import local_date
-from kursdocs.web import errors
+from kursdocs.web import errors, mail
 from kursdocs.web.call import Call, redirect
 from kursdocs.web.pages import N_
 
@@ -26,12 +34,28 @@ HOURS: Sequence[tuple[str, str]] = tuple(
     (str(hour), f"{hour}:00") for hour in range(FIRST_HOUR, LAST_HOUR + 1)
 )
 FREE_DAYS_SHOWN = 4
+CLOSINGS_SHOWN = 6
+_BOXES = ("announces_on_plan_days", "monthly_note", "keeps_eves")
+WEEKDAYS: Sequence[tuple[str, str]] = (
+    ("1", N_("Montag")),
+    ("2", N_("Dienstag")),
+    ("3", N_("Mittwoch")),
+    ("4", N_("Donnerstag")),
+    ("5", N_("Freitag")),
+)
+PLAN_TIMES: Sequence[tuple[str, str]] = (
+    (PlanTime.MORNING, N_("am Morgen")),
+    (PlanTime.BEFORE_COUNTER_HOURS, N_("vor der Sprechzeit")),
+    (PlanTime.AFTER_COUNTER_HOURS, N_("nach der Sprechzeit")),
+    (PlanTime.AFTERNOON, N_("am Nachmittag")),
+)
 _DONE = {
     "opened": N_("Die Stelle ist eröffnet. Geben Sie jetzt jemandem dort eine Rolle."),
     "saved": N_("Gespeichert."),
     "unchanged": N_("Es war nichts zu ändern."),
     "pause_added": N_("Die Pause ist eingetragen."),
     "pause_removed": N_("Die Pause ist entfernt. Ihre Tage zählen wieder."),
+    **mail.DONE,
 }
 
 
@@ -63,17 +87,31 @@ def change(call: Call) -> Response:
     if "preview" in call.form:
         return _previewed(call, agency)
     try:
-        changed = agencies.change_agency(call.session, call.actor, agency, call.form, now=call.now)
+        changed = agencies.change_agency(
+            call.session, call.actor, agency, typed_settings(call), now=call.now
+        )
     except (Invalid, InvalidForm) as error:
         return _mistaken(call, agency, error)
     return _back(call, agency, "saved" if changed else "unchanged")
+
+
+def typed_settings(call: Call) -> Mapping[str, str]:
+    """The form with its boxes as one value each.
+
+    Before each box stands a hidden field of the same name, so that a box that is not ticked differs
+    from one that is not in the form: the last value of a name holds, and weekdays are put together.
+    """
+    boxes = {name: call.chosen[name][-1] for name in _BOXES if name in call.chosen}
+    if "plan_days" in call.chosen:
+        boxes["plan_days"] = "".join(sorted(set(call.chosen["plan_days"])))
+    return {**call.form, **boxes}
 
 
 def _previewed(call: Call, agency: Agency) -> Response:
     """The form as typed; only the pattern is judged, and nothing is set."""
     mistake = agencies.pattern_mistake(call.form.get("file_name_pattern", "").strip(" "))
     told = errors.tell(call.kit.pages, call.language, mistake) if mistake else None
-    return _page(call, agency, typed=call.form, told=told)
+    return _page(call, agency, typed=typed_settings(call), told=told)
 
 
 def add_pause(call: Call) -> Response:
@@ -113,7 +151,7 @@ def _mistaken(
     told = errors.tell(call.kit.pages, call.language, error)
     if in_pauses:
         return _page(call, agency, pause=call.form, told=told)
-    return _page(call, agency, typed=call.form, told=told)
+    return _page(call, agency, typed=typed_settings(call), told=told)
 
 
 # ── The page ─────────────────────────────────────────────────────────────────────────────────
@@ -132,6 +170,7 @@ def _page(
     shown = stored if typed is None else {name: typed.get(name, stored[name]) for name in stored}
     today = local_date(call.now)
     land = shown["land"] if shown["land"] in LANDS else ""
+    translate = partial(call.kit.pages.text, call.language)
     return call.render(
         "agencies/settings.html",
         status=told.status if told else 200,
@@ -144,16 +183,29 @@ def _page(
         land_name=LANDS.get(land, ""),
         free_days=next_free_days(land, today, FREE_DAYS_SHOWN),
         hours=HOURS,
+        weekdays=[(day, translate(name)) for day, name in WEEKDAYS],
+        plan_times=[(time, translate(name)) for time, name in PLAN_TIMES],
+        closings=shown_closings(call, agency.municipality_id)[:CLOSINGS_SHOWN],
+        keeps_eves=agencies.municipality_of_agency(call.session, agency).keeps_eves,
         preview=_preview(shown["file_name_pattern"]),
         pattern_length_max=PATTERN_LENGTH_MAX,
         placeholders=list(file_names.PLACEHOLDERS.items()),
         pauses=_pauses(call, agency, today),
         pause={name: (pause or {}).get(name, "") for name in ("first_day", "last_day")},
+        boxes=mail.of_agency(call, agency),
+        refusing=mail.refusing_of(call, agency),
         is_deputy_over=agency.deputy_until is not None and agency.deputy_until < today,
     )
 
 
+def shown_closings(call: Call, municipality_id: UUID) -> list[SimpleNamespace]:
+    """The days off of a municipality that are not over, in the order of the calendar."""
+    return _not_over(agencies.closings_of(call.session, municipality_id), local_date(call.now))
+
+
 def _as_typed(value: str | int | date | None) -> str:
+    if isinstance(value, bool):
+        return agencies.as_typed(value)[0]
     if isinstance(value, date):
         return f"{value:%d.%m.%Y}"
     return "" if value is None else str(value)
@@ -168,14 +220,20 @@ def _preview(pattern: str) -> str:
 
 def _pauses(call: Call, agency: Agency, today: date) -> list[SimpleNamespace]:
     """Those that are not over, in the order of the calendar."""
-    found = agencies.pauses_of(call.session, [agency.id]).get(agency.id, [])
+    return _not_over(agencies.pauses_of(call.session, [agency.id]).get(agency.id, ()), today)
+
+
+def _not_over(
+    found: Sequence[AgencyPause | MunicipalityClosing], today: date
+) -> list[SimpleNamespace]:
     return [
         SimpleNamespace(
-            id=pause.id,
-            first_day=pause.first_day,
-            last_day=pause.last_day,
-            is_now=pause.first_day <= today,
+            id=each.id,
+            name=each.name if isinstance(each, MunicipalityClosing) else "",
+            first_day=each.first_day,
+            last_day=each.last_day,
+            is_now=each.first_day <= today,
         )
-        for pause in found
-        if pause.last_day >= today
+        for each in found
+        if each.last_day >= today
     ]
