@@ -129,6 +129,10 @@ def _settings(hostile: str, now: datetime) -> Pages:
         "pauses": [],
         "pause": {"first_day": "", "last_day": ""},
         "is_deputy_over": False,
+        "weekdays": [("1", "Montag"), ("2", "Dienstag")],
+        "plan_times": [("morning", "am Morgen")],
+        "closings": [],
+        "keeps_eves": False,
         "boxes": [],
         "refusing": [],
     }
@@ -139,11 +143,14 @@ def _settings(hostile: str, now: datetime) -> Pages:
         "preview": "",
         "pause": days,
         "is_deputy_over": True,
+        "closings": _closings(hostile),
     }
     managed = {
         "is_manager": True,
         "pauses": pauses,
         "land_name": "Bayern",
+        "closings": _closings("Rosenmontag"),
+        "keeps_eves": True,
         "boxes": boxes(hostile, now),
         "refusing": refusing_boxes(hostile, now)[:1],
     }

@@ -328,6 +328,8 @@ log                       -            403  200      403      200   403 200  403
 numbers                   -            200  200      200      200   200 403  403      in        in
 numbers.sheet             -            403  403      403      403   200 403  403      in        in
 numbers.csv               -            403  403      403      403   200 403  403      in        in
+reminders                 -            403  200      403      200   200 403  403      in        in
+reminders.csv             -            403  200      403      200   200 403  403      in        in
 
 api.documents.create      -            201  201      201      201   403 403  403     201       401
 api.inbox                 -            200  200      200      200   403 403  403     200       401

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from kursdocs.core.errors import Forbidden, Invalid, InvalidForm
 from kursdocs.core.workdays import LOCAL
 from kursdocs.web import errors
 from kursdocs.web.call import Call
+from kursdocs.web.pace_words import rule_name
 from kursdocs.web.pages import N_, ROLE_NAMES, plain_date
 
 PAGE_SIZE = 100
@@ -241,6 +243,11 @@ def _worded(call: Call, event: AuditEvent, people: Mapping[UUID, str]) -> dict[s
         names = str(detail["fields"]).split()
         worded = (call.kit.pages.text(call.language, SETTINGS[name]) for name in names)
         detail["fields"] = ", ".join(worded)
+    if event.happening is Happening.PACES_CHANGED:
+        translate = partial(call.kit.pages.text, call.language)
+        rules = str(detail["rules"]).split()
+        named = (rule_name(rule, call.services.catalogue, translate) for rule in rules)
+        detail["rules"] = ", ".join(named)
     for name in detail.keys() & {"first_day", "last_day"}:
         detail[name] = plain_date(date.fromisoformat(str(detail[name])), call.language)
     return detail

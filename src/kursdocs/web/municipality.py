@@ -9,17 +9,25 @@ from starlette.responses import Response
 from kursdocs.core import accounts, agencies
 from kursdocs.core.accounts import NumberedRule, Trial
 from kursdocs.core.agencies import Municipality
+from kursdocs.core.agencies.closings import CLOSING_FIELDS, CLOSING_WORKING_DAYS_MAX
 from kursdocs.core.agencies.lands import LANDS, next_free_days
+from kursdocs.core.agencies.tables import CLOSING_NAME_LENGTH_MAX
 from kursdocs.core.audit import Happening
 from kursdocs.core.errors import Invalid, InvalidForm
 from kursdocs.core.workdays import local_date
 from kursdocs.web import errors
 from kursdocs.web.call import Call, redirect
 from kursdocs.web.pages import N_
+from kursdocs.web.settings import shown_closings, typed_settings
 
 FREE_DAYS_SHOWN = 4
 _TOKEN = re.compile(r"[\w-]{8,}\.[\w-]{8,}\.")
-_DONE = {"saved": N_("Gespeichert."), "unchanged": N_("Es war nichts zu ändern.")}
+_DONE = {
+    "saved": N_("Gespeichert."),
+    "unchanged": N_("Es war nichts zu ändern."),
+    "closing_added": N_("Die freien Tage sind eingetragen. Keine Frist zählt sie mehr."),
+    "closing_removed": N_("Die freien Tage sind entfernt. Sie zählen wieder."),
+}
 
 
 class MunicipalityQuery(BaseModel):
@@ -41,13 +49,33 @@ def change(call: Call) -> Response:
     municipality = agencies.municipality_of(call.session, call.actor, for_update=True)
     try:
         changed = agencies.change_municipality(
-            call.session, call.actor, municipality, call.form, now=call.now
+            call.session, call.actor, municipality, typed_settings(call), now=call.now
         )
     except (Invalid, InvalidForm) as error:
-        call.record(Happening.REQUEST_REFUSED, route=call.row.name, code=error.code)
+        call.refused(error)
         told = errors.tell(call.kit.pages, call.language, error)
-        return _page(call, municipality, typed=call.form, told=told)
+        return _page(call, municipality, typed=typed_settings(call), told=told)
     return redirect(f"/municipality?done={'saved' if changed else 'unchanged'}")
+
+
+def add_closing(call: Call) -> Response:
+    """Enter days off for all agencies; mistakes bring the page back."""
+    municipality = agencies.municipality_of(call.session, call.actor, for_update=True)
+    try:
+        agencies.add_closing(call.session, call.actor, municipality, call.form, now=call.now)
+    except (Invalid, InvalidForm) as error:
+        call.refused(error)
+        told = errors.tell(call.kit.pages, call.language, error)
+        return _page(call, municipality, closing=call.form, told=told)
+    return redirect("/municipality?done=closing_added#closings")
+
+
+def remove_closing(call: Call) -> Response:
+    """Take days off away."""
+    municipality = agencies.municipality_of(call.session, call.actor, for_update=True)
+    closing_id = call.id_in_path("closing_id")
+    agencies.remove_closing(call.session, call.actor, municipality, closing_id, now=call.now)
+    return redirect("/municipality?done=closing_removed#closings")
 
 
 def _page(
@@ -55,10 +83,14 @@ def _page(
     municipality: Municipality,
     *,
     typed: Mapping[str, str] | None = None,
+    closing: Mapping[str, str] | None = None,
     told: errors.Told | None = None,
     flash: str = "",
 ) -> Response:
-    stored = {name: str(getattr(municipality, name)) for name in agencies.MUNICIPALITY_FIELDS}
+    stored = {
+        name: agencies.as_typed(getattr(municipality, name))[0]
+        for name in agencies.MUNICIPALITY_FIELDS
+    }
     shown = stored if typed is None else {name: typed.get(name, stored[name]) for name in stored}
     land = shown["land"] if shown["land"] in LANDS else ""
     return call.render(
@@ -71,6 +103,10 @@ def _page(
         lands=list(LANDS.items()),
         land_name=LANDS.get(land, ""),
         free_days=next_free_days(land, local_date(call.now), FREE_DAYS_SHOWN),
+        closings=shown_closings(call, municipality.id),
+        closing={name: (closing or {}).get(name, "") for name in CLOSING_FIELDS},
+        name_length_max=CLOSING_NAME_LENGTH_MAX,
+        working_days_max=CLOSING_WORKING_DAYS_MAX,
     )
 
 

@@ -151,6 +151,8 @@ class Page:
     has_requests: bool = False
     requests_open: int = 0
     requests_overdue: int = 0
+    has_follow_ups: bool = False
+    follow_ups_open: int = 0
     flash: Flash | None = None
     is_demo: bool = False
     is_unscanned: bool = False
@@ -179,8 +181,13 @@ class Page:
                 counts=self._counts.get(href, ()),
             )
             for href, label, permissions in _NAVIGATION
-            if self.permissions & permissions and (href != "/requests" or self.has_requests)
+            if self.permissions & permissions and self._possible.get(href, True)
         ]
+
+    @property
+    def _possible(self) -> Mapping[str, bool]:
+        """What the agency can have at all, where the permission alone does not say it."""
+        return {"/requests": self.has_requests, "/follow-ups": self.has_follow_ups}
 
     @property
     def _counts(self) -> Mapping[str, Sequence[tuple[int, str]]]:
@@ -191,6 +198,7 @@ class Page:
                 (self.requests_open, N_("offen")),
                 (self.requests_overdue, N_("überfällig")),
             ),
+            "/follow-ups": ((self.follow_ups_open, N_("offen")),),
         }
 
 
@@ -209,6 +217,7 @@ _NAVIGATION: tuple[tuple[str, str, frozenset[Permission]], ...] = (
     ("/desk", N_("Senden"), frozenset({Permission.DOCUMENT_SEND})),
     ("/sent", N_("Gesendet"), frozenset({Permission.SENT_READ})),
     ("/requests", N_("Anforderungen"), frozenset({Permission.REQUEST_READ})),
+    ("/follow-ups", N_("Wiedervorlagen"), frozenset({Permission.FOLLOW_UPS})),
     ("/agencies", N_("Stellen"), frozenset({Permission.MUNICIPALITY_NUMBERS_READ})),
     (
         "/numbers",
@@ -370,6 +379,7 @@ def _filters(
         "kind_name": kind_name,
         "agency_kind": agency_kind,
         "role": lambda role: translations.gettext(ROLE_NAMES[role]),
+        "settle_reason": lambda code: worded(code, catalogue.settle_reasons),
         "request_decline_reason": lambda code: worded(code, catalogue.request_decline_reasons),
         "return_reason": lambda code: worded(code, (*catalogue.return_reasons, *BY_ITSELF)),
         "withdrawal_reason": lambda code: worded(

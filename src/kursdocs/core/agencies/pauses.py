@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from kursdocs.core import audit
 from kursdocs.core.access import Actor
 from kursdocs.core.agencies import checks
+from kursdocs.core.agencies.finding import municipality_of_agency
 from kursdocs.core.agencies.settings import acting_on
 from kursdocs.core.agencies.tables import (
     Agency,
@@ -112,7 +113,7 @@ def remove_pause(
 
 def _without_pauses(session: Session, agency: Agency) -> Workdays:
     """When the agency would work if it never paused."""
-    town = session.get_one(Municipality, agency.municipality_id)
+    town = municipality_of_agency(session, agency)
     return replace(town_workdays(session, town), land=agency.land)
 
 
