@@ -12,6 +12,7 @@ from uuid import UUID
 
 from tests.web.samples_desk import desk_pages, sent_pages
 from tests.web.samples_mail import mail_pages, refusing_boxes
+from tests.web.samples_numbers import number_pages
 from tests.web.samples_requests import request_pages
 from tests.web.samples_town import town_pages
 
@@ -1018,6 +1019,10 @@ def _other_pages(catalogue: Catalogue) -> list[Sample]:
         Sample("log-empty", "audit/index.html", log_page, log | {"entries": []}),
         *(Sample(name, at, coordinating, given) for name, at, given in town_pages(HOSTILE, NOW)),
         *(Sample(name, at, coordinating, given) for name, at, given in mail_pages(HOSTILE, NOW)),
+        *(
+            Sample(name, at, CLERK if "own" in name else coordinating, given)
+            for name, at, given in number_pages(HOSTILE, NOW)
+        ),
         Sample("error", "error.html", VISITOR, error),
         Sample("error-retry", "error.html", CLERK, error | {"retry": retry, "advice": ""}),
         Sample("error-expired", "error.html", VISITOR, error | {"retry": expired, "advice": ""}),
