@@ -92,6 +92,18 @@ class Post:
                 now=self.house.clock(),
             )
 
+    def undo(self, document_id: UUID, slug: str = OFFICE) -> None:
+        """Whoever took it over or returned it takes that back."""
+        delivery = self._delivery(document_id, slug)
+        with self.services.transaction() as session:
+            settling.undo(
+                session,
+                self.house.actors[slug],
+                delivery.id,
+                catalogue=make_catalogue(),
+                now=self.house.clock(),
+            )
+
     def give_back(self, document_id: UUID, slug: str = OFFICE) -> None:
         """Somebody of the agency returns it."""
         delivery = self._delivery(document_id, slug)

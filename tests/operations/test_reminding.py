@@ -4,15 +4,19 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from tests.factories import JOBCENTER, OFFICE, PROVIDER, TESTS
+from tests.factories import JOBCENTER, OFFICE, PROVIDER, REPORT, TESTS
 from tests.operations.house import Clock
 from tests.operations.post import COORDINATOR, DEPUTY, DESK, HEAD, Post, addressed, texts_of
 from tests.servers import Letter
 
+from kursdocs.catalogue import Addressee
 from kursdocs.core import agencies
 from kursdocs.core.agencies import AgencyPause
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents.tables import DeliveryState
+from kursdocs.core.reminders.digest import Decision, Why
+from kursdocs.core.reminders.tables import Clock as ReminderClock
+from kursdocs.core.reminders.tables import Outcome
 from kursdocs.core.tables import metadata
 from kursdocs.core.workdays import LOCAL, local_moment
 from kursdocs.operations import reminding
@@ -42,18 +46,18 @@ def days(post: Post, last: date, *, looking_in: tuple[str, ...] = ()) -> list[Le
 # -- the ladder ----------------------------------------------------------------------------
 
 FORGOTTEN = """\
-2026-03-23 Mon  auslaenderbehoerde  1 Dokument wartet seit 1 Arbeitstag
-2026-03-24 Tue  auslaenderbehoerde  1 Dokument wartet seit 2 Arbeitstagen
-2026-03-27 Fri  auslaenderbehoerde  1 Dokument wartet seit 5 Arbeitstagen
-2026-03-27 Fri  vertretung          1 Dokument wartet seit 5 Arbeitstagen
-2026-04-07 Tue  auslaenderbehoerde  1 Dokument wartet seit 10 Arbeitstagen
-2026-04-07 Tue  leitung             1 Dokument wartet seit 10 Arbeitstagen
-2026-04-07 Tue  vertretung          1 Dokument wartet seit 10 Arbeitstagen
-2026-04-14 Tue  auslaenderbehoerde  1 Dokument wartet seit 15 Arbeitstagen
-2026-04-14 Tue  koordination        1 Dokument in 1 Stelle unberührt
-2026-04-14 Tue  leitung             1 Dokument wartet seit 15 Arbeitstagen
-2026-04-14 Tue  vertretung          1 Dokument wartet seit 15 Arbeitstagen
-2026-04-15 Wed  vhs-musterstadt     1 Dokument zurückgekommen
+2026-03-23 Mon  auslaenderbehoerde  1 Papier wartet seit 1 Arbeitstag
+2026-03-24 Tue  auslaenderbehoerde  1 Papier wartet seit 2 Arbeitstagen
+2026-03-27 Fri  auslaenderbehoerde  1 Papier wartet seit 5 Arbeitstagen
+2026-03-27 Fri  vertretung          1 Papier wartet seit 5 Arbeitstagen
+2026-04-07 Tue  auslaenderbehoerde  1 Papier wartet seit 10 Arbeitstagen
+2026-04-07 Tue  leitung             1 Papier wartet seit 10 Arbeitstagen
+2026-04-07 Tue  vertretung          1 Papier wartet seit 10 Arbeitstagen
+2026-04-14 Tue  auslaenderbehoerde  1 Papier wartet seit 15 Arbeitstagen
+2026-04-14 Tue  koordination        1 Papier in 1 Stelle unberührt
+2026-04-14 Tue  leitung             1 Papier wartet seit 15 Arbeitstagen
+2026-04-14 Tue  vertretung          1 Papier wartet seit 15 Arbeitstagen
+2026-04-16 Thu  vhs-musterstadt     1 Papier zurückgekommen
 """
 
 
@@ -83,8 +87,9 @@ def test_what_goes_back_is_logged_once_as_the_reminders_own_doing(post: Post) ->
     assert post.at(date(2026, 4, 14)).remind().returned == 0
     assert post.at(date(2026, 4, 15), 6).remind().returned == 0, "before the agency's hour"
 
-    assert post.at(date(2026, 4, 15), 7).remind() == Reminded(mails=1, returned=1)
+    assert post.at(date(2026, 4, 15), 7).remind() == Reminded(mails=0, returned=1)
     assert post.later(hours=1).remind() == Reminded(mails=0, returned=0)
+    assert post.at(date(2026, 4, 16), 7).remind() == Reminded(mails=1, returned=0)
 
     [event] = post.house.events(Happening.DELIVERY_RETURNED, document_id=document)
     assert (event.actor_kind, event.detail) == ("system", {"reason": "untouched"})
@@ -145,7 +150,7 @@ def test_what_somebody_returns_is_told_the_sender_once(post: Post) -> None:
     (letter,) = days(post, date(2026, 3, 31), looking_in=(OFFICE, PROVIDER))
 
     assert letter.recipients == (SENDER_MAILBOX,)
-    assert letter.message["Subject"] == "kursdocs: 1 Dokument zurückgekommen"
+    assert letter.message["Subject"] == "kursdocs: 1 Papier zurückgekommen"
 
 
 def test_take_over_by_one_recipient_leaves_the_other_its_reminders(post: Post) -> None:
@@ -174,7 +179,11 @@ def test_papers_of_a_closed_agency_go_back_and_their_sender_hears_of_it(post: Po
 
 
 def moments(post: Post, until: date) -> list[tuple[str, str]]:
-    """The worker does its duties every hour until that day is over; when who was told."""
+    """The worker does its duties every hour until that day is over; when who was told.
+
+    At a quarter past: then the mails of that hour are out.
+    """
+    post.house.clock.now = post.house.clock.now.replace(minute=15)
     end = local_moment(until, 23)
     return [
         (f"{moment.astimezone(LOCAL):%a %d.%m. %H:%M}", letter.recipients[0].partition("@")[0])
@@ -185,10 +194,10 @@ def moments(post: Post, until: date) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("friday", "monday"),
     [
-        (date(2026, 3, 6), "Mon 09.03. 07:00"),
+        (date(2026, 3, 6), "Mon 09.03. 07:15"),
         # The clocks go ahead in the night to Sunday the 29th, and back to Sunday the 25th.
-        (date(2026, 3, 27), "Mon 30.03. 07:00"),
-        (date(2026, 10, 23), "Mon 26.10. 07:00"),
+        (date(2026, 3, 27), "Mon 30.03. 07:15"),
+        (date(2026, 10, 23), "Mon 26.10. 07:15"),
     ],
 )
 def test_what_comes_on_a_friday_evening_is_told_on_monday_at_seven(
@@ -206,15 +215,15 @@ def test_what_comes_in_the_night_of_the_change_counts_from_that_sunday(
 ) -> None:
     """2:30 is never, or twice; the working days that follow are counted alike."""
     post.house.clock.now = local_moment(sunday, 0).astimezone(UTC) + timedelta(hours=2, minutes=30)
-    document = post.arrive()
-    post.at(sunday + timedelta(days=1), 7).look_in(OFFICE)
+    document = post.arrive(hours_ago=0)
+    post.at(sunday + timedelta(days=1)).look_in(OFFICE)
 
     (first,) = post.work()
-    post.at(sunday + timedelta(days=2), 7).look_in(OFFICE)
+    post.at(sunday + timedelta(days=2)).look_in(OFFICE)
     (second,) = post.work()
 
-    assert first.message["Subject"] == "kursdocs: 1 Dokument wartet seit 1 Arbeitstag"
-    assert second.message["Subject"] == "kursdocs: 1 Dokument wartet seit 2 Arbeitstagen"
+    assert first.message["Subject"] == "kursdocs: 1 Papier wartet seit 1 Arbeitstag"
+    assert second.message["Subject"] == "kursdocs: 1 Papier wartet seit 2 Arbeitstagen"
     assert post.state_of(document) is DeliveryState.NEW
 
 
@@ -224,10 +233,10 @@ def test_epiphany_is_a_holiday_in_bavaria_and_a_tuesday_in_berlin(post: Post) ->
     post.at(date(2026, 1, 5), 21).arrive(OFFICE, JOBCENTER)
     post.look_in(OFFICE, JOBCENTER)
 
-    assert moments(post, date(2026, 1, 7)) == [
-        ("Tue 06.01. 07:00", JOBCENTER),
-        ("Wed 07.01. 07:00", OFFICE),
-        ("Wed 07.01. 07:00", JOBCENTER),
+    assert sorted(moments(post, date(2026, 1, 7))) == [
+        ("Tue 06.01. 07:15", JOBCENTER),
+        ("Wed 07.01. 07:15", OFFICE),
+        ("Wed 07.01. 07:15", JOBCENTER),
     ]
 
 
@@ -242,12 +251,12 @@ def test_nobody_is_told_at_night_nor_in_a_pause_nor_before_the_agencys_hour(post
     post.look_in(OFFICE, JOBCENTER)
 
     assert moments(post, date(2026, 3, 5))[:2] == [
-        ("Tue 03.03. 09:00", OFFICE),
-        ("Wed 04.03. 09:00", OFFICE),
+        ("Tue 03.03. 09:15", OFFICE),
+        ("Wed 04.03. 09:15", OFFICE),
     ]
     assert moments(post, date(2026, 3, 5)) == []
     told = {one.agency_id: one.sent_at.astimezone(LOCAL) for one in post.told()}
-    assert f"{told[paused]:%d.%m. %H:%M}" == "05.03. 07:00"
+    assert f"{told[paused]:%d.%m. %H:%M}" == "05.03. 07:15"
 
 
 def test_an_outage_of_the_worker_for_weeks_ends_with_one_mail_each(post: Post) -> None:
@@ -273,7 +282,7 @@ def test_of_an_agency_without_a_mailbox_the_coordinator_is_told_the_same_day(pos
 
     assert letter.recipients == (COORDINATOR,)
     said = texts_of(letter)["plain"]
-    assert "Die Stelle hat kein Postfach" in said
+    assert "kein Postfach, Mails erreichen dort niemanden" in said
     assert "Zulassung" not in said, "the coordinator sees no kinds"
 
 
@@ -283,7 +292,7 @@ def test_a_mailbox_in_capitals_is_the_same_mailbox(post: Post) -> None:
 
     (letter,) = post.work()
 
-    assert texts_of(letter)["plain"].count("1 Dokument wartet seit heute auf Ihre Stelle") == 2
+    assert texts_of(letter)["plain"].count("1 Papier wartet seit heute auf Ihre Stelle") == 2
 
 
 def test_a_mailbox_that_changes_on_the_way_gets_the_reminders_from_then_on(post: Post) -> None:
@@ -328,51 +337,144 @@ def test_an_explanation_names_everybody_with_a_reason_and_changes_nothing(post: 
     before = dump(post)
 
     found = list(reminding.explain(post.services))
+    decided = reminding.decisions(post.services)
 
     assert dump(post) == before
     assert post.smtp.letters == []
-    assert [to for to, _ in found] == [
-        JOBCENTER,
-        DESK,
-        COORDINATOR,
-        HEAD,
-        DEPUTY,
-        JOBCENTER,
-    ]
-    told = dict(found)
     # The other office was never told of the same paper, so that it stays there for now.
-    assert found[0][1] == "One delivery goes back to its sender, untouched for 16 working days."
-    assert told[DESK].startswith("Auslaenderbehoerde (desk, step 15): 2 documents are waiting")
-    assert "as the head because nobody has taken over what waits for 15" in told[HEAD]
-    assert told[JOBCENTER] == (
-        "Something is due, but the agency has no mailbox: only the coordinator is told."
+    assert found[0] == (
+        JOBCENTER,
+        "One paper goes back to its sender, untouched for 16 working days.",
     )
+    reasons = {
+        (one.agency_slug, one.addressee): (one.why, one.address)
+        for one in decided
+        if one.why is not Why.NOTHING_NEW
+    }
+    assert reasons == {
+        (OFFICE, Addressee.DESK): (Why.DUE, DESK),
+        (OFFICE, Addressee.DEPUTY): (Why.DUE, DEPUTY),
+        (OFFICE, Addressee.HEAD): (Why.DUE, HEAD),
+        (OFFICE, Addressee.COORDINATOR): (Why.DUE, COORDINATOR),
+        (JOBCENTER, Addressee.DESK): (Why.NO_MAILBOX, ""),
+        (JOBCENTER, Addressee.COORDINATOR): (Why.DUE, COORDINATOR),
+    }
+    assert len(found) == 1 + len(decided)
 
 
 @pytest.mark.parametrize(
     ("moment", "why"),
     [
-        (local_moment(date(2026, 3, 8), 12), "the agency does not work today"),
-        (local_moment(date(2026, 3, 9), 6), "the agency's hour has not come yet"),
-        (local_moment(date(2026, 3, 9), 21), "no mail goes out so late"),
+        (local_moment(date(2026, 3, 8), 12), Why.NOT_A_WORKING_DAY),
+        (local_moment(date(2026, 3, 9), 6), Why.BEFORE_ITS_HOUR),
+        (local_moment(date(2026, 3, 9), 12), Why.DUE),
+        (local_moment(date(2026, 3, 9), 21), Why.AFTER_THE_LAST_HOUR),
     ],
 )
-def test_an_explanation_says_why_nobody_is_told_now(post: Post, moment: datetime, why: str) -> None:
+def test_an_explanation_says_why_nobody_is_told_now(post: Post, moment: datetime, why: Why) -> None:
     post.at(date(2026, 3, 6), 20).arrive()
     post.house.clock.now = moment.astimezone(UTC)
 
-    ((to, said),) = reminding.explain(post.services)
+    assert decision(post).why is why
 
-    assert to == OFFICE
-    assert why in said
+
+def decision(post: Post, slug: str = OFFICE, addressee: Addressee = Addressee.DESK) -> Decision:
+    """What is decided for that addressee now."""
+    (found,) = (
+        one
+        for one in reminding.decisions(post.services)
+        if (one.agency_slug, one.addressee) == (slug, addressee)
+    )
+    return found
 
 
 def test_an_explanation_knows_that_todays_mail_is_out(post: Post) -> None:
     post.at(date(2026, 3, 2)).arrive()
     post.work()
-    post.arrive()
+    post.arrive(hours_ago=3)
 
-    ((to, said),) = reminding.explain(post.services)
+    found = decision(post)
 
-    assert to == DESK
-    assert said.startswith("Today's mail has gone out already; on the next working day:")
+    assert found.why is Why.TOLD_TODAY
+    assert found.at == local_moment(date(2026, 3, 3), 7)
+
+
+def test_an_explanation_knows_of_a_mailbox_that_refused_todays_mail(post: Post) -> None:
+    post.staff()
+    post.at(date(2026, 3, 2)).arrive()
+    post.smtp.refuse("rcpt", "550 5.1.1 no such box")
+    post.work()
+    post.smtp.behave()
+
+    assert decision(post).why is Why.REFUSED
+    # Its coordinator hears of it the same day; its head, of the refusal, on the next.
+    later = post.later(hours=1).work()
+    assert addressed(later) == [COORDINATOR]
+    (told,) = [
+        one
+        for one in decision(post, addressee=Addressee.HEAD).section.topics  # type: ignore[union-attr]
+        if one.clock is ReminderClock.REFUSED
+    ]
+    assert told.count == 1
+
+
+# -- other clocks, from end to end -----------------------------------------------------------
+
+
+def test_a_report_that_waits_for_a_second_person_is_told_the_same_day(post: Post) -> None:
+    post.at(date(2026, 3, 2), 11).arrive(hours_ago=0, **REPORT)
+
+    (letter,) = post.work()
+
+    assert letter.recipients == (SENDER_MAILBOX,)
+    assert [(one.clock, one.step) for one in post.told()] == [(ReminderClock.APPROVAL, 0)]
+
+
+def test_after_todays_mail_an_approval_waits_for_tomorrows(post: Post) -> None:
+    post.at(date(2026, 3, 2)).give_back(post.arrive())
+    post.at(date(2026, 3, 3)).work()
+    post.later(hours=3).arrive(hours_ago=0, **REPORT)
+
+    assert post.work() == []
+
+    (letter,) = post.at(date(2026, 3, 4), 7).later(minutes=15).work()
+    assert letter.recipients == (SENDER_MAILBOX,)
+
+
+def test_a_monthly_note_comes_once_on_the_first_working_day(post: Post) -> None:
+    """It is of February, in which one paper went from the provider to the office."""
+    post.take_over(post.at(date(2026, 2, 10)).arrive())
+    post.look_in(OFFICE, PROVIDER)
+    for slug in (OFFICE, JOBCENTER):
+        post.change(slug, monthly_note=True)
+    post.at(date(2026, 2, 27))
+
+    letters = days(post, date(2026, 3, 20), looking_in=(OFFICE, PROVIDER, JOBCENTER))
+
+    assert addressed(letters) == [DESK], "the jobcentre had nothing, the provider does not want it"
+    assert [(one.clock, f"{one.sent_at:%d.%m.}", one.step) for one in post.told()] == [
+        (ReminderClock.MONTHLY, "02.03.", 2026 * 12 + 2)
+    ]
+
+
+# -- the ledger --------------------------------------------------------------------------------
+
+
+def test_what_came_of_reminders_is_written_down_and_opened_again_when_undone(post: Post) -> None:
+    document = post.at(date(2026, 3, 2)).arrive()
+    post.work()
+    assert reminding.close_ledger(post.services) == 0
+    post.at(date(2026, 3, 3), 10).take_over(document)
+
+    assert reminding.close_ledger(post.services) == 1
+    assert reminding.close_ledger(post.services) == 0
+
+    (row,) = post.told()
+    assert (row.outcome, row.done_at) == (Outcome.TAKEN_OVER, post.house.clock())
+    assert row.done_after_minutes == (8 + 2) * 60
+    post.later(seconds=10).undo(document)
+
+    assert reminding.close_ledger(post.services) == 1
+
+    (row,) = post.told()
+    assert (row.outcome, row.done_at, row.done_after_minutes) == (Outcome.OPEN, None, None)
