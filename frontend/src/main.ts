@@ -2,6 +2,7 @@
 import "virtual:kern.css";
 import "./app.css";
 import "./requests.css";
+import "./follow_ups.css";
 import "./sending.css";
 import "./document.css";
 import "./inbox.css";

@@ -31,6 +31,7 @@ from tests.web.house import (
     Sent,
     Visitor,
     draft_of,
+    followed,
     request_form,
     requested,
     sending_fields,
@@ -150,6 +151,13 @@ requests.cancel           own          303  303      303      303   403 403  403
 requests.cancel           addressed    404  404      404      404   403 403  403     401       401
 requests.cancel           foreign      404  404      404      404   403 403  403     401       401
 requests.cancel           unknown      404  404      404      404   403 403  403     401       401
+follow_ups                -            200  200      200      200   403 403  403      in        in
+follow_ups.settle         own          303  303      303      303   403 403  403     401       401
+follow_ups.settle         foreign      404  404      404      404   403 403  403     401       401
+follow_ups.settle         unknown      404  404      404      404   403 403  403     401       401
+follow_ups.reopen         own          303  303      303      303   403 403  403     401       401
+follow_ups.reopen         foreign      404  404      404      404   403 403  403     401       401
+follow_ups.reopen         unknown      404  404      404      404   403 403  403     401       401
 documents.new             -            200  200      200      200   403 403  403      in        in
 documents.create          -            303  303      303      303   403 403  403     401       401
 documents.leaving         -            200  200      200      200   403 403  403      in        in
@@ -352,6 +360,10 @@ api.requests.cancel       own          200  200      200      200   403 403  403
 api.requests.cancel       addressed    404  404      404      404   403 403  403     404       401
 api.requests.cancel       foreign      404  404      404      404   403 403  403     404       401
 api.requests.cancel       unknown      404  404      404      404   403 403  403     404       401
+api.follow_ups            -            200  200      200      200   403 403  403     200       401
+api.follow_ups.settle     own          200  200      200      200   403 403  403     200       401
+api.follow_ups.settle     foreign      404  404      404      404   403 403  403     404       401
+api.follow_ups.settle     unknown      404  404      404      404   403 403  403     404       401
 api.documents.show        own          200  200      200      200   403 403  403     200       401
 api.documents.show        addressed    200  200      200      200   403 403  403     200       401
 api.documents.show        foreign      404  404      404      404   403 403  403     404       401
@@ -552,6 +564,8 @@ class Walk:
         path = self.members.filled(path, PEOPLE.get(caller, ("", VHS))[1], of)
         path = self._requested(caller, of, path)
         body = self._body(row, caller, of)
+        if "follow_ups." in row.name:
+            path, body = self._followed(row, caller, of, path)
         body = self._about_deliveries(row, caller, of, sent) or body
         if row.name in ("join", "join.accept"):
             for left in [c for c in client.cookies.jar if c.name == "kursdocs_invitation"]:
@@ -569,6 +583,19 @@ class Walk:
             return answer
 
         return request
+
+    def _followed(
+        self, row: Row, caller: str, of: Of, path: str
+    ) -> tuple[str, dict[str, object]]:
+        """The path and body of a row about a fresh follow-up, settled where that is undone."""
+        mine = PEOPLE.get(caller, ("", VHS))[1]
+        whose = mine if of is Of.OWN else JOBCENTER
+        is_settled = row.name == "follow_ups.reopen"
+        is_there = of is not Of.UNKNOWN
+        id_ = followed(self.house, whose, is_settled=is_settled) if is_there else UNKNOWN
+        if row.is_api:
+            return path.replace("{follow_up_id}", str(id_)), {"json": {"reason": "on_paper"}}
+        return path, {"data": {"follow_up": str(id_), "reason": "on_paper"}}
 
     def _about_deliveries(
         self, row: Row, caller: str, of: Of, sent: Sent

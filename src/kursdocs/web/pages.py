@@ -135,7 +135,7 @@ class Page:
     signed in means no ``actor_name``. ``today`` is the local date. ``links`` are the operator's
     (imprint, privacy), so that the footer never points nowhere. ``is_unscanned``: by explicit
     choice nothing is scanned for malware, which every page says. ``has_requests``: the agency can
-    ask for papers, or be asked.
+    ask for papers, or be asked; ``has_follow_ups``: something should follow papers of its kind.
     """
 
     language: str

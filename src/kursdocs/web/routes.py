@@ -28,6 +28,7 @@ from kursdocs.web import (
 )
 from kursdocs.web.call import Body, Gate, Mode, Row
 from kursdocs.web.document_routes import DOCUMENTS, DOCUMENTS_API
+from kursdocs.web.follow_up_routes import FOLLOW_UPS, FOLLOW_UPS_API
 from kursdocs.web.inbox_api_routes import INBOX_API
 from kursdocs.web.inbox_routes import INBOX
 from kursdocs.web.mail_routes import MAIL
@@ -395,8 +396,10 @@ ROUTES: Sequence[Row] = (
     *MAIL,
     *REMINDERS,
     *REQUESTS,
+    *FOLLOW_UPS,
     *API,
     *DOCUMENTS_API,
     *REQUESTS_API,
+    *FOLLOW_UPS_API,
     *OPERATION,
 )
