@@ -11,12 +11,14 @@ from kursdocs.cli import (
     claims,
     installation,
     logs,
+    mail,
     pushing,
     reminders,
     retention,
     rules,
     running,
     town,
+    town_calendar,
     town_settings,
 )
 from kursdocs.cli.telling import fail, words_of
@@ -40,12 +42,15 @@ app = typer.Typer(
 app.add_typer(running.app)
 app.add_typer(installation.app)
 app.add_typer(reminders.app)
+app.add_typer(mail.app, name="mail")
 app.add_typer(retention.app)
 app.add_typer(pushing.app)
 app.add_typer(rules.app, name="catalogue")
 app.add_typer(claims.app, name="claims")
 town.municipality_app.add_typer(town_settings.municipality_app)
 town.agency_app.add_typer(town_settings.agency_app)
+town.municipality_app.add_typer(town_calendar.municipality_app)
+town.agency_app.add_typer(town_calendar.agency_app)
 app.add_typer(town.municipality_app, name="municipality")
 app.add_typer(town.agency_app, name="agency")
 app.add_typer(town.member_app, name="member")

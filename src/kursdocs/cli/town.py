@@ -1,5 +1,6 @@
 """A town and its agencies: municipality, agency, member, service."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
@@ -8,8 +9,8 @@ import typer
 from sqlmodel import Session
 
 from kursdocs import bootstrap
-from kursdocs.catalogue import AgencyKind
-from kursdocs.cli.telling import EXIT_CODES, AsJson, day, done, fail, show
+from kursdocs.catalogue import AgencyKind, Catalogue
+from kursdocs.cli.telling import EXIT_CODES, AsJson, day, done, fail, show, show_json
 from kursdocs.core import accounts, agencies, invitations, memberships
 from kursdocs.core.access import Actor, Role
 from kursdocs.core.accounts import MembershipSource
@@ -188,8 +189,9 @@ def agency_close(
 
 @agency_app.command("list", epilog=EXIT_CODES)
 def agency_list(as_json: AsJson = False) -> None:
-    """List all agencies, closed ones too."""
+    """List all agencies, closed ones too; --json tells their settings as well."""
     with bootstrap.open_services(load()) as services, services.transaction() as session:
+        found = agencies.listing(session)
         rows = [
             {
                 "slug": agency.slug,
@@ -200,9 +202,47 @@ def agency_list(as_json: AsJson = False) -> None:
                 "opened": day(agency.created_at),
                 "closed": day(agency.closed_at) if agency.closed_at else "",
             }
-            for agency, municipality in agencies.listing(session)
+            for agency, municipality in found
         ]
-    show(rows, as_json=as_json)
+        if as_json:
+            more = _settings_of(session, services.catalogue, [agency for agency, _ in found])
+            show_json([{**row, **more[row["slug"]]} for row in rows])
+            return
+    show(rows, as_json=False)
+
+
+def _settings_of(
+    session: Session, catalogue: Catalogue, found: Sequence[Agency]
+) -> Mapping[str, Mapping[str, object]]:
+    """What agencies have set and what holds there, by slug, for programs."""
+    ids = [agency.id for agency in found]
+    pauses = agencies.pauses_of(session, ids)
+    paces = agencies.paces_of(session, catalogue, ids)
+    return {
+        agency.slug: {
+            "hour": agency.digest_hour,
+            "land": agency.land,
+            "head_mailbox": agency.head_mailbox,
+            "deputy_mailbox": agency.deputy_mailbox,
+            "deputy_until": agencies.as_typed(agency.deputy_until)[0],
+            "pauses": [
+                {"first_day": f"{each.first_day}", "last_day": f"{each.last_day}"}
+                for each in pauses.get(agency.id, ())
+            ],
+            "plan": {
+                "days": [int(each) for each in agency.plan_days],
+                "time": agency.plan_time,
+                "announces_on_plan_days": agency.announces_on_plan_days,
+            },
+            "monthly_note": agency.monthly_note,
+            "expected_per_month": agency.expected_per_month,
+            "paces": {
+                rule: {"days": each.days, "source": each.source.value}
+                for rule, each in paces[agency.id].effective.items()
+            },
+        }
+        for agency in found
+    }
 
 
 @service_app.command("add", epilog=EXIT_CODES)

@@ -8,6 +8,7 @@ from kursdocs import bootstrap
 from kursdocs.cli.telling import EXIT_CODES, fail
 from kursdocs.core import agencies
 from kursdocs.core.access import Actor
+from kursdocs.core.agencies import PlanTime
 from kursdocs.settings import load
 
 municipality_app = typer.Typer()
@@ -32,15 +33,49 @@ FileNames = Annotated[
     str | None,
     typer.Option("--file-names", metavar="PATTERN", help="As {eingang}_{name}; empty: default."),
 ]
+PlanDays = Annotated[
+    str | None,
+    typer.Option(
+        "--plan-days", metavar="DAYS", help="When it looks in: 24 is Tuesday and Thursday."
+    ),
+]
+PlanTimeOf = Annotated[
+    str | None,
+    typer.Option(
+        "--plan-time", metavar="TIME", help=f"{', '.join(PlanTime)}; empty: any time of the day."
+    ),
+]
+Announces = Annotated[
+    bool | None,
+    typer.Option(
+        "--announce-on-plan-days/--announce-daily", help="New papers on the plan's days only."
+    ),
+]
+MonthlyNote = Annotated[
+    bool | None,
+    typer.Option("--monthly-note/--no-monthly-note", help="Whether the month's numbers are told."),
+]
+Expected = Annotated[
+    str | None,
+    typer.Option("--expected", metavar="COUNT", help="Papers a month; empty: not known."),
+]
+KeepsEves = Annotated[
+    bool | None,
+    typer.Option("--keep-eves/--work-on-eves", help="Nobody works on 24 and 31 December."),
+]
 Day = Annotated[str, typer.Argument(metavar="DAY", help="As 2026-12-24 or 24.12.2026.")]
 
 
 @municipality_app.command("set", epilog=EXIT_CODES)
 def municipality_set(
-    slug: Slug, name: NewName = None, land: NewLand = None, mailbox: Mailbox = None
+    slug: Slug,
+    name: NewName = None,
+    land: NewLand = None,
+    mailbox: Mailbox = None,
+    keeps_eves: KeepsEves = None,
 ) -> None:
-    """Change name, Land of new agencies, or mailbox of the coordinator."""
-    typed = {"name": name, "land": land, "mailbox": mailbox}
+    """Change name, Land of new agencies, mailbox of the coordinator, or the eves."""
+    typed = {"name": name, "land": land, "mailbox": mailbox, "keeps_eves": _yes_no(keeps_eves)}
     with bootstrap.open_services(load()) as services, services.transaction() as session:
         changed = agencies.change_municipality(
             session,
@@ -63,6 +98,11 @@ def agency_set(  # noqa: PLR0913 (an option for each setting)
     deputy: DeputyMailbox = None,
     until: DeputyUntil = None,
     file_names: FileNames = None,
+    plan_days: PlanDays = None,
+    plan_time: PlanTimeOf = None,
+    announces: Announces = None,
+    monthly_note: MonthlyNote = None,
+    expected: Expected = None,
 ) -> None:
     """Change settings of an agency, as its head does: kursdocs agency set vhs --hour 8 --land NW.
 
@@ -77,6 +117,11 @@ def agency_set(  # noqa: PLR0913 (an option for each setting)
         "deputy_mailbox": deputy,
         "deputy_until": until,
         "file_name_pattern": file_names,
+        "plan_days": None if plan_days is None else "".join(sorted(plan_days)),
+        "plan_time": plan_time,
+        "announces_on_plan_days": _yes_no(announces),
+        "monthly_note": _yes_no(monthly_note),
+        "expected_per_month": expected,
     }
     with bootstrap.open_services(load()) as services, services.transaction() as session:
         agency = agencies.by_slug(session, slug)
@@ -87,6 +132,11 @@ def agency_set(  # noqa: PLR0913 (an option for each setting)
     _tell(slug, changed)
     if not mailbox:
         typer.echo(f"{slug} has no mailbox: nobody there is reminded.", err=True)
+
+
+def _yes_no(ticked: bool | None) -> str | None:
+    """What the form would say."""
+    return None if ticked is None else agencies.as_typed(ticked)[0]
 
 
 def _given(typed: dict[str, str | None]) -> dict[str, str]:
