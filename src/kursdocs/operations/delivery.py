@@ -11,12 +11,13 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from kursdocs.catalogue import Addressee
-from kursdocs.core import agencies, heartbeats, outbox
+from kursdocs.core import agencies, audit, heartbeats, outbox
 from kursdocs.core.access import Actor
-from kursdocs.core.agencies import Agency
+from kursdocs.core.agencies import Agency, Municipality
+from kursdocs.core.audit import Happening
 from kursdocs.core.errors import NotFound
 from kursdocs.core.heartbeats import Heartbeat
 from kursdocs.core.outbox import OutboxMail, Standing, Unreached
@@ -115,6 +116,7 @@ class Box:
     name: str
     addressee: Addressee
     address: str
+    municipality_id: UUID
     agency: Agency | None = None
 
 
@@ -141,9 +143,8 @@ def boxes_of(session: Session, actor: Actor) -> Sequence[Box]:
     if actor.agency is not None:
         return list(boxes_of_agency(agencies.get(session, actor.agency.id)))
     town = agencies.municipality_of(session, actor)
-    own = [Box(town.slug, town.name, Addressee.COORDINATOR, town.mailbox)] if town.mailbox else []
     open_ones = (one for one in agencies.of_municipality(session, actor) if one.closed_at is None)
-    return [*own, *(box for agency in open_ones for box in boxes_of_agency(agency))]
+    return [*_of_town(town), *(box for agency in open_ones for box in boxes_of_agency(agency))]
 
 
 def boxes_of_agency(agency: Agency) -> Iterator[Box]:
@@ -154,7 +155,14 @@ def boxes_of_agency(agency: Agency) -> Iterator[Box]:
         (Addressee.HEAD, agency.head_mailbox),
     ):
         if address:
-            yield Box(agency.slug, agency.name, addressee, address, agency)
+            town = agency.municipality_id
+            yield Box(agency.slug, agency.name, addressee, address, town, agency)
+
+
+def _of_town(town: Municipality) -> Sequence[Box]:
+    if not town.mailbox:
+        return []
+    return [Box(town.slug, town.name, Addressee.COORDINATOR, town.mailbox, town.id)]
 
 
 def looked_at(session: Session, boxes: Collection[Box], *, now: datetime) -> Sequence[Seen]:
@@ -171,24 +179,50 @@ def looked_at(session: Session, boxes: Collection[Box], *, now: datetime) -> Seq
     return found
 
 
-def try_box(session: Session, actor: Actor, place: str, addressee: str, *, now: datetime) -> Box:
-    """Put a test mail into the outbox; raises ``NotFound``, or as :func:`outbox.put_test` does."""
-    for box in boxes_of(session, actor):
-        if (box.place, box.addressee) == (place, addressee) and actor.municipality is not None:
-            outbox.put_test(
-                session, address=box.address, municipality_id=actor.municipality, now=now
-            )
+def every_box(session: Session) -> Sequence[Box]:
+    """All mailboxes of the installation, by place; for the operator."""
+    found: list[Box] = []
+    for town in session.exec(select(Municipality).order_by(Municipality.slug)):
+        found += _of_town(town)
+    open_ones = (agency for agency, _ in agencies.listing(session) if agency.closed_at is None)
+    return [*found, *(box for agency in open_ones for box in boxes_of_agency(agency))]
+
+
+def box_at(boxes: Collection[Box], place: str, addressee: str) -> Box:
+    """The one of that place and addressee; raises ``NotFound``."""
+    for box in boxes:
+        if (box.place, box.addressee) == (place, addressee):
             return box
     raise NotFound
 
 
-def send_again(session: Session, actor: Actor, mail_id: UUID, *, now: datetime) -> None:
-    """Put a mail that failed there once more; raises ``NotFound``, or as :func:`outbox.resend`.
+def try_box(session: Session, actor: Actor, box: Box, *, now: datetime) -> None:
+    """Put a test mail into the outbox; raises as :func:`kursdocs.core.outbox.put_test` does."""
+    outbox.put_test(session, address=box.address, municipality_id=box.municipality_id, now=now)
+    agency_id = box.agency.id if box.agency else None
+    audit.record(
+        session, actor, Happening.MAIL_TESTED, now=now, agency_id=agency_id, place=box.place
+    )
 
-    Only one to a mailbox that the actor watches.
+
+def send_again(
+    session: Session, actor: Actor, boxes: Collection[Box], mail_id: UUID, *, now: datetime
+) -> None:
+    """Put a mail that failed there once more; raises as :func:`kursdocs.core.outbox.resend` does.
+
+    ``NotFound`` unless it went to one of these mailboxes.
     """
     mail = session.get(OutboxMail, mail_id)
-    watched = {box.address.lower() for box in boxes_of(session, actor)}
-    if mail is None or mail.address.lower() not in watched:
+    to = {box.address.lower(): box for box in boxes}
+    if mail is None or mail.address.lower() not in to:
         raise NotFound
     outbox.resend(session, mail_id, now=now)
+    agency = to[mail.address.lower()].agency
+    audit.record(
+        session,
+        actor,
+        Happening.MAIL_RESENT,
+        now=now,
+        agency_id=agency.id if agency else None,
+        mail=str(mail_id),
+    )

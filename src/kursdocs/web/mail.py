@@ -54,16 +54,16 @@ def index(call: Call) -> Response:
 def try_box(call: Call) -> Response:
     """Send a test mail to one of the mailboxes."""
     place, addressee = call.form.get("place", ""), call.form.get("addressee", "")
-    box = delivery.try_box(call.session, call.actor, place, addressee, now=call.now)
-    call.record(Happening.MAIL_TESTED, place=box.place)
+    box = delivery.box_at(delivery.boxes_of(call.session, call.actor), place, addressee)
+    delivery.try_box(call.session, call.actor, box, now=call.now)
     return _back(call, "tested")
 
 
 def send_again(call: Call) -> Response:
     """Send a mail that failed once more."""
     mail_id = call.id_in_path("mail_id")
-    delivery.send_again(call.session, call.actor, mail_id, now=call.now)
-    call.record(Happening.MAIL_RESENT, mail=str(mail_id))
+    boxes = delivery.boxes_of(call.session, call.actor)
+    delivery.send_again(call.session, call.actor, boxes, mail_id, now=call.now)
     return _back(call, "resent")
 
 
