@@ -35,15 +35,18 @@ from tests.web.lint import lint
 
 from kursdocs import bootstrap
 from kursdocs.adapters.master_keys import MasterKeys
+from kursdocs.catalogue import FollowUpClock
 from kursdocs.core import accounts, instructions
 from kursdocs.core.access import Actor, ActorKind, Role
 from kursdocs.core.accounts import User
 from kursdocs.core.agencies import Agency
 from kursdocs.core.documents.sending import SendingForm
 from kursdocs.core.documents.tables import Delivery
+from kursdocs.core.follow_ups.tables import FollowUp, FollowUpState
 from kursdocs.core.ports import SignInProvider
 from kursdocs.core.requests import asking
 from kursdocs.core.requests.asking import RequestForm
+from kursdocs.core.workdays import local_date
 from kursdocs.demo import town
 from kursdocs.operations import intake
 from kursdocs.services import Services
@@ -464,6 +467,32 @@ def requested(house: House, requester: str, provider: str) -> UUID:
     actor, now = house.actor(requester), house.services.clock()
     with house.services.transaction() as session:
         return asking.ask(session, actor, house.services.catalogue, form, now=now)
+
+
+def followed(house: House, slug: str, *, is_settled: bool = False) -> UUID:
+    """Something that should have followed a paper of that agency, open or settled today."""
+    sender, recipient, rule, clock = {
+        VHS: (OFFICE, VHS, "proof_ik", FollowUpClock.PROOF),
+        OFFICE: (OFFICE, VHS, "lapsing_ik", FollowUpClock.LAPSING),
+    }.get(slug, (SPRACHWERK, slug, "lapsing_ik", FollowUpClock.LAPSING))
+    sent, actor, now = house.noted(sender, recipient), house.actor(slug), house.services.clock()
+    follow_up = FollowUp(
+        municipality_id=actor.municipality,
+        agency_id=actor.acting.id,
+        document_id=sent.document_id,
+        delivery_id=sent.delivery_id,
+        clock=clock,
+        rule=rule,
+        state=FollowUpState.SETTLED if is_settled else FollowUpState.OPEN,
+        opens_on=local_date(now),
+        due_on=local_date(now),
+        created_at=now,
+        ended_at=now if is_settled else None,
+        reason="on_paper" if is_settled else "",
+    )
+    with house.services.transaction() as session:
+        session.add(follow_up)
+        return follow_up.id
 
 
 @dataclass(frozen=True)

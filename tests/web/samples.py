@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from uuid import UUID
 
 from tests.web.samples_desk import desk_pages, sent_pages
+from tests.web.samples_follow_ups import follow_up_pages
 from tests.web.samples_mail import mail_pages, refusing_boxes
 from tests.web.samples_numbers import number_pages
 from tests.web.samples_requests import request_pages
@@ -55,6 +56,8 @@ CLERK = replace(
     ),
     permissions=ROLE_PERMISSIONS[Role.HEAD],
     new_count=3,
+    has_follow_ups=True,
+    follow_ups_open=2,
 )
 COORDINATOR = replace(
     VISITOR, actor_name="Kim Koordination", permissions=ROLE_PERMISSIONS[Role.COORDINATOR]
@@ -256,6 +259,7 @@ SHOW: dict[str, object] = {
     "conflict": None,
     "leaving": "weil dann die Frist nach dem Ende der Gültigkeit abgelaufen ist",
     "approval": None,
+    "follow_ups": [],
     "decline_reasons": DECLINE_REASONS,
 }
 
@@ -291,7 +295,8 @@ def samples() -> list[Sample]:
         *_desk_pages(),
         *(
             Sample(name, template, replace(CLERK, path=path), context)
-            for name, template, path, context in request_pages(catalogue, HOSTILE, NOW)
+            for pages in (request_pages, follow_up_pages)
+            for name, template, path, context in pages(catalogue, HOSTILE, NOW)
         ),
     ]
 
@@ -563,6 +568,13 @@ def _replaced_pages(
     may = SimpleNamespace(
         withdraw=False, correct=False, resend=False, acknowledge=True, forward=True
     )
+    rule = rules.load().follow_ups[0]
+    missing: dict[str, object] = {
+        "document": document(),
+        "follow_ups": [
+            SimpleNamespace(id=identifier(401), clock="proof", name=rule.name, due_on=TODAY)
+        ],
+    }
     told = received | {"can": may, "can_settle": False}
     typed = SimpleNamespace(recipient="", release_given_on="31.02.2026", release_form="")
     offered = form(rules.load(), "admission_ik_jc")["offers"]
@@ -582,6 +594,7 @@ def _replaced_pages(
         Sample("show-corrected", "documents/show.html", page, told | {"document": old}),
         Sample("show-correction-received", "documents/show.html", page, told | {"document": new}),
         Sample("show-to-be-replaced", "documents/show.html", page, sent | {"document": waits}),
+        Sample("show-followed-up", "documents/show.html", page, told | missing),
     ]
 
 
@@ -897,7 +910,12 @@ def _joining_pages(catalogue: Catalogue) -> list[Sample]:
 
 def _kind_pages(catalogue: Catalogue) -> list[Sample]:
     page = replace(CLERK, path="/catalogue")
-    needs = {"need_texts": catalogue.need_texts}
+    needs = {
+        "need_texts": catalogue.need_texts,
+        "follow_ups": catalogue.follow_ups,
+        "fulfils": catalogue.follow_ups,
+        "field_labels": {name: field.label for name, field in catalogue.fields.items()},
+    }
     ended = replace(catalogue.kinds[0], routes=())
     return [
         *(

@@ -563,9 +563,7 @@ class Walk:
         path = self._place(row, caller, of, path)
         path = self.members.filled(path, PEOPLE.get(caller, ("", VHS))[1], of)
         path = self._requested(caller, of, path)
-        body = self._body(row, caller, of)
-        if "follow_ups." in row.name:
-            path, body = self._followed(row, caller, of, path)
+        path, body = self._followed(row, caller, of, path, self._body(row, caller, of))
         body = self._about_deliveries(row, caller, of, sent) or body
         if row.name in ("join", "join.accept"):
             for left in [c for c in client.cookies.jar if c.name == "kursdocs_invitation"]:
@@ -585,14 +583,15 @@ class Walk:
         return request
 
     def _followed(
-        self, row: Row, caller: str, of: Of, path: str
-    ) -> tuple[str, dict[str, object]]:
-        """The path and body of a row about a fresh follow-up, settled where that is undone."""
-        mine = PEOPLE.get(caller, ("", VHS))[1]
-        whose = mine if of is Of.OWN else JOBCENTER
-        is_settled = row.name == "follow_ups.reopen"
-        is_there = of is not Of.UNKNOWN
-        id_ = followed(self.house, whose, is_settled=is_settled) if is_there else UNKNOWN
+        self, row: Row, caller: str, of: Of, path: str, body: dict[str, Any]
+    ) -> tuple[str, dict[str, Any]]:
+        """Path and body, with a fresh follow-up if they are about one; settled to be undone."""
+        if "follow_ups." not in row.name:
+            return path, body
+        whose = PEOPLE.get(caller, ("", VHS))[1] if of is Of.OWN else JOBCENTER
+        is_settled, id_ = row.name == "follow_ups.reopen", UNKNOWN
+        if of is not Of.UNKNOWN:
+            id_ = followed(self.house, whose, is_settled=is_settled)
         if row.is_api:
             return path.replace("{follow_up_id}", str(id_)), {"json": {"reason": "on_paper"}}
         return path, {"data": {"follow_up": str(id_), "reason": "on_paper"}}

@@ -226,6 +226,8 @@ def catalogue(call: Call) -> Response:
                 "decline_reasons": DECLINE_REASONS,
                 "request_decline_reasons": rules.request_decline_reasons,
                 "automatic_reasons": BY_ITSELF,
+                "follow_ups": rules.follow_ups,
+                "settle_reasons": rules.settle_reasons,
             }
         )
     )

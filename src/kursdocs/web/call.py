@@ -25,6 +25,7 @@ from kursdocs.core.accounts import SignedIn
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import inbox
 from kursdocs.core.errors import KursdocsError, NotFound
+from kursdocs.core.follow_ups import reading as follow_ups
 from kursdocs.core.ports import Identity
 from kursdocs.core.requests import asking, reading
 from kursdocs.core.workdays import local_date
@@ -266,6 +267,7 @@ def page_of(call: Call, *, flash: str = "", with_count: bool = True) -> Page:
         permissions=frozenset(p for p in Permission if actor.may(p)),
         new_count=count,
         **_requests(call, with_count=with_count),
+        **_follow_ups(call, with_count=with_count),
         flash=Flash("success", call.kit.pages.text(call.language, flash)) if flash else None,
         is_demo=call.services.settings.demo,
         is_unscanned=call.services.settings.clamd == "off",
@@ -285,6 +287,18 @@ def _requests(call: Call, *, with_count: bool) -> dict[str, Any]:
         "requests_open": reading.open_count(call.db, actor),
         "requests_overdue": reading.overdue_count(call.db, actor, today=local_date(call.now)),
     }
+
+
+def _follow_ups(call: Call, *, with_count: bool) -> dict[str, Any]:
+    """What the navigation says of follow-ups."""
+    actor = call.actor
+    if actor.agency is None or not actor.may(Permission.FOLLOW_UPS):
+        return {}
+    if not follow_ups.clocks_of(call.services.catalogue, actor.agency.kind):
+        return {}
+    is_counted = call.db is not None and with_count
+    found = follow_ups.waiting(call.session, actor.agency.id) if is_counted else {}
+    return {"has_follow_ups": True, "follow_ups_open": sum(found.values())}
 
 
 def _municipality(call: Call) -> str:

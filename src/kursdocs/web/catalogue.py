@@ -25,4 +25,11 @@ def index(call: Call) -> Response:
     kind = catalogue.kind(code)
     if kind is None:
         raise NotFound
-    return call.render("catalogue/show.html", kind=kind, need_texts=catalogue.need_texts)
+    return call.render(
+        "catalogue/show.html",
+        kind=kind,
+        need_texts=catalogue.need_texts,
+        follow_ups=[rule for rule in catalogue.follow_ups if kind.code in rule.kinds],
+        fulfils=[rule for rule in catalogue.follow_ups if kind.code in rule.fulfilled_by],
+        field_labels={name: field.label for name, field in catalogue.fields.items()},
+    )

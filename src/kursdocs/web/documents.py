@@ -18,6 +18,7 @@ from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.reasons import DECLINE_REASONS, decline_reason
 from kursdocs.core.documents.tables import DeliveryState, DocumentState
 from kursdocs.core.errors import Conflict, Invalid, KursdocsError, NotFound
+from kursdocs.core.follow_ups import reading as follow_ups
 from kursdocs.operations import handout
 from kursdocs.web import errors, retention, tracking
 from kursdocs.web.call import Call, Query, redirect
@@ -106,6 +107,7 @@ def _show(
         sender_name=document.sender_name,
         leaving=retention.reason(call, document.delete_reason),
         approval=_approval(call, document, names),
+        follow_ups=_follow_ups(call, document),
         deliveries=shown,
         own=shown[0] if own is not None else None,
         can_read=document.state in (_READABLE if document.is_own else (DocumentState.LIVE,)),
@@ -123,7 +125,7 @@ def _show(
         withdrawal_reasons=call.services.catalogue.withdrawal_reasons,
         decline_reasons=DECLINE_REASONS,
         errors=told.fields if told else {},
-        conflict=_conflict(told) if told and not told.fields else None,
+        conflict=conflict_of(told) if told and not told.fields else None,
     )
 
 
@@ -149,6 +151,19 @@ def _possible(call: Call, document: DocumentView) -> SimpleNamespace:
         and may_settle
         and forwarding.can_forward(call.session, actor, call.services.catalogue, document),
     )
+
+
+def _follow_ups(call: Call, document: DocumentView) -> list[SimpleNamespace]:
+    """What should have followed this paper, and has not, as far as it is the agency's own task."""
+    if not call.actor.may(Permission.FOLLOW_UPS):
+        return []
+    found = follow_ups.of_document(call.session, call.actor, document.id)
+    rules = [(one, call.services.catalogue.follow_up(one.rule)) for one in found]
+    return [
+        SimpleNamespace(id=one.id, clock=one.clock.value, due_on=one.due_on, name=rule.name)
+        for one, rule in rules
+        if rule is not None
+    ]
 
 
 def _claim(call: Call, document: DocumentView, names: dict[UUID, str]) -> SimpleNamespace | None:
@@ -182,8 +197,8 @@ def _name(names: dict[UUID, str], *ids: UUID | None) -> str:
     return next((names[known] for known in ids if known is not None and known in names), "")
 
 
-def _conflict(told: errors.Told) -> SimpleNamespace:
-    """Why it is too late; ``at`` and ``by`` where it is known."""
+def conflict_of(told: errors.Told) -> SimpleNamespace:
+    """Why it is too late, for a page; ``at`` and ``by`` where it is known."""
     at = str(told.details.get("at", ""))
     return SimpleNamespace(
         heading=told.heading,

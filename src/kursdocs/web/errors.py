@@ -252,6 +252,13 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
             "Sie handeln jetzt für „%(agency)s“, das Formular war für eine andere Stelle. Es wurde"
             " nichts angefordert. Prüfen Sie bitte, wer anfordert, und senden Sie noch einmal."
         ),
+        # Follow-ups
+        "follow_up_over": N_("Das ist schon erledigt."),
+        "follow_up_missing": N_("Bitte wählen Sie zuerst aus, was erledigt ist."),
+        "follow_ups_too_many": N_("Das sind zu viele auf einmal; höchstens %(limit)s."),
+        "follow_up_not_settled_today": N_(
+            "Wieder öffnen lässt sich nur, was jemand aus Ihrer Stelle heute erledigt hat."
+        ),
         # File
         "file_missing": N_("Bitte wählen Sie eine Datei aus."),
         "files_too_many": N_("Das sind zu viele Dateien; höchstens %(limit)s."),

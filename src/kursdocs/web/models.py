@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from kursdocs.catalogue import AgencyKind, Need
+from kursdocs.catalogue import AgencyKind, FollowUpClock, Need, Side, Unit
 from kursdocs.core.access import Role
 from kursdocs.core.documents.inbox import InboxState
 from kursdocs.core.documents.tables import DeliveryState, DocumentState, ReleaseForm
@@ -324,6 +324,27 @@ class ReasonOut(Model):
     text: TextOut
 
 
+class FollowUpRuleOut(Model):
+    """What should follow papers of these kinds at the agency on that side, and when it is told.
+
+    ``days`` (and ``due``, by when it should have been done) are in ``unit`` from ``counted_from``
+    on: the day of taking over, or a date field of the paper; negative ones lie before it.
+    """
+
+    code: str
+    clock: FollowUpClock
+    name: TextOut
+    hint: TextOut
+    kinds: Sequence[str]
+    side: Side
+    agency_kinds: Sequence[AgencyKind]
+    counted_from: str
+    unit: Unit
+    days: Sequence[int]
+    due: int
+    fulfilled_by: Sequence[str]
+
+
 class CatalogueOut(Model):
     """The rules as data; nobody can choose one of the ``automatic_reasons``."""
 
@@ -337,6 +358,8 @@ class CatalogueOut(Model):
     decline_reasons: Sequence[ReasonOut]
     request_decline_reasons: Sequence[ReasonOut]
     automatic_reasons: Sequence[ReasonOut]
+    follow_ups: Sequence[FollowUpRuleOut]
+    settle_reasons: Sequence[ReasonOut]
 
 
 class FieldProblem(Model):

@@ -15,7 +15,9 @@ from kursdocs.core import agencies
 from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
 from kursdocs.core.audit import Happening
+from kursdocs.core.documents.sending import SendingForm
 from kursdocs.core.errors import Conflict, KursdocsError, NotFound, Unavailable
+from kursdocs.core.follow_ups import fulfilling
 from kursdocs.core.requests import answering, reading
 from kursdocs.core.requests.reading import RequestView, Side
 from kursdocs.core.requests.tables import RequestState
@@ -27,10 +29,11 @@ from kursdocs.web.uploads import PHOTOGRAPHS_MAX, Typed
 
 
 class KindQuery(Query):
-    """Which kind of paper to send, and the request that it answers."""
+    """Which kind of paper to send, and the request or follow-up for which it is."""
 
     kind: str = Field(default="", max_length=60)
     request: UUID | None = None
+    follow_up: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ def new(call: Call) -> Response:
     code = query.kind
     if query.request is not None:
         return _answer(call, query.request)
+    if query.follow_up is not None:
+        return _follow(call, query.follow_up, code)
     if not code:
         kinds = catalogue.sendable_by(call.actor.acting.kind)
         return call.render(
@@ -71,10 +76,28 @@ def _answer(call: Call, request_id: UUID) -> Response:
     if kind is None or kind not in call.services.catalogue.sendable_by(call.actor.acting.kind):
         return redirect(f"/requests/{request_id}")
     call.record(Happening.PAPER_REQUEST_VIEWED, paper_request=str(request_id))
+    return _form(call, kind, Typed(form=_filled(kind, form)), told=None)
+
+
+def _filled(kind: Kind, form: SendingForm) -> SendingForm:
+    """Days as people type them."""
     fields = {name: _as_typed(kind, name, value) for name, value in form.fields.items()}
     born = as_typed(date.fromisoformat(form.birth_date)) if form.birth_date else ""
-    filled = replace(form, birth_date=born, fields=fields)
-    return _form(call, kind, Typed(form=filled), told=None)
+    return replace(form, birth_date=born, fields=fields)
+
+
+def _follow(call: Call, follow_up_id: UUID, code: str) -> Response:
+    """The form of the paper that should have followed, filled in by the one that it follows."""
+    catalogue = call.services.catalogue
+    try:
+        form, document_id = fulfilling.form(call.session, call.actor, catalogue, follow_up_id, code)
+    except Conflict:
+        return redirect("/follow-ups")
+    kind = catalogue.kind(code)
+    if kind is None or kind not in catalogue.sendable_by(call.actor.acting.kind):
+        raise NotFound
+    call.record(Happening.DOCUMENT_VIEWED, document_id=document_id)
+    return _form(call, kind, Typed(form=_filled(kind, form)), told=None)
 
 
 def _as_typed(kind: Kind, name: str, value: str) -> str:

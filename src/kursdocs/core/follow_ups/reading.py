@@ -127,20 +127,17 @@ def view(session: Session, actor: Actor, follow_up_id: UUID) -> FollowUpView:
 
 
 def waiting(session: Session, agency_id: UUID) -> Mapping[FollowUpClock, int]:
-    """How many are open, by clock, each counted up to ``COUNT_CAP``; no entry where none is."""
-    counts = {clock: _count(session, agency_id, clock) for clock in FollowUpClock}
-    return {clock: count for clock, count in counts.items() if count}
-
-
-def _count(session: Session, agency_id: UUID, clock: FollowUpClock) -> int:
-    found = (
-        sa.select(col(FollowUp.id))
+    """How many are open, by clock, together up to ``COUNT_CAP``; no entry where none is."""
+    some = (
+        sa.select(col(FollowUp.clock))
         .join(Delivery, col(Delivery.id) == col(FollowUp.delivery_id))
         .join(Document, col(Document.id) == col(FollowUp.document_id))
-        .where(col(FollowUp.agency_id) == agency_id, *_is_open(), *_of(clock))
+        .where(col(FollowUp.agency_id) == agency_id, *_is_open())
         .limit(COUNT_CAP)
+        .subquery()
     )
-    return session.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
+    query = sa.select(some.c.clock, sa.func.count()).group_by(some.c.clock)
+    return {row[0]: row[1] for row in session.execute(query)}
 
 
 def _is_open() -> tuple[sa.ColumnElement[bool], ...]:
