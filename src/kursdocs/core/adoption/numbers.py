@@ -109,7 +109,7 @@ def town(
     workdays = agencies.workdays_of(session, ids)
     exchange = _exchange(session, ids, shown, workdays)
     waiting = _waiting(session, ids, workdays, today=local_date(now))
-    last = _last_active(session, listed, municipality_id)
+    last = _last_active(session, listed)
     on_paper = expectation.on_paper(session, ids, shown, paper_reasons)
     lines = []
     for n, agency in enumerate(listed):
@@ -120,12 +120,11 @@ def town(
         lines.append(AgencyLine(whole, weeks, waiting[n], agency, last[agency.id], share))
     whole, weeks = exchange.total()
     open_ids = {agency.id for agency in listed if agency.closed_at is None}
-    active = facts.active(session, open_ids, (shown.bounds[0], shown.bounds[-1]))
     return TownNumbers(
         period=shown,
         agencies=[one for one in lines if one.agency.closed_at is None or _has_any(one)],
         total=Line(whole, weeks, waiting[-1]),
-        active=len(active),
+        active=len(exchange.active & open_ids),
         open=len(open_ids),
         share=expectation.together([one.share for one in lines]),
     )
@@ -147,13 +146,17 @@ def _has_any(line: Line) -> bool:
 
 @dataclass(frozen=True)
 class _Exchange:
-    """The three tables, and the working minutes of what was taken over by agency and week."""
+    """The three tables, the working minutes of what was taken over by agency and week.
+
+    ``active``: who sent or took over anything.
+    """
 
     sent: Table
     received: Table
     taken: Table
     minutes: Sequence[Sequence[Sequence[int]]]
     weeks: Sequence[Week]
+    active: set[UUID]
 
     def line(self, n: int) -> tuple[Exchange, Sequence[WeekExchange]]:
         """The numbers of one agency, as a whole and by week."""
@@ -218,7 +221,8 @@ def _exchange(
     minutes = [[spans.minutes(workdays[id_], week) for week in taken[id_]] for id_ in ids]
     sent_table, received_table = protect(sent, received, columns=columns)
     (taken_table,) = protect([[len(week) for week in row] for row in minutes], columns=columns)
-    return _Exchange(sent_table, received_table, taken_table, minutes, shown.weeks)
+    active = {id_ for n, id_ in enumerate(ids) if any(sent[n]) or any(minutes[n])}
+    return _Exchange(sent_table, received_table, taken_table, minutes, shown.weeks, active)
 
 
 # ── What waits ───────────────────────────────────────────────────────────────────────────────
@@ -249,20 +253,19 @@ def by_age(hours: Sequence[tuple[int, int]], workdays: Workdays, *, today: date)
 # ── Who is active ────────────────────────────────────────────────────────────────────────────
 
 
-def _last_active(
-    session: Session, listed: Sequence[Agency], municipality_id: UUID
-) -> Mapping[UUID, datetime | None]:
+def _last_active(session: Session, listed: Sequence[Agency]) -> Mapping[UUID, datetime | None]:
     """When somebody of each agency last looked in or sent something."""
-    query = (
-        sa.select(col(Document.sender_agency_id), sa.func.max(facts.seconds(Document.stored_at)))
-        .where(col(Document.municipality_id) == municipality_id)
-        .group_by(col(Document.sender_agency_id))
+    newest = (
+        sa.select(col(Document.stored_at))
+        .where(col(Document.sender_agency_id) == Agency.id, col(Document.stored_at).is_not(None))
+        .order_by(col(Document.id).desc())
+        .limit(1)
+        .scalar_subquery()
     )
+    ids = [agency.id for agency in listed]
+    query = sa.select(col(Agency.id), newest).where(col(Agency.id).in_(ids))
     sent = {row[0]: row[1] for row in session.execute(query)}
-    found: dict[UUID, datetime | None] = {}
-    for agency in listed:
-        at = sent.get(agency.id)
-        moments = [datetime.fromtimestamp(at, UTC)] if at else []
-        moments += [agency.looked_in_at] if agency.looked_in_at else []
-        found[agency.id] = max(moments, default=None)
-    return found
+    return {
+        agency.id: max((at for at in (sent[agency.id], agency.looked_in_at) if at), default=None)
+        for agency in listed
+    }

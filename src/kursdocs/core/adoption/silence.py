@@ -7,6 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from kursdocs.core.adoption import facts
 from kursdocs.core.adoption.disclosure import FEW, FEW_MAX, Count
@@ -61,7 +62,7 @@ def silent(
 
 def _since(session: Session, listed: Mapping[UUID, Agency]) -> Mapping[UUID, date]:
     """When somebody was last there: to look, or to take something over by a program's hand."""
-    taken_over_at = sa.func.max(facts.seconds(Delivery.taken_over_at))
+    taken_over_at = sa.func.max(col(Delivery.taken_over_at), type_=UTCDateTime())
     query = (
         sa.select(col(Delivery.recipient_agency_id), taken_over_at)
         .where(
@@ -70,7 +71,7 @@ def _since(session: Session, listed: Mapping[UUID, Agency]) -> Mapping[UUID, dat
         )
         .group_by(col(Delivery.recipient_agency_id))
     )
-    took = {id_: datetime.fromtimestamp(at, UTC) for id_, at in session.execute(query)}
+    took = {row[0]: row[1] for row in session.execute(query)}
     return {
         id_: local_date(max(agency.looked_in_at or agency.created_at, took.get(id_, _LONG_AGO)))
         for id_, agency in listed.items()
