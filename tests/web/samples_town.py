@@ -270,6 +270,7 @@ def _paces(hostile: str, now: datetime) -> Pages:
         "groups": groups,
         "typed": dict.fromkeys(fields, ""),
         "errors": {},
+        "labels": dict.fromkeys(fields, "Papiere im Eingang: Leitung"),
         "has_own": False,
     }
     wrong = {

@@ -102,6 +102,7 @@ def _town_page(
         ),
         typed=_shown(_town_fields(catalogue), stored, typed),
         errors=told.fields if told else {},
+        labels=_labels(call),
         has_own=any(code in catalogue.paces for code in chosen),
     )
 
@@ -166,6 +167,7 @@ def _agency_page(
         groups=_groups(call, paces, workdays),
         typed=_shown(list(stored), stored, typed),
         errors=told.fields if told else {},
+        labels=_labels(call),
         has_own=any(value is not None for value in stored.values()),
     )
 
@@ -190,6 +192,20 @@ def _shown(
     """What stands in each field: as typed, or as it is stored."""
     found = {name: "" if stored.get(name) is None else str(stored[name]) for name in fields}
     return found if typed is None else {name: typed.get(name, found[name]) for name in found}
+
+
+def _labels(call: Call) -> Mapping[str, str]:
+    """What each field is called above the form, where its group is far away."""
+    translate = partial(call.kit.pages.text, call.language)
+    named = {
+        code: pace_words.rule_name(code, call.services.catalogue, translate)
+        for code in call.services.catalogue.paces
+    }
+    limits = {LEAST: translate(N_("Stellen mindestens")), MOST: translate(N_("Stellen höchstens"))}
+    more = {
+        f"{code}.{end}": f"{named[code]}, {text}" for code in named for end, text in limits.items()
+    }
+    return {**named, **more}
 
 
 def _groups(call: Call, paces: Paces, workdays: Workdays) -> list[SimpleNamespace]:

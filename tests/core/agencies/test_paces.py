@@ -116,10 +116,11 @@ def test_an_empty_field_falls_back_and_a_missing_one_stays(database: Database, t
         ),
         ({"standard.return_after": "14"}, [("standard.return_after", "pace_order")]),
         (
-            {"silence": "0", "standard.desk": "61", "standard.head": "?"},
+            {"silence": "0", "standard.desk": "61", "standard.head": "?", "request.desk": "9"},
             [
                 ("standard.desk", "pace_out_of_range"),
                 ("standard.head", "pace_not_a_number"),
+                ("request.desk", "pace_order"),
                 ("silence", "pace_out_of_range"),
             ],
         ),

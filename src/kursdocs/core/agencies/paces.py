@@ -99,14 +99,14 @@ def change_municipality_paces(
         for field, stored in _fields(code, before.get(code, Choice()))
         for mistake in _number(typed, field, stored, pace.least, pace.most)
     ]
-    checks.raise_if(mistakes)
-    after = {code: _choice(typed, code, before.get(code, Choice())) for code in paces}
+    right = _without(typed, mistakes)
+    after = {code: _choice(right, code, before.get(code, Choice())) for code in paces}
     changed = [code for code in paces if after[code] != before.get(code, Choice())]
     for code in changed:
         mistakes += _limit_mistakes(paces[code], after[code])
     days = {code: _days(after[code].days, pace.days) for code, pace in paces.items()}
     mistakes += _order_mistakes(catalogue, days, changed)
-    checks.raise_if(mistakes)
+    checks.raise_if(_in_order_of_form(paces, mistakes))
     _store_choices(session, municipality, {code: after[code] for code in changed})
     _record(session, actor, municipality, changed, now=now)
     return changed
@@ -173,11 +173,12 @@ def change_agency_paces(
         for code, each in above.items()
         for mistake in _number(typed, code, before.get(code), each.least, each.most)
     ]
-    checks.raise_if(mistakes)
-    after = {code: _read(typed, code, before.get(code)) for code in above}
+    right = _without(typed, mistakes)
+    after = {code: _read(right, code, before.get(code)) for code in above}
     changed = [code for code in above if after[code] != before.get(code)]
     days = {code: cascade.within_limits(each, after[code]) for code, each in above.items()}
-    checks.raise_if(_order_mistakes(catalogue, days, changed))
+    mistakes += _order_mistakes(catalogue, days, changed)
+    checks.raise_if(_in_order_of_form(above, mistakes))
     _store_own(session, agency, {code: after[code] for code in changed})
     _record(session, actor, agency, changed, now=now)
     return changed
@@ -217,6 +218,17 @@ def _read(typed: Mapping[str, str], field: str, stored: int | None) -> int | Non
         return stored
     value = typed[field].strip(" ")
     return int(value) if value else None
+
+
+def _without(typed: Mapping[str, str], mistakes: Iterable[Invalid]) -> Mapping[str, str]:
+    """What was typed in the other fields, so that all that is wrong is told at once."""
+    wrong = {mistake.field for mistake in mistakes}
+    return {field: value for field, value in typed.items() if field not in wrong}
+
+
+def _in_order_of_form(codes: Iterable[str], mistakes: Iterable[Invalid]) -> list[Invalid]:
+    fields = [field for code in codes for field, _ in _fields(code, Choice())]
+    return sorted(mistakes, key=lambda mistake: fields.index(mistake.field))
 
 
 def _days(days: int | None, usual: int) -> int:
