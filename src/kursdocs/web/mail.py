@@ -40,7 +40,8 @@ def index(call: Call) -> Response:
         call.session, delivery.boxes_of(call.session, call.actor), now=call.now
     )
     call.record(Happening.MAIL_LISTED, count=len(seen))
-    rows = [_row(one) for one in seen]
+    # What must be mended first, however many are well.
+    rows = sorted((_row(one) for one in seen), key=lambda row: not row.is_refused)
     return call.render(
         "mail/index.html",
         flash=DONE.get(call.query().done, ""),
