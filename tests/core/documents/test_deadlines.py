@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 
 import pytest
-from tests.factories import JOBCENTER, OFFICE, make_town
+from tests.factories import JOBCENTER, NOW, OFFICE, TESTS, make_town
 
 from kursdocs.adapters.database import Database
 from kursdocs.core import agencies
@@ -41,3 +41,19 @@ def test_each_recipient_has_the_holidays_of_its_land_and_its_own_pauses(
         found = due_dates(session, [office, jobcenter], 1, now=datetime(2026, 1, 5, 12, tzinfo=UTC))
 
     assert found == {office: date(2026, 1, 9), jobcenter: date(2026, 1, 6)}
+
+
+def test_days_off_of_the_town_and_the_eves_count_for_nobody(database: Database) -> None:
+    with database.transaction() as session:
+        office = make_town(session)[OFFICE]
+        town = agencies.town_of(session, OFFICE)
+        typed = {"first_day": "21.12.2026", "last_day": "22.12.2026", "closing_name": "Stadtfest"}
+        agencies.add_closing(session, TESTS, town, typed, now=NOW)
+        # Friday; free are the 21st and 22nd, the 24th and the first day of Christmas.
+        friday = datetime(2026, 12, 18, 12, tzinfo=UTC)
+        closed = due_dates(session, [office.id], 2, now=friday)
+        agencies.change_municipality(session, TESTS, town, {"keeps_eves": "no"}, now=NOW)
+        working_eve = due_dates(session, [office.id], 2, now=friday)
+
+    assert closed == {office.id: date(2026, 12, 28)}
+    assert working_eve == {office.id: date(2026, 12, 24)}

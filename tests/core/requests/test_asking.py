@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 from sqlmodel import select
 from tests.core.requests.conftest import Desks
-from tests.factories import JOBCENTER, NOW, OFFICE, PROVIDER, TODAY, make_agency, make_municipality
+from tests.factories import (
+    JOBCENTER,
+    NOW,
+    OFFICE,
+    PROVIDER,
+    TESTS,
+    TODAY,
+    make_agency,
+    make_municipality,
+)
 
 from kursdocs.catalogue import AgencyKind
 from kursdocs.core import agencies
@@ -36,6 +45,16 @@ def test_a_request_says_what_both_agencies_need_to_know(desks: Desks) -> None:
     # Ten working days of the provider.
     assert seen.due_on == date(2026, 12, 7)
     assert desks.see(JOBCENTER, request_id).person_asked_on == date(2026, 11, 2)
+
+
+@ONE
+def test_days_off_of_the_town_give_the_provider_more_time(desks: Desks) -> None:
+    typed = {"first_day": "2026-12-01", "last_day": "2026-12-02", "closing_name": "Stadtfest"}
+    with desks.database.transaction() as session:
+        town = agencies.town_of(session, PROVIDER)
+        agencies.add_closing(session, TESTS, town, typed, now=NOW)
+
+    assert desks.see(PROVIDER, desks.ask()).due_on == date(2026, 12, 9)
 
 
 @ONE

@@ -15,7 +15,8 @@ def due_dates(
 ) -> Mapping[UUID, date]:
     """The last day of a deadline that starts now, for each recipient.
 
-    The holidays of its Land and its own pauses are not counted, nor is the day of delivery.
+    The holidays of its Land, the days off of its municipality and its own pauses are not counted,
+    nor is the day of delivery.
     """
     today, workdays = local_date(now), agencies.workdays_of(session, recipients)
     return {recipient: workdays[recipient].after(today, working_days) for recipient in recipients}
