@@ -413,7 +413,7 @@ class SmtpServer:
     def __init__(self) -> None:
         self.port = free_port()
         self.letters: list[Letter] = []
-        self._refusals: dict[Stage, str] = {}
+        self._refusals: dict[Stage, tuple[str, str]] = {}
         self._connections: set[_Conversation] = set()
         self._thread: threading.Thread | None = None
         self._cut: Callable[[], object] = lambda: None
@@ -423,13 +423,14 @@ class SmtpServer:
         """The mail server's URL, as the program's setting takes it."""
         return f"smtp://127.0.0.1:{self.port}?tls=off"
 
-    def refuse(self, stage: Stage, reply: str = LATER) -> None:
+    def refuse(self, stage: Stage, reply: str = LATER, *, only: str = "") -> None:
         """From now on answer ``stage`` with ``reply``, for instance ``550 5.1.1 no such box``.
 
         ``after_data`` takes the letter and then cuts the line without a reply: the client cannot
-        know whether it was accepted.
+        know whether it was accepted. With ``only`` one recipient's mails are refused, from where
+        the recipient is known.
         """
-        self._refusals[stage] = reply
+        self._refusals[stage] = (reply, only)
 
     def behave(self) -> None:
         """Refuse nothing any more."""
@@ -440,7 +441,8 @@ class SmtpServer:
 
         ``address`` is the recipient's, as soon as it is known. ``CUT`` works from there on.
         """
-        return self._refusals.get(stage)
+        reply, only = self._refusals.get(stage, (None, ""))
+        return reply if only in ("", address) else None
 
     def accept(self, letter: Letter) -> None:
         """Keep the letter; from here on the server is responsible for it."""

@@ -524,6 +524,22 @@ def test_a_mail_on_its_way_gives_an_address_another_chance(database: Database) -
     assert unreached(database, NOW + 2 * HOUR) == {ADDRESS: (NOW + 2 * HOUR, "4.2.2")}
 
 
+def test_for_the_plan_a_mail_on_its_way_makes_nothing_good_until_it_arrives(
+    database: Database,
+) -> None:
+    def refused(at: datetime) -> set[str]:
+        with database.transaction() as session:
+            return set(outbox.unreached_addresses(session, now=at, until_one_arrives=True))
+
+    put(database, 0)
+    fail(database, claimed(database), final=True, code="5.1.1")
+    put(database, 1, at=NOW + HOUR)
+
+    assert refused(NOW + HOUR) == {ADDRESS}
+    send(database, claimed(database, NOW + HOUR))
+    assert refused(NOW + HOUR) == set()
+
+
 def test_a_mail_server_in_trouble_is_not_the_fault_of_an_address(database: Database) -> None:
     put(database, 0, lasts=HOUR)
     fail(database, claimed(database))

@@ -407,15 +407,23 @@ def test_an_explanation_knows_of_a_mailbox_that_refused_todays_mail(post: Post) 
     post.smtp.behave()
 
     assert decision(post).why is Why.REFUSED
-    # Its coordinator hears of it the same day; its head, of the refusal, on the next.
-    later = post.later(hours=1).work()
-    assert addressed(later) == [COORDINATOR]
-    (told,) = [
-        one
-        for one in decision(post, addressee=Addressee.HEAD).section.topics  # type: ignore[union-attr]
-        if one.clock is ReminderClock.REFUSED
-    ]
-    assert told.count == 1
+    # Its coordinator and its head hear of it the same day.
+    assert addressed(post.later(hours=1).work()) == [COORDINATOR, HEAD]
+
+
+def test_a_mailbox_that_refuses_every_morning_is_told_to_the_head_and_still_to_the_coordinator(
+    post: Post,
+) -> None:
+    """While the new attempt is on its way, and after it was refused again."""
+    post.staff()
+    post.smtp.refuse("rcpt", "550 5.1.1 no such box", only=DESK)
+    told = []
+    for day in (date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4)):
+        post.at(day, 6).arrive()
+        letters = post.work_through(local_moment(day, 9), timedelta(minutes=1))
+        told.append(addressed([letter for _, letter in letters]))
+
+    assert told == [[COORDINATOR, HEAD]] * 3
 
 
 # -- other clocks, from end to end -----------------------------------------------------------

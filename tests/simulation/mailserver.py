@@ -70,6 +70,7 @@ class FailingServer(SmtpServer):
         self.accepted: list[Accepted] = []
         self.troubles: list[tuple[datetime, str]] = []
         self.attempts = self.refused = 0
+        self.refused_at: datetime | None = None
         self._seed, self._fails = seed, fails
         self._outages, self._refusing = outages, refusing
         self._tries: dict[tuple[str, date], int] = {}
@@ -88,6 +89,7 @@ class FailingServer(SmtpServer):
             self.attempts += 1
             if address == self._refusing:
                 self.refused += 1
+                self.refused_at = self.refused_at or self.now
                 return NEVER
             self._decide(address)
         if self._way is None or self._way[0] != stage:

@@ -2,7 +2,7 @@
 
 :func:`violations` returns a sentence for each thing that is wrong. The rules, one function each:
 :func:`crowded`, :func:`ill_timed`, :func:`untrue`, :func:`needless`, :func:`missing`,
-:func:`stuck` and :func:`unanswered`.
+:func:`unmentioned`, :func:`stuck` and :func:`unanswered`.
 """
 
 from bisect import bisect_right
@@ -20,6 +20,7 @@ from tests.simulation.town import COORDINATOR, COORDINATOR_HOUR, REFUSING, Place
 
 PUNCTUAL = timedelta(minutes=25)
 """So long after its hour a mail has come, where nothing went wrong."""
+MORE = "more"
 TOO_LATE_TO_RETRY = 18
 """A mail server that is down until later than this hour has failed that day."""
 
@@ -27,7 +28,7 @@ TOO_LATE_TO_RETRY = 18
 def violations(record: Record) -> list[str]:
     """All that is wrong; empty when all is well."""
     judge = _Judge(record)
-    rules = (crowded, ill_timed, untrue, needless, missing, stuck, unanswered)
+    rules = (crowded, ill_timed, untrue, needless, missing, unmentioned, stuck, unanswered)
     return [*record.faults, *(said for rule in rules for said in rule(judge))]
 
 
@@ -60,6 +61,8 @@ class _Judge:
             for slug, topics in said.sections.items():
                 for topic in topics:
                     found[mail.address, slug, topic].append(mail.at)
+            if said.more:
+                found[mail.address, MORE, MORE].append(mail.at)
         return found
 
     @cached_property
@@ -69,11 +72,14 @@ class _Judge:
         return found | {(local(at).date(), "") for at in self.record.kills}
 
     def was_told(
-        self, address: str, slug: str, topics: Sequence[str], since: datetime, until: datetime
+        self, address: str, slug: str, topic: str, since: datetime, until: datetime
     ) -> bool:
-        """Whether the address got a mail with one of these topics in that time."""
-        for topic in topics:
-            times = self.told.get((address, slug, topic), ())
+        """Whether the address got a mail with that topic in that time.
+
+        Where agencies are only counted at the end of a list, any of them may be meant.
+        """
+        for name in (slug, MORE):
+            times = self.told.get((address, name, topic if name == slug else MORE), ())
             if bisect_right(times, until) > bisect_right(times, since - timedelta(seconds=1)):
                 return True
         return False
@@ -141,21 +147,36 @@ def ill_timed(judge: _Judge) -> Iterator[str]:
 
 
 def untrue(judge: _Judge) -> Iterator[str]:
-    """What is counted is what waits; silence is as long as said."""
+    """What is counted is what waits, but for what came after the hour; silence is as long."""
     for mail, said in judge.record.mails:
         for slug, topics in said.sections.items():
-            waiting = sum(paper.waits(mail.at) for paper in judge.papers_at[slug])
-            for topic in ("waiting", "stuck"):
-                if topics.get(topic, waiting) != waiting:
-                    yield f"{_named(mail)}: {topics[topic]} wait at {slug}, it says; {waiting} do"
             if not topics:
                 yield f"{_named(mail)}: nothing said of {slug}"
-            if "silent" in topics:
-                looks = [at for at in judge.record.looks[slug] if at < mail.at]
-                since = local(looks[-1]).date() if looks else judge.plan.first
-                silent = (mail.day - since).days
-                if topics["silent"] < 7 or (looks and topics["silent"] != silent):
-                    yield f"{_named(mail)}: {slug} silent {topics['silent']}, not {silent} days"
+            for topic, count in (
+                ("waiting", _waiting(judge, mail, slug)),
+                ("approval", _unapproved(judge, mail, slug)),
+                ("silent", _silent_days(judge, mail, slug)),
+            ):
+                if topics.get(topic, count) != count:
+                    said_count = f"it says {topics[topic]} {topic} at {slug}"
+                    yield f"{_named(mail)}: {said_count}, there are {count}"
+
+
+def _waiting(judge: _Judge, mail: Accepted, slug: str) -> int:
+    hour = COORDINATOR_HOUR if mail.address == COORDINATOR else judge.places[slug].hour
+    cut_off = moment(mail.day, hour)
+    return sum(
+        paper.waits(mail.at) and paper.waits_since(cut_off) for paper in judge.papers_at[slug]
+    )
+
+
+def _unapproved(judge: _Judge, mail: Accepted, slug: str) -> int:
+    return sum(p.sender == slug and p.awaits_approval(mail.at) for p in judge.record.papers)
+
+
+def _silent_days(judge: _Judge, mail: Accepted, slug: str) -> int:
+    looks = [at for at in judge.record.looks[slug] if at < mail.at]
+    return (mail.day - (local(looks[-1]).date() if looks else judge.plan.first)).days
 
 
 def needless(judge: _Judge) -> Iterator[str]:
@@ -168,7 +189,7 @@ def needless(judge: _Judge) -> Iterator[str]:
             if before is not None and before.message_id == mail.message_id:
                 continue
             last[mail.address, slug] = mail
-            if set(topics) - {"waiting", "stuck"} or slug not in roles:
+            if set(topics) != {"waiting"} or slug not in roles:
                 continue
             if not any(
                 _is_news(judge, paper, roles[slug], before, mail)
@@ -184,7 +205,7 @@ def _is_news(
     place = judge.places[paper.recipient]
     if before is None or (paper.arrived is not None and paper.arrived > before.at):
         return True
-    if role == "coordinator" and _is_unreachable(place):
+    if role == "coordinator" and place.desk_address in ("", REFUSING):
         role = "desk"
     for _, due in _steps(paper, place, role):
         # At the town's hour and on the town's days, it may come a few days later.
@@ -204,8 +225,7 @@ def missing(judge: _Judge) -> Iterator[str]:
             latest = judge.latest(address, calendar, due)
             if latest >= judge.plan.end or _is_void(paper, role, latest):
                 continue
-            topic = "stuck" if role == "coordinator" else "waiting"
-            if not judge.was_told(address, paper.recipient, (topic,), since, latest):
+            if not judge.was_told(address, paper.recipient, "waiting", since, latest):
                 yield f"{local(due):%Y-%m-%d %H}: {role} of {paper.recipient} not told of {paper}"
 
 
@@ -232,13 +252,17 @@ def _owed(judge: _Judge, paper: Paper) -> Iterator[tuple[str, str, Calendar, dat
                 due = moment(day, place.hour)
                 yield address, role, place.calendar, due if step else paper.arrived, due
     town = judge.plan.town_calendar
-    role = "desk" if _is_unreachable(place) else "coordinator"
+    role = "desk" if _is_unreachable(judge, place, paper.arrived) else "coordinator"
     for step, day in _steps(paper, place, role):
         due = moment(town.next(day), COORDINATOR_HOUR)
         yield COORDINATOR, "coordinator", town, due if step else paper.arrived, due
 
 
-def _is_unreachable(place: Place) -> bool:
+def _is_unreachable(judge: _Judge, place: Place, at: datetime) -> bool:
+    """Whether no mail reached its desk by then, so that the coordinator is told in its stead."""
+    if place.desk_address == REFUSING:
+        since = judge.record.refused_at
+        return since is not None and since < at
     return not (place.desk_address or place.head_address)
 
 
@@ -254,6 +278,32 @@ def _steps(paper: Paper, place: Place, role: str) -> Iterator[tuple[int, date]]:
             is_early = arrived.hour < place.cut_off
             day = arrived.date() if is_early else arrived.date() + timedelta(days=1)
             yield step, place.calendar.next(day)
+
+
+def unmentioned(judge: _Judge) -> Iterator[str]:
+    """A report that nobody approves is told to its own agency, a refusing mailbox to its head."""
+    for paper in judge.record.papers:
+        place = judge.places[paper.sender]
+        address = place.desk_address or place.head_address
+        if not paper.is_report or not address or address == REFUSING:
+            continue
+        latest = _next_morning(judge, place, address, paper.sent)
+        was_told = judge.was_told(address, place.slug, "approval", paper.sent, latest)
+        if latest < judge.plan.end and paper.awaits_approval(latest) and not was_told:
+            yield f"{local(paper.sent):%Y-%m-%d %H}: {paper.sender} not told to approve {paper}"
+    since = judge.record.refused_at
+    for place in judge.plan.places:
+        if place.desk_address != REFUSING or not place.head_address or since is None:
+            continue
+        latest = _next_morning(judge, place, place.head_address, since)
+        was_told = judge.was_told(place.head_address, place.slug, "refused", since, latest)
+        if latest < judge.plan.end and not was_told:
+            yield f"{local(since):%Y-%m-%d %H}: head of {place.slug} not told that it refuses"
+
+
+def _next_morning(judge: _Judge, place: Place, address: str, since: datetime) -> datetime:
+    day = place.calendar.after(local(since).date(), 1)
+    return judge.latest(address, place.calendar, moment(day, place.hour))
 
 
 # ── Never lost ───────────────────────────────────────────────────────────────────────────────
@@ -284,14 +334,12 @@ def unanswered(judge: _Judge) -> Iterator[str]:
         if paper.settled is None or paper.how not in ("gone back", "returned"):
             continue
         place = judge.places[paper.sender]
-        day = place.calendar.after(local(paper.settled).date(), 1)
         address = place.desk_address or place.head_address
         if not address or address == REFUSING:
             continue
-        latest = judge.latest(address, place.calendar, moment(day, place.hour))
-        if latest < judge.plan.end and not judge.was_told(
-            address, place.slug, ("returned",), paper.settled, latest
-        ):
+        latest = _next_morning(judge, place, address, paper.settled)
+        was_told = judge.was_told(address, place.slug, "returned", paper.settled, latest)
+        if latest < judge.plan.end and not was_told:
             yield f"{local(paper.settled):%Y-%m-%d %H}: {paper.sender} not told back: {paper}"
 
 

@@ -85,6 +85,15 @@ class Paper:
             return False
         return self.settled is None or self.settled > at
 
+    def waits_since(self, cut_off: datetime) -> bool:
+        """Whether it came before that moment."""
+        return self.arrived is not None and self.arrived < cut_off
+
+    def awaits_approval(self, at: datetime) -> bool:
+        """Whether it was sent, and nobody had approved it then."""
+        is_over = any(end is not None and end <= at for end in (self.arrived, self.settled))
+        return self.is_report and self.sent <= at and not is_over
+
     def form(self) -> SendingForm:
         """What the sender types."""
         day = local(self.sent).date()

@@ -91,6 +91,7 @@ class Record:
     troubles: list[tuple[datetime, str]] = field(default_factory=list)
     attempts: int = 0
     refused: int = 0
+    refused_at: datetime | None = None
     ticks: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -138,6 +139,7 @@ class Course:
         if self.server is not None:
             self.record.attempts, self.record.refused = self.server.attempts, self.server.refused
             self.record.troubles = self.server.troubles
+            self.record.refused_at = self.server.refused_at
         return self.record
 
     def _put(self, at: datetime, happen: Callable[[datetime], None]) -> None:

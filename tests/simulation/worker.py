@@ -8,6 +8,7 @@ it was told. :class:`Inside` does the same duties in the present process, for wh
 import logging
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from tests.simulation.almanac import FIRST_DAY
 from kursdocs import bootstrap, catalogue, worker
 from kursdocs.adapters.identity import OidcProvider
 from kursdocs.core.documents.tables import Delivery, DeliveryState
+from kursdocs.core.errors import Unavailable
 from kursdocs.core.outbox import OutboxMail
 from kursdocs.core.workdays import Workdays
 from kursdocs.services import Services
@@ -84,6 +86,7 @@ class Inside:
     services: Services
     now: Clock
     _done: dict[str, datetime] = field(default_factory=dict)
+    _stop: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, tick: Tick) -> Ticked:
         """Do each duty whose time has come since it was done last."""
@@ -95,8 +98,11 @@ class Inside:
             if duty.name in LEFT_OUT or is_early:
                 continue
             self._done[duty.name] = tick.now
+            given = (self.services, self._stop) if duty.is_stoppable else (self.services,)
             try:
-                duty.run(self.services)
+                duty.run(*given)
+            except Unavailable:
+                continue  # as while the mail server is down; it is done again
             except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
                 faults.append(f"{tick.now:%Y-%m-%d %H:%M}Z: {duty.name} failed: {error!r}")
         with self.services.transaction() as session:

@@ -284,19 +284,23 @@ def latest(session: Session, addresses: Collection[str]) -> Mapping[str, OutboxM
     return {mail.address.lower(): mail for mail in session.exec(_newest(is_wanted))}
 
 
-def unreached_addresses(session: Session, *, now: datetime) -> Mapping[str, Unreached]:
+def unreached_addresses(
+    session: Session, *, now: datetime, until_one_arrives: bool = False
+) -> Mapping[str, Unreached]:
     """Where mails do not arrive: the last one was refused there or came back, in the last days.
 
-    Keys are in small letters. A later mail that is accepted or still on its way makes good for it;
-    one that lapsed because the mail server was in trouble says nothing. After :data:`UNREACHED`
-    without any mail an address is tried anew.
+    Keys are in small letters. A later mail that is accepted makes good for it, and unless
+    ``until_one_arrives`` one that is still on its way; one that lapsed because the mail server was
+    in trouble says nothing. After :data:`UNREACHED` without any mail an address is tried anew.
     """
     is_silent = sa.and_(
         col(OutboxMail.sent_at).is_(None),
         col(OutboxMail.bounce_code) == "",
         sa.or_(col(OutboxMail.dead_at).is_not(None), col(OutboxMail.lapses_at) <= now),
     )
-    last = _newest(~is_silent, col(OutboxMail.created_at) > now - UNREACHED)
+    is_open = sa.and_(*_open(), OutboxMail.lapses_at > now)
+    told_by = (~is_silent, ~is_open) if until_one_arrives else (~is_silent,)
+    last = _newest(*told_by, col(OutboxMail.created_at) > now - UNREACHED)
     return {
         mail.address.lower(): Unreached(
             mail.bounced_at or mail.dead_at or mail.lapses_at, mail.bounce_code

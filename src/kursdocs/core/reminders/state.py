@@ -219,8 +219,11 @@ def _expecting_answers(session: Session, ids: Sequence[UUID], *, now: datetime) 
 
 
 def refused_since(session: Session, *, now: datetime) -> Mapping[str, datetime]:
-    """The addresses that take no mails at present, in small letters, and since when."""
-    found = outbox.unreached_addresses(session, now=now)
+    """The addresses that take no mails at present, in small letters, and since when.
+
+    Each morning's new attempt makes nothing good before it has arrived.
+    """
+    found = outbox.unreached_addresses(session, now=now, until_one_arrives=True)
     return {address: unreached.since for address, unreached in found.items()}
 
 

@@ -45,7 +45,8 @@ _HEARS = {
 class View:
     """One agency on one day, with what runs there; what is asked for again is counted once.
 
-    ``cut_off``: what came up from then on is told another day, approvals excepted.
+    ``cut_off``: what came up from then on is told another day. Approvals are not, as they are
+    urgent, nor is a refusal: the next day has one of its own, from after the hour again.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class View:
     def is_visible(self, group: Group) -> bool:
         """Whether it came up in time for today's mail."""
         is_late = self.cut_off is not None and group.since >= self.cut_off
-        return not is_late or group.clock is Clock.APPROVAL
+        return not is_late or group.clock in (Clock.APPROVAL, Clock.REFUSED)
 
 
 class Ages:
