@@ -20,6 +20,7 @@ from kursdocs.core.agencies import Agency
 from kursdocs.core.audit import Happening
 from kursdocs.core.reminders import ledger_reading
 from kursdocs.core.reminders.digest import Decision, Why
+from kursdocs.core.reminders.groups import FOLLOW_UPS
 from kursdocs.core.reminders.ledger_reading import Entry, Wanted
 from kursdocs.core.reminders.tables import Clock, Outcome
 from kursdocs.core.workdays import local_date, local_moment
@@ -30,7 +31,7 @@ from kursdocs.web.call import Call, Query
 from kursdocs.web.pages import N_, plain_number
 from kursdocs.web.reminder_words import ADDRESSEES, CLOCKS, OUTCOMES
 
-MAILS_SHOWN = 25
+MAILS_SHOWN = 15
 """So many mails a page of the ledger speaks of."""
 WEEKS = (4, 12, 26, 52)
 
@@ -148,11 +149,18 @@ def _entry(call: Call, entry: Entry) -> SimpleNamespace:
     values = {name: getattr(entry, name) for name in entry.__dataclass_fields__}
     return SimpleNamespace(
         **values,
-        clock_name=_text(call, CLOCKS[entry.clock]),
-        kind_name=_kind(call, entry.kind),
+        clock_name=_reason(call, entry),
+        kind_name=_kind(call, entry.kind) if entry.clock not in FOLLOW_UPS else "",
         addressee_name=_text(call, ADDRESSEES[entry.addressee]),
         outcome_name=_text(call, OUTCOMES[entry.outcome]),
     )
+
+
+def _reason(call: Call, entry: Entry) -> str:
+    """The clock; where it is known, the rule of what should follow a paper says the same better."""
+    if entry.clock in FOLLOW_UPS and entry.kind:
+        return _kind(call, entry.kind)
+    return _text(call, CLOCKS[entry.clock])
 
 
 def _kind(call: Call, code: str) -> str:
