@@ -137,6 +137,23 @@ def mistaken_pause(page: Page, _: Story) -> None:
     page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
 
 
+def mistaken_paces(page: Page, _: Story) -> None:
+    """With a mistake in each column, and the kinds of papers unfolded."""
+    page.goto("/municipality/paces")
+    for name, typed in (("deputy", "40"), ("head.least", "x"), ("head.most", "0")):
+        page.locator(f"[id='standard.{name}']").fill(typed)
+    with page.expect_navigation():
+        page.get_by_role("button", name="Speichern").click()
+    page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
+
+
+def mistaken_closing(page: Page, _: Story) -> None:
+    page.goto("/municipality")
+    page.get_by_label("Anlass").fill("Stadtfest")
+    with page.expect_navigation():
+        page.evaluate("document.querySelector('form[action$=\"/closings\"]').submit()")
+
+
 def tried_claims(page: Page, _: Story) -> None:
     page.goto("/municipality/claims")
     page.get_by_label("Angaben des Tokens").fill(
@@ -378,6 +395,11 @@ CASES = (
     Case("settings", "Vera Probe", go("/settings")),
     Case("settings with mistakes", "Vera Probe", mistaken_pause, 422),
     Case("municipality", "Ines Muster", go("/municipality")),
+    Case("days off with mistakes", "Ines Muster", mistaken_closing, 422),
+    Case("paces of the municipality", "Ines Muster", go("/municipality/paces")),
+    Case("paces with mistakes", "Ines Muster", mistaken_paces, 422),
+    Case("paces of an agency", "Ines Muster", go("/agencies/jobcenter/paces?done=saved")),
+    Case("own paces", "Vera Probe", go("/settings/paces")),
     Case("claims", "Ines Muster", go("/municipality/claims")),
     Case("claims, tried", "Ines Muster", tried_claims),
     Case("claims, unread", "Ines Muster", unread_claims, 422),
@@ -430,6 +452,9 @@ SHOWN_BY = {
     "settings": "settings",
     "municipality": "municipality",
     "municipality.claims": "claims",
+    "municipality.paces": "paces of the municipality",
+    "agencies.paces": "paces of an agency",
+    "settings.paces": "own paces",
     "log": "log of the agency",
     "instruction": "instruction, confirmed",
     "join": "invitation that is over",
@@ -442,6 +467,7 @@ SHOWN_BY = {
 ENGLISH = ("inbox, new, filled", "form", "paper of the recipient, new")
 MIRRORED = (
     "settings with mistakes",
+    "paces with mistakes",
     "claims, tried",
     "members with an invitation",
     "ending without knowing",
