@@ -106,7 +106,7 @@ def _overdue(services: Services, found: State) -> Iterator[Overdue]:
 
 def _ids(services: Services, late: Late) -> Sequence[UUID]:
     with services.transaction() as session:
-        return groups.ids_of(session, late.group)
+        return groups.ids_of(session, late.group, now=services.clock())
 
 
 def _give_back(services: Services, late: Overdue) -> bool:

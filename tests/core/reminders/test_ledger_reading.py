@@ -193,9 +193,9 @@ def test_what_is_wanted_narrows_page_and_whole_alike(
 # -- one paper or request ------------------------------------------------------------------
 
 
-def reminded(database: Database, clock: Clock, subjects: dict[UUID, UUID]) -> object:
+def reminded(database: Database, clock: Clock, *subject_ids: UUID) -> object:
     with database.transaction() as session:
-        return ledger_reading.reminded(session, clock, subjects)
+        return ledger_reading.reminded(session, clock, subject_ids)
 
 
 def test_days_are_counted_on_which_the_agency_was_reminded_whoever_of_it_was_told(
@@ -208,10 +208,11 @@ def test_days_are_counted_on_which_the_agency_was_reminded_whoever_of_it_was_tol
     note(database, office, **about, days_ago=5, step=5)
     note(database, office, **about, days_ago=5, step=5, addressee=Addressee.DEPUTY)
     note(database, office, **about, days_ago=1, step=10, outcome=Outcome.UNDELIVERED)
-    note(database, town[JOBCENTER], **about, days_ago=0)
+    note(database, office, **about, days_ago=0, step=15, addressee=Addressee.COORDINATOR)
+    note(database, office, **about, days_ago=0, clock=Clock.DELETION)
     note(database, office, days_ago=0)
 
-    found = reminded(database, Clock.WAITING, {subject: office.id})
+    found = reminded(database, Clock.WAITING, subject)
 
     assert found == {subject: Reminded(2, local_date(NOW - 5 * DAY))}
 
@@ -223,8 +224,6 @@ def test_that_a_paper_arrived_is_no_reminder_but_what_is_told_ahead_of_a_day_is_
     note(database, town[OFFICE], subject_id=paper, step=0)
     note(database, town[PROVIDER], subject_id=request, clock=Clock.REQUEST, step=-1)
 
-    assert reminded(database, Clock.WAITING, {paper: town[OFFICE].id}) == {}
-    assert reminded(database, Clock.REQUEST, {request: town[PROVIDER].id}) == {
-        request: Reminded(1, date(2026, 11, 23))
-    }
-    assert reminded(database, Clock.REQUEST, {}) == {}
+    assert reminded(database, Clock.WAITING, paper) == {}
+    assert reminded(database, Clock.REQUEST, request) == {request: Reminded(1, date(2026, 11, 23))}
+    assert reminded(database, Clock.REQUEST) == {}

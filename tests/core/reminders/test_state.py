@@ -33,7 +33,7 @@ from kursdocs.core.reminders.groups import Group
 from kursdocs.core.reminders.state import EXPECTS_ANSWERS, Desk, State
 from kursdocs.core.reminders.tables import Clock, Outcome, Reminder
 from kursdocs.core.tables import new_id
-from kursdocs.core.workdays import Workdays, local_date
+from kursdocs.core.workdays import Workdays, local_date, local_moment
 
 Town = dict[str, Agency]
 DAY = timedelta(days=1)
@@ -199,7 +199,7 @@ def test_counted_and_listed_groups_are_the_same(
     assert without_ids(counted) == without_ids(listed)
     assert all(len(one.subject_ids) == one.count for one in listed)
     with database.transaction() as session:
-        assert [reading.ids_of(session, one) for one in counted] == [
+        assert [reading.ids_of(session, one, now=NOW) for one in counted] == [
             next(other.subject_ids for other in listed if replace(other, subject_ids=()) == one)
             for one in counted
         ]
@@ -213,7 +213,18 @@ def test_counted_and_listed_groups_are_the_same(
         ("2026-11-23T23:00:00+00:00", date(2026, 11, 24)),
         ("2026-07-06T21:59:59+00:00", date(2026, 7, 6)),
         ("2026-07-06T22:00:00+00:00", date(2026, 7, 7)),
-        # The night in which the clocks go back, and the one in which they go ahead.
+        # The nights in which the clocks go back, and in which they go ahead: first and last hour,
+        # and the hours around the change.
+        ("2026-10-24T22:00:00+00:00", date(2026, 10, 25)),
+        ("2026-10-25T00:30:00+00:00", date(2026, 10, 25)),
+        ("2026-10-25T01:30:00+00:00", date(2026, 10, 25)),
+        ("2026-10-25T23:00:00+00:00", date(2026, 10, 26)),
+        ("2026-03-28T22:59:59+00:00", date(2026, 3, 28)),
+        ("2026-03-29T01:30:00+00:00", date(2026, 3, 29)),
+        ("2026-03-29T22:00:00+00:00", date(2026, 3, 30)),
+        # The winter before, two changes ago.
+        ("2026-02-09T22:59:59+00:00", date(2026, 2, 9)),
+        ("2026-02-09T23:00:00+00:00", date(2026, 2, 10)),
         ("2026-10-25T22:59:59+00:00", date(2026, 10, 25)),
         ("2026-03-28T23:00:00+00:00", date(2026, 3, 29)),
         ("2026-03-29T21:59:59+00:00", date(2026, 3, 29)),
@@ -231,8 +242,9 @@ def test_the_day_of_arrival_is_the_local_one(
 
     (group,) = groups_of(load(database), Clock.WAITING)
 
+    is_past = day < TODAY
+    assert group.since == (local_moment(day, 0) if is_past else moment.replace(minute=0, second=0))
     assert local_date(group.since) == day
-    assert group.since == moment.replace(minute=0, second=0)
 
 
 def test_what_anybody_took_over_waits_no_more_for_that_agency_alone(

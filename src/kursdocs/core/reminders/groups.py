@@ -1,9 +1,9 @@
 """What is open at the agencies, counted in the database: in groups of what is told alike.
 
-A town may have a hundred thousand open papers; hardly any two of one hour, kind and agency are told
-differently, so that groups are few. The hour, not the moment, is enough: the hours of the agencies'
-mails are whole ones, and so is every difference to Europe/Berlin. Entry points: :func:`open_at`,
-:func:`ids_of`.
+A town may have a hundred thousand open papers; hardly any two of one day, kind and agency are told
+differently, so that groups are few. Of earlier days the local day is enough, of today the hour: the
+hours of the agencies' mails are whole ones, and so is every difference to Europe/Berlin. Entry
+points: :func:`open_at`, :func:`ids_of`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ from kursdocs.core.follow_ups.tables import FollowUp, FollowUpState
 from kursdocs.core.reminders.tables import Clock, Outcome, Reminder
 from kursdocs.core.requests.standing import is_open
 from kursdocs.core.requests.tables import PaperRequest
-from kursdocs.core.workdays import local_date
+from kursdocs.core.workdays import LOCAL, local_date, local_moment
 
 RETURNED_DAYS = 30
 """So long a paper that came back may still be told of."""
@@ -31,14 +31,17 @@ FOLLOW_UPS = (Clock.LAPSING, Clock.PROOF, Clock.START)
 """What should follow a paper."""
 
 _HOUR = 3600
+_YEARS_BACK = 2
+_FIRST_DAY = date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Things of one clock that came up at one agency in the same hour and were told alike so far.
+    """Things of one clock that came up at one agency together and were told alike so far.
 
     ``kind`` is that of the papers, for what should follow one the code of its rule. ``since`` is
-    the hour in which they arrived, came back, were asked for, opened. ``due`` is by when, where a
+    when they arrived, came back, were asked for, opened: today's hour, or the beginning of an
+    earlier day. ``due`` is by when, where a
     day is set. ``told`` is the highest step told so far to each addressee, ``told_since`` the day
     on which the desk first heard. ``subject_ids`` are there only if they were asked for.
     """
@@ -58,32 +61,33 @@ def open_at(
     session: Session, agency_ids: Sequence[UUID], *, now: datetime, with_ids: bool
 ) -> list[Group]:
     """Everything that runs at these agencies now, by clock."""
-    read = _listed if with_ids else _counted
+    read = _Reading(session, agency_ids, now=now, with_ids=with_ids)
     found: list[Group] = []
     for clock, query in (
-        (Clock.WAITING, _waiting(agency_ids)),
-        (Clock.REQUEST, _requests(agency_ids)),
-        (Clock.APPROVAL, _approvals(agency_ids)),
-        *((clock, _follow_ups(agency_ids, clock, local_date(now))) for clock in FOLLOW_UPS),
+        (Clock.WAITING, _waiting()),
+        (Clock.REQUEST, _requests()),
+        (Clock.APPROVAL, _approvals()),
+        *((clock, _follow_ups(clock, local_date(now))) for clock in FOLLOW_UPS),
     ):
-        found += read(session, clock, query)
-    found += _by_document(session, Clock.RETURNED, [_returned(agency_ids, now=now)])
-    return found + _by_document(session, Clock.DELETION, _leaving(agency_ids))
+        found += read.groups(clock, query)
+    found += read.by_document(Clock.RETURNED, [_returned(now)])
+    return found + read.by_document(Clock.DELETION, _leaving())
 
 
-def ids_of(session: Session, group: Group) -> Sequence[UUID]:
+def ids_of(session: Session, group: Group, *, now: datetime) -> Sequence[UUID]:
     """The deliveries in a group of papers that wait, the oldest first."""
-    until = group.since + timedelta(hours=1)
-    query = _waiting([group.agency_id]).where(
+    until = group.since + timedelta(hours=25)
+    query = _waiting().where(
         col(Document.kind) == group.kind,
         col(Delivery.delivered_at) >= group.since,
         col(Delivery.delivered_at) < until,
     )
-    told = (group.told, group.told_since)
+    alike = (group.since, group.told, group.told_since)
+    read = _Reading(session, [group.agency_id], now=now, with_ids=True)
     return [
         id_
-        for one in _listed(session, Clock.WAITING, query)
-        if (one.told, one.told_since) == told
+        for one in read.groups(Clock.WAITING, query)
+        if (one.since, one.told, one.told_since) == alike
         for id_ in one.subject_ids
     ]
 
@@ -108,16 +112,15 @@ def _deliveries(owner: object, *, moment: object) -> _Rows:
     return rows.join_from(Delivery, Document, col(Document.id) == Delivery.document_id)
 
 
-def _waiting(agency_ids: Sequence[UUID]) -> _Rows:
+def _waiting() -> _Rows:
     return _deliveries(Delivery.recipient_agency_id, moment=Delivery.delivered_at).where(
         col(Delivery.state) == DeliveryState.NEW,
         col(Delivery.delivered_at).is_not(None),
         col(Document.state) == DocumentState.LIVE,
-        col(Delivery.recipient_agency_id).in_(agency_ids),
     )
 
 
-def _requests(agency_ids: Sequence[UUID]) -> _Rows:
+def _requests() -> _Rows:
     """What was asked of them. One that is open again counts from when it was made."""
     return _row(
         PaperRequest.id,
@@ -125,13 +128,13 @@ def _requests(agency_ids: Sequence[UUID]) -> _Rows:
         PaperRequest.kind,
         moment=PaperRequest.created_at,
         due=PaperRequest.due_on,
-    ).where(col(PaperRequest.provider_agency_id).in_(agency_ids), is_open())
+    ).where(is_open())
 
 
-def _approvals(agency_ids: Sequence[UUID]) -> _Rows:
+def _approvals() -> _Rows:
     return _row(
         Document.id, Document.sender_agency_id, Document.kind, moment=Document.stored_at
-    ).where(is_awaiting_approval(), col(Document.sender_agency_id).in_(agency_ids))
+    ).where(is_awaiting_approval())
 
 
 def is_awaiting_approval() -> sa.ColumnElement[bool]:
@@ -143,7 +146,7 @@ def is_awaiting_approval() -> sa.ColumnElement[bool]:
     )
 
 
-def _follow_ups(agency_ids: Sequence[UUID], clock: Clock, today: date) -> _Rows:
+def _follow_ups(clock: Clock, today: date) -> _Rows:
     return _row(
         FollowUp.id,
         FollowUp.agency_id,
@@ -154,11 +157,10 @@ def _follow_ups(agency_ids: Sequence[UUID], clock: Clock, today: date) -> _Rows:
         col(FollowUp.state) == FollowUpState.OPEN,
         col(FollowUp.clock) == FollowUpClock(clock.value),
         col(FollowUp.opens_on) <= today,
-        col(FollowUp.agency_id).in_(agency_ids),
     )
 
 
-def _returned(agency_ids: Sequence[UUID], *, now: datetime) -> _Rows:
+def _returned(now: datetime) -> _Rows:
     """What came back lately, for the senders, until they were told of it."""
     was_told = _telling(Clock.RETURNED, Delivery.id, Delivery.sender_agency_id)
     return (
@@ -168,13 +170,12 @@ def _returned(agency_ids: Sequence[UUID], *, now: datetime) -> _Rows:
             col(Delivery.state) == DeliveryState.RETURNED,
             col(Delivery.returned_at) > now - timedelta(days=RETURNED_DAYS),
             col(Document.state) == DocumentState.LIVE,
-            col(Delivery.sender_agency_id).in_(agency_ids),
             ~was_told.exists(),
         )
     )
 
 
-def _leaving(agency_ids: Sequence[UUID]) -> list[_Rows]:
+def _leaving() -> list[_Rows]:
     """What will be deleted soon, for those who have it, until they were told since the notice.
 
     The sender has it, and who took it over.
@@ -190,7 +191,6 @@ def _leaving(agency_ids: Sequence[UUID]) -> list[_Rows]:
         .where(
             col(Document.deletion_noticed_at).is_not(None),
             col(Document.erased_at).is_(None),
-            col(owner).in_(agency_ids),
             ~_telling(Clock.DELETION, Delivery.id, owner)
             .where(col(Reminder.sent_at) >= col(Document.deletion_noticed_at))
             .exists(),
@@ -211,94 +211,82 @@ def _telling(clock: Clock, subject: object, owner: object) -> _Rows:
     )
 
 
-# ── With what was told of it ─────────────────────────────────────────────────────────────────
+# ── Into groups ──────────────────────────────────────────────────────────────────────────────
 
 
-def _counted(session: Session, clock: Clock, query: _Rows) -> list[Group]:
-    """In groups, counted by the database."""
-    rows, columns = _with_told(clock, query)
-    counted = rows.with_only_columns(*columns, sa.func.count()).group_by(*columns)
-    made = _Making(clock)
-    return [made.group(row[:-1], count=row[-1]) for row in session.execute(counted)]
+class _Reading:
+    """Reads rows of some agencies as groups; what many have in common is made once."""
 
-
-def _listed(session: Session, clock: Clock, query: _Rows) -> list[Group]:
-    """In the same groups, with the ids of what is in them."""
-    rows, _ = _with_told(clock, query)
-    found: dict[Any, list[UUID]] = {}
-    for id_, *alike in session.execute(rows.order_by(sa.text("1"))):
-        found.setdefault(tuple(alike), []).append(id_)
-    made = _Making(clock)
-    return [made.group(alike, count=len(ids), ids=ids) for alike, ids in found.items()]
-
-
-def _with_told(clock: Clock, query: _Rows) -> tuple[_Rows, list[sa.ColumnElement[Any]]]:
-    """The same rows with what was told of each, and the columns in which a group is alike."""
-    base = query.cte("open_things")
-    told = _told(clock, base)
-    columns: list[sa.ColumnElement[Any]] = [
-        base.c.agency_id,
-        base.c.kind,
-        base.c.hour,
-        base.c.due,
-        *(told.c[who.value] for who in Addressee),
-        told.c.since,
-    ]
-    is_same = sa.and_(told.c.subject_id == base.c.id, told.c.agency_id == base.c.agency_id)
-    return sa.select(base.c.id, *columns).select_from(base).outerjoin(told, is_same), columns
-
-
-def _told(clock: Clock, base: sa.CTE) -> sa.Subquery:
-    """The highest step told to each addressee, and the hour in which the desk first heard."""
-    is_to = {who: col(Reminder.addressee) == who for who in Addressee}
-    return (
-        sa.select(
-            col(Reminder.subject_id).label("subject_id"),
-            col(Reminder.agency_id).label("agency_id"),
-            *(
-                sa.func.max(col(Reminder.step)).filter(is_to[who]).label(who.value)
-                for who in Addressee
-            ),
-            sa.func.min(seconds(Reminder.sent_at) // _HOUR)
-            .filter(is_to[Addressee.DESK])
-            .label("since"),
-        )
-        .where(
-            col(Reminder.clock) == clock,
-            col(Reminder.outcome) != Outcome.UNDELIVERED,
-            col(Reminder.subject_id).in_(sa.select(base.c.id)),
-        )
-        .group_by(col(Reminder.subject_id), col(Reminder.agency_id))
-        .subquery("told")
-    )
-
-
-class _Making:
-    """Makes groups of rows; what many have in common is made once."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(
+        self, session: Session, agency_ids: Sequence[UUID], *, now: datetime, with_ids: bool
+    ) -> None:
+        self._session, self._agency_ids, self._with_ids = session, agency_ids, with_ids
+        self._today = local_moment(local_date(now), 0)
         self._moments: dict[int, datetime] = {}
         self._told: dict[Any, Mapping[Addressee, int]] = {}
 
-    def group(self, alike: Sequence[Any], *, count: int, ids: Sequence[UUID] = ()) -> Group:
-        """One group of these columns."""
-        agency_id, kind, hour, due, *steps, since = alike
-        return Group(
-            agency_id,
-            self._clock,
-            kind,
-            self._moment(hour),
-            due,
-            self._steps(tuple(steps)),
-            None if since is None else local_date(self._moment(since)),
-            count,
-            ids,
+    def groups(self, clock: Clock, query: _Rows) -> list[Group]:
+        """Counted by the database, or with the ids of what is in them."""
+        rows = self._with_told(clock, query)
+        alike = [column for column in rows.c if column.name != "id"]
+        if not self._with_ids:
+            counted = sa.select(*alike, sa.func.count()).group_by(*alike)
+            return [
+                self._group(clock, row[:-1], row[-1], ()) for row in self._session.execute(counted)
+            ]
+        found: dict[Any, list[UUID]] = {}
+        listed = sa.select(rows.c.id, *alike).order_by(rows.c.id)
+        for id_, *key in self._session.execute(listed):
+            found.setdefault(tuple(key), []).append(id_)
+        return [self._group(clock, key, len(ids), ids) for key, ids in found.items()]
+
+    def _with_told(self, clock: Clock, query: _Rows) -> sa.Subquery:
+        """The same rows with the highest step told of each to each addressee.
+
+        And with the hour in which the desk first heard.
+        """
+        base = self._of_agencies(query)
+        is_to = {who: col(Reminder.addressee) == who for who in Addressee}
+        steps = (
+            sa.func.max(col(Reminder.step)).filter(is_to[who]).label(who.value) for who in Addressee
+        )
+        heard = sa.func.min(seconds(Reminder.sent_at) // _HOUR).filter(is_to[Addressee.DESK])
+        columns = (base.c.id, base.c.agency_id, base.c.kind, base.c.due)
+        hour = _hour_or_day(base.c.hour, self._today)
+        return (
+            sa.select(*columns, hour.label("hour"), *steps, heard.label("heard"))
+            .select_from(base)
+            .outerjoin(
+                Reminder,
+                sa.and_(
+                    col(Reminder.subject_id) == base.c.id,
+                    col(Reminder.agency_id) == base.c.agency_id,
+                    col(Reminder.clock) == clock,
+                    col(Reminder.outcome) != Outcome.UNDELIVERED,
+                ),
+            )
+            .group_by(*columns, base.c.hour)
+            .subquery("told")
         )
 
+    def _of_agencies(self, query: _Rows) -> sa.Subquery:
+        owner = query.selected_columns["agency_id"]
+        return query.where(owner.in_(self._agency_ids)).subquery("open_things")
+
+    def _group(self, clock: Clock, key: Sequence[Any], count: int, ids: Sequence[UUID]) -> Group:
+        agency_id, kind, due, hour, *steps, heard = key
+        since = None if heard is None else local_date(self._moment(heard))
+        told = self._steps(tuple(steps))
+        return Group(agency_id, clock, kind, self._moment(hour), due, told, since, count, ids)
+
     def _moment(self, hour: int) -> datetime:
+        """The moment of an hour, or the beginning of a day (see :func:`_hour_or_day`)."""
         if hour not in self._moments:
-            self._moments[hour] = datetime.fromtimestamp(hour * _HOUR, UTC)
+            self._moments[hour] = (
+                datetime.fromtimestamp(hour * _HOUR, UTC)
+                if hour > 0
+                else local_moment(_FIRST_DAY - timedelta(days=hour), 0).astimezone(UTC)
+            )
         return self._moments[hour]
 
     def _steps(self, steps: tuple[int | None, ...]) -> Mapping[Addressee, int]:
@@ -307,28 +295,70 @@ class _Making:
             self._told[steps] = {who: step for who, step in pairs if step is not None}
         return self._told[steps]
 
+    def by_document(self, clock: Clock, queries: Iterable[_Rows]) -> list[Group]:
+        """What is told once of a paper, however many recipients it has. Few: ids always there.
 
-def _by_document(session: Session, clock: Clock, queries: Iterable[_Rows]) -> list[Group]:
-    """What is told once of a paper, however many recipients it has. Few, so ids are always there.
+        A paper belongs to the hour of its first news; what else there is of it is told with that.
+        """
+        papers: dict[tuple[UUID, UUID, str], list[tuple[int, UUID]]] = {}
+        for query in queries:
+            rows = self._session.execute(sa.select(self._of_agencies(query)))
+            for id_, agency_id, kind, hour, _, document_id in rows:
+                papers.setdefault((agency_id, document_id, kind), []).append((hour, id_))
+        alike: dict[tuple[UUID, str, int], list[list[UUID]]] = {}
+        for (agency_id, _, kind), found in papers.items():
+            first, _ = min(found)
+            alike.setdefault((agency_id, kind, first), []).append(sorted(id_ for _, id_ in found))
+        return [
+            Group(
+                agency_id,
+                clock,
+                kind,
+                self._moment(hour),
+                count=len(each),
+                subject_ids=[id_ for ids in each for id_ in ids],
+            )
+            for (agency_id, kind, hour), each in alike.items()
+        ]
 
-    A paper belongs to the hour of its first news; what else there is of it is told with that.
+
+def _hour_or_day(hour: sa.ColumnElement[int], today: datetime) -> sa.ColumnElement[int]:
+    """Hours of today (its beginning is given) as they are, for earlier ones minus the local day.
+
+    Both are counted since 1970. Of the changes of the clocks those of the last years are looked at:
+    what has waited longer may be a day older or younger, if it came in the hour before midnight.
     """
-    papers: dict[tuple[UUID, UUID, str], list[tuple[int, UUID]]] = {}
-    for query in queries:
-        for id_, agency_id, kind, hour, _, document_id in session.execute(query):
-            papers.setdefault((agency_id, document_id, kind), []).append((hour, id_))
-    alike: dict[tuple[UUID, str, int], list[list[UUID]]] = {}
-    for (agency_id, _, kind), found in papers.items():
-        first, _ = min(found)
-        alike.setdefault((agency_id, kind, first), []).append(sorted(id_ for _, id_ in found))
-    return [
-        Group(
-            agency_id,
-            clock,
-            kind,
-            datetime.fromtimestamp(hour * _HOUR, UTC),
-            count=len(each),
-            subject_ids=[id_ for ids in each for id_ in ids],
-        )
-        for (agency_id, kind, hour), each in alike.items()
-    ]
+    offsets = _offsets(today)
+    ahead = sa.case(
+        *((hour >= first, hours) for first, hours in offsets[:-1]), else_=offsets[-1][1]
+    )
+    return sa.case((hour >= _hours(today), hour), else_=-((hour + ahead) // 24))
+
+
+def _hours(moment: datetime) -> int:
+    return int(moment.timestamp()) // _HOUR
+
+
+def _offsets(today: datetime) -> list[tuple[int, int]]:
+    """From which hour on the offices were how many hours ahead of UTC, the latest first."""
+    found = list[tuple[int, int]]()
+    for back in range(_YEARS_BACK * 366):
+        first = (today - timedelta(days=back)).astimezone(UTC)
+        ahead = _ahead(first)
+        if found and found[-1][1] != ahead:
+            # The clocks were changed in the day that begins there.
+            after = (first + timedelta(hours=n) for n in range(1, 30))
+            found[-1] = (
+                _hours(next(each for each in after if _ahead(each) != ahead)),
+                found[-1][1],
+            )
+            found.append((_hours(first), ahead))
+        elif found:
+            found[-1] = (_hours(first), ahead)
+        else:
+            found.append((_hours(first), ahead))
+    return found
+
+
+def _ahead(moment: datetime) -> int:
+    return int((moment.astimezone(LOCAL).utcoffset() or timedelta()).total_seconds()) // _HOUR
