@@ -99,7 +99,7 @@ def test_a_silent_office_comes_with_words_for_the_telephone(house: House, ines: 
     page = ines.get("/numbers").text
     (text,) = re.findall(r"<textarea[^>]*readonly[^>]*>(.*?)</textarea>", page, re.DOTALL)
 
-    assert "hier ist Ines Muster von der Koordination" in text
+    assert "hier ist Ines Muster, Koordination Stadt Musterstadt" in text
     assert "hat bei Ihnen niemand in den Eingang gesehen" in text
     assert "Ausländerbehörde Musterstadt" in text
     assert "12 Papiere" in text

@@ -220,20 +220,17 @@ def _own(call: Call) -> Response:
 
 # ── The telephone ────────────────────────────────────────────────────────────────────────────
 
-_CALL: Sequence[str] = (
-    N_(
-        "Guten Tag, hier ist %(caller)s von der Koordination %(town)s. Ich rufe wegen kursdocs an:"
-        " Darüber kommen die Papiere aus den Sprachkursen zu Ihnen, ohne dass sie jemand tragen"
-        " muss."
-    ),
+_HELLO = N_(
+    "Guten Tag, hier ist %(caller)s, Koordination %(town)s. Ich rufe wegen kursdocs an: Darüber"
+    " kommen die Papiere aus den Sprachkursen zu Ihnen, ohne dass sie jemand tragen muss."
 )
 _WAITING = N_(
-    "Für %(agency)s liegen dort zurzeit %(count)s Papiere, das älteste seit dem %(oldest)s."
+    "Bei Ihnen (%(agency)s) liegen dort zurzeit %(count)s Papiere, das älteste seit dem %(oldest)s."
 )
-_FEW_WAIT = N_("Für %(agency)s liegen dort zurzeit einige Papiere.")
+_FEW_WAIT = N_("Bei Ihnen (%(agency)s) liegen dort zurzeit einige Papiere.")
 _NONE_WAITS = N_(
-    "Von %(agency)s kamen zuletzt Papiere, auf die bald etwas folgen müsste; zurzeit liegt dort"
-    " nichts Neues."
+    "Von Ihnen (%(agency)s) kamen zuletzt Papiere, auf die bald etwas folgen müsste; zurzeit liegt"
+    " dort nichts Neues."
 )
 _SINCE = N_(
     "Seit dem %(since)s hat bei Ihnen niemand in den Eingang gesehen. Sicher ist viel zu tun."
@@ -260,7 +257,7 @@ def _call_sheet(call: Call, town: Municipality, one: Silent) -> dict[str, Any]:
         "mailbox": town.mailbox,
     }
     sentences = [
-        *_CALL,
+        _HELLO,
         _what_waits(one.waiting),
         _NEVER if one.is_new else _SINCE,
         _PLEASE,
