@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+from tests.engines import sharing_compiled_statements
 from tests.servers import (
     PostgresServer,
     S3Server,
@@ -33,6 +34,12 @@ def leave_out(reason: str) -> None:
     if _nothing_may_be_left_out():
         pytest.fail(f"may not be left out in CI: {reason}")
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once() -> Iterator[None]:
+    with sharing_compiled_statements():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,8 @@ def run(folder: Path, body: str, *, ci: str, workers: int = 0) -> subprocess.Com
     """Run pytest with our conftest on one more test module beside a test that passes."""
     tests = folder / "tests"
     tests.mkdir()
-    for name in ("conftest.py", "servers.py", "servers_dovecot.py", "certificates.py"):
-        shutil.copy(HERE / name, tests)
+    for name in ("conftest", "engines", "servers", "servers_dovecot", "certificates"):
+        shutil.copy(HERE / f"{name}.py", tests)
     (tests / "test_fine.py").write_text("def test_fine(): pass\n")
     (tests / "test_it.py").write_text(f"import pytest\n{body}\n")
     (folder / "pytest.ini").write_text(
