@@ -177,7 +177,7 @@ passdb {{
 }}
 userdb {{
   driver = static
-  args = uid={user.pw_uid} gid={user.pw_gid} home={server.folder}/home/%u
+  args = uid={user.pw_uid} gid={user.pw_gid} home={server.folder}/accounts/%u
 }}
 service anvil {{
   chroot =

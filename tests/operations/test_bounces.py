@@ -263,3 +263,22 @@ def test_old_mails_are_forgotten_but_not_what_they_told(post: Post) -> None:
     assert mailing.forget_old(post.later(days=2).services) >= 1
 
     assert (list(post.mails()), len(post.told())) == ([], told)
+
+
+def test_a_refused_digest_that_is_sent_again_arrives_with_what_is_true_now(post: Post) -> None:
+    post.at(MONDAY).arrive()
+    post.at(date(2026, 11, 24))
+    post.smtp.refuse("rcpt", "550 5.1.1 no such box")
+    assert post.work() == []
+    post.smtp.behave()
+    (refused,) = [mail for mail in post.mails() if mail.address == DESK]
+    assert set(unreached(post)) == {DESK}
+
+    with post.services.transaction() as session:
+        outbox.resend(session, refused.id, now=post.later(minutes=10).house.clock())
+    again = post.work()
+
+    assert [letter.recipients for letter in again] == [(DESK,)]
+    assert unreached(post) == {}
+    assert {row.outcome for row in post.told()} == {Outcome.OPEN}
+    assert post.later(minutes=10).work() == [], "a day has one"
