@@ -9,6 +9,7 @@ points: :func:`open_at`, :func:`ids_of`.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -339,7 +340,8 @@ def _hours(moment: datetime) -> int:
     return int(moment.timestamp()) // _HOUR
 
 
-def _offsets(today: datetime) -> list[tuple[int, int]]:
+@lru_cache(maxsize=8)
+def _offsets(today: datetime) -> Sequence[tuple[int, int]]:
     """From which hour on the offices were how many hours ahead of UTC, the latest first."""
     found = list[tuple[int, int]]()
     for back in range(_YEARS_BACK * 366):
