@@ -14,6 +14,7 @@ from tests.web.samples_desk import desk_pages, sent_pages
 from tests.web.samples_follow_ups import follow_up_pages
 from tests.web.samples_mail import mail_pages, refusing_boxes
 from tests.web.samples_numbers import number_pages
+from tests.web.samples_reminders import reminded_deliveries, reminder_pages
 from tests.web.samples_requests import request_pages
 from tests.web.samples_town import town_pages
 
@@ -260,6 +261,7 @@ SHOW: dict[str, object] = {
     "leaving": "weil dann die Frist nach dem Ende der Gültigkeit abgelaufen ist",
     "approval": None,
     "follow_ups": [],
+    "reminded": {},
     "decline_reasons": DECLINE_REASONS,
 }
 
@@ -595,6 +597,11 @@ def _replaced_pages(
         Sample("show-correction-received", "documents/show.html", page, told | {"document": new}),
         Sample("show-to-be-replaced", "documents/show.html", page, sent | {"document": waits}),
         Sample("show-followed-up", "documents/show.html", page, told | missing),
+        *(
+            Sample(f"show-reminded-{name}", "documents/show.html", page, each | reminded)
+            for name, each in (("sender", sent | {"document": old}), ("received", told | missing))
+            for reminded in reminded_deliveries(each, NOW)
+        ),
     ]
 
 
@@ -1040,6 +1047,10 @@ def _other_pages(catalogue: Catalogue) -> list[Sample]:
         *(
             Sample(name, at, CLERK if "own" in name else coordinating, given)
             for name, at, given in number_pages(HOSTILE, NOW)
+        ),
+        *(
+            Sample(name, at, coordinating, given)
+            for name, at, given in reminder_pages(HOSTILE, NOW)
         ),
         Sample("error", "error.html", VISITOR, error),
         Sample("error-retry", "error.html", CLERK, error | {"retry": retry, "advice": ""}),

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from uuid import UUID
 
 from kursdocs.catalogue import AgencyKind, Catalogue
+from kursdocs.core.reminders.ledger_reading import Reminded
 from kursdocs.core.requests.asking import RequestForm
 
 Found = tuple[str, str, str, Mapping[str, object]]
@@ -45,6 +46,7 @@ def _request(now: datetime, **changes: object) -> SimpleNamespace:
         "opened_at": None,
         "document_id": None,
         "fallen": None,
+        "answered_at": None,
         "ended_at": None if changes.get("state", "open") == "open" else now,
         "end_reason": "",
         "forget_on": None,
@@ -158,6 +160,7 @@ def _shown(catalogue: Catalogue, hostile: str, now: datetime) -> Iterator[Found]
         "can_answer": True,
         "can_cancel": False,
         "decline_reasons": catalogue.request_decline_reasons,
+        "reminded": None,
         "errors": {},
         "conflict": None,
     }
@@ -188,6 +191,15 @@ def _shown(catalogue: Catalogue, hostile: str, now: datetime) -> Iterator[Found]
         ),
         ("lapsed", _request(now, state="lapsed", forget_on=now.date(), **made), over),
         ("forgotten", _request(now, state="answered", **gone), over),
+        *(
+            (
+                f"reminded-{state}-{side}",
+                _request(now, state=state, side=side, answered_at=now),
+                over | {"reminded": Reminded(number, now.date())},
+            )
+            for number, state in enumerate(("open", "answered", "declined", "cancelled"), 1)
+            for side in ("made", "received")
+        ),
     )
     for name, request, context in states:
         yield f"request-{name}", _SHOW, "/requests", context | {"request": request}

@@ -158,12 +158,15 @@ def test_no_template_can_switch_escaping_off() -> None:
 @pytest.mark.parametrize(
     ("role", "expected"),
     [
-        (Role.CLERK, ["/inbox", "/desk", "/sent", "/catalogue"]),
+        (Role.CLERK, ["/inbox", "/desk", "/sent", "/numbers", "/catalogue"]),
         (
             Role.HEAD,
-            ["/inbox", "/desk", "/sent", "/members", "/log", "/catalogue", "/settings"],
+            ["/inbox", "/desk", "/sent", "/numbers", "/members", "/log", "/catalogue", "/settings"],
         ),
-        (Role.COORDINATOR, ["/agencies", "/municipality", "/members", "/catalogue"]),
+        (
+            Role.COORDINATOR,
+            ["/agencies", "/numbers", "/reminders", "/municipality", "/members", "/catalogue"],
+        ),
         (Role.AUDITOR, ["/log", "/catalogue"]),
     ],
 )

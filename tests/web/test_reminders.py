@@ -60,7 +60,7 @@ class Ledger:
 
     def note_done(self, slug: str, minutes: int, **changes: Any) -> None:
         """The same, taken over after so many working minutes."""
-        done = {"outcome": Outcome.TAKEN_OVER, "done_at": datetime.now(UTC)}
+        done: dict[str, Any] = {"outcome": Outcome.TAKEN_OVER, "done_at": datetime.now(UTC)}
         self.note(slug, **done, done_after_minutes=minutes, **changes)
 
 

@@ -19,6 +19,8 @@ from kursdocs.core.documents.reasons import DECLINE_REASONS, decline_reason
 from kursdocs.core.documents.tables import DeliveryState, DocumentState
 from kursdocs.core.errors import Conflict, Invalid, KursdocsError, NotFound
 from kursdocs.core.follow_ups import reading as follow_ups
+from kursdocs.core.reminders import ledger_reading
+from kursdocs.core.reminders.tables import Clock
 from kursdocs.operations import handout
 from kursdocs.web import errors, retention, tracking
 from kursdocs.web.call import Call, Query, redirect
@@ -124,6 +126,9 @@ def _show(
         return_reasons=call.services.catalogue.return_reasons,
         withdrawal_reasons=call.services.catalogue.withdrawal_reasons,
         decline_reasons=DECLINE_REASONS,
+        reminded=ledger_reading.reminded(
+            call.session, Clock.WAITING, [one.id for one in document.deliveries]
+        ),
         errors=told.fields if told else {},
         conflict=conflict_of(told) if told and not told.fields else None,
     )

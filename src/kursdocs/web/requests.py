@@ -13,6 +13,8 @@ from kursdocs.core import accounts
 from kursdocs.core.access import Permission
 from kursdocs.core.audit import Happening
 from kursdocs.core.errors import Conflict, Invalid, InvalidForm, KursdocsError, NotFound
+from kursdocs.core.reminders import ledger_reading
+from kursdocs.core.reminders.tables import Clock
 from kursdocs.core.requests import answering, asking, reading
 from kursdocs.core.requests.asking import RequestForm
 from kursdocs.core.requests.reading import RequestEvent, RequestView, Shown, Side
@@ -229,6 +231,7 @@ def _show(
         can_answer=is_open and is_received and call.actor.may(Permission.DOCUMENT_SEND),
         can_cancel=is_open and not is_received and call.actor.may(Permission.REQUEST_MAKE),
         decline_reasons=catalogue.request_decline_reasons,
+        reminded=ledger_reading.reminded(call.session, Clock.REQUEST, [request.id]).get(request.id),
         errors=told.fields if told else {},
         conflict=told if told and not told.fields else None,
     )

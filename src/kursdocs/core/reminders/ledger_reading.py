@@ -173,29 +173,26 @@ class Reminded:
 
 
 def reminded(
-    session: Session, clock: Clock, subjects: Mapping[UUID, UUID]
+    session: Session, clock: Clock, subject_ids: Collection[UUID]
 ) -> Mapping[UUID, Reminded]:
-    """What was told of these deliveries or requests; nothing of those never reminded of.
+    """What was told of these deliveries or requests to the agencies that have to act.
 
-    ``subjects`` says for each the agency whose reminders are meant. That a paper arrived is no
-    reminder yet, and what came back undelivered none at all.
+    Nothing of those of which nobody was reminded: that a paper arrived is no reminder yet, what the
+    coordinator hears reminds no agency, and what came back undelivered reminded nobody. Whoever
+    asks must have been allowed to see them.
     """
     query = (
-        sa.select(col(Reminder.subject_id), col(Reminder.agency_id), col(Reminder.sent_at))
+        sa.select(col(Reminder.subject_id), col(Reminder.sent_at))
         .where(
-            col(Reminder.subject_id).in_(list(subjects)),
+            col(Reminder.subject_id).in_(list(subject_ids)),
             col(Reminder.clock) == clock,
+            col(Reminder.addressee) != Addressee.COORDINATOR,
             col(Reminder.outcome) != Outcome.UNDELIVERED,
             *([col(Reminder.step) > 0] if clock is Clock.WAITING else []),
         )
         .distinct()
     )
     days: dict[UUID, set[date]] = {}
-    for subject_id, agency_id, sent_at in session.execute(query):
-        if subjects[subject_id] == agency_id:
-            days.setdefault(subject_id, set()).add(local_date(sent_at))
-    return {id_: _of_days(found) for id_, found in days.items()}
-
-
-def _of_days(days: Collection[date]) -> Reminded:
-    return Reminded(len(days), max(days))
+    for subject_id, sent_at in session.execute(query):
+        days.setdefault(subject_id, set()).add(local_date(sent_at))
+    return {id_: Reminded(len(found), max(found)) for id_, found in days.items()}
