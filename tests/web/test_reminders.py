@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 from sqlmodel import col, delete
-from tests.web.house import JOBCENTER, OFFICE, VHS, House, Visitor
+from tests.web.house import JOBCENTER, OFFICE, VHS, House, Visitor, requested
 
 from kursdocs.catalogue import Addressee
 from kursdocs.core import agencies
@@ -337,3 +337,50 @@ def test_the_coordinator_finds_it_in_the_navigation_and_the_head_in_the_settings
 
 def nav(page: str) -> str:
     return page.partition('class="kd-nav"')[2].partition("</nav>")[0]
+
+
+# -- on a paper and a request --------------------------------------------------------------
+
+
+def words(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", "", page).split())
+
+
+def test_a_paper_says_how_often_its_agency_was_reminded_and_why_no_more(
+    house: House, ledger: Ledger
+) -> None:
+    paper = house.noted(VHS, OFFICE)
+    about: dict[str, Any] = {"subject_id": paper.delivery_id}
+    ledger.note(OFFICE, **about, step=2)
+    ledger.note(OFFICE, **about, step=5, days=3)
+    recipient, address = house.person("jonas.muster"), f"/documents/{paper.document_id}"
+
+    before = words(recipient.get(address).text)
+    recipient.post(f"/deliveries/{paper.delivery_id}/take-over")
+    after = words(recipient.get(address).text)
+    sender = words(house.person("amina.muster").get(address).text)
+
+    assert re.search(r"Zweimal erinnert, zuletzt am [\d.]{10}\. Sobald jemand aus Ihrer", before)
+    assert re.search(r"Seit der Übernahme am [\d.]{10} keine Erinnerungen mehr\.", after)
+    assert re.search(r"Die Stelle wurde zweimal erinnert, zuletzt am [\d.]{10}\.", sender)
+    assert "keine Erinnerungen mehr" not in sender
+
+
+def test_a_paper_of_which_nobody_was_reminded_says_nothing(house: House, ledger: Ledger) -> None:
+    paper = house.noted(VHS, OFFICE)
+    ledger.note(OFFICE, subject_id=paper.delivery_id, step=0)
+
+    page = words(house.person("jonas.muster").get(f"/documents/{paper.document_id}").text)
+
+    assert "erinnert" not in page
+
+
+def test_a_request_says_it_to_both_sides(house: House, ledger: Ledger) -> None:
+    request_id = requested(house, OFFICE, VHS)
+    ledger.note(VHS, subject_id=request_id, clock=Clock.REQUEST, step=-1)
+
+    asked = words(house.person("amina.muster").get(f"/requests/{request_id}").text)
+    asker = words(house.person("jonas.muster").get(f"/requests/{request_id}").text)
+
+    assert re.search(r"Einmal erinnert, am [\d.]{10}\. Sobald Sie antworten", asked)
+    assert re.search(r"Die Stelle wurde einmal erinnert, am [\d.]{10}\.", asker)
