@@ -36,7 +36,7 @@ class Duty:
 
 DUTIES: Sequence[Duty] = (
     # First, so that nobody is reminded before it is known of what.
-    Duty("follow_ups", 3600, following_up.refresh, demo_seconds=10),
+    Duty("follow_ups", 3600, following_up.refresh, demo_seconds=2),
     Duty("reminding", 60, reminding.remind, demo_seconds=2),
     Duty("mailing", 5, mailing.deliver_due, demo_seconds=2, is_stoppable=True),
     Duty(delivery.SERVER_DUTY, 300, mailing.check_server),

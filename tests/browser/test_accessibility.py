@@ -72,6 +72,14 @@ def story(demo: Demo) -> Story:
         kind_name="Bestätigung der Teilnahmeberechtigung",
         fields={"issued_on": day(-20), "expires_on": day(345)},
     )
+    demo.send(
+        sender="auslaenderbehoerde",
+        recipients=("vhs-musterstadt",),
+        kind="entitlement_ik",
+        kind_name="Bestätigung der Teilnahmeberechtigung",
+        name=(long, "Lin Sophie Alexandra"),
+        fields={"issued_on": day(-350), "expires_on": day(15)},
+    )
     asked = {"kind": "registration_confirmation_ik", "provider": "vhs-musterstadt"}
     person = {"family_name": long, "given_names": "Lin", "birth_date": "1990-01-02"}
     request = demo.call("auslaenderbehoerde", "POST", "/requests", json=asked | person)
@@ -119,6 +127,29 @@ def filled_form(page: Page, _: Story) -> None:
     page.get_by_label("Familienname").fill("Muster")
     photo = FilePayload(name="foto.jpg", mimeType="image/jpeg", buffer=b"\xff\xd8\xff")
     page.locator("input[type=file]").set_input_files([photo, photo])
+
+
+def follow_ups(page: Page, _: Story) -> None:
+    """An entitlement that lapses soon; the worker opens it a moment after it was sent."""
+    page.goto("/help")
+    page.wait_for_function(
+        "fetch('/follow-ups').then(a => a.text()).then(t => t.includes('id=\"follow-up-'))",
+        polling=500,
+    )
+    page.goto("/follow-ups")
+
+
+def follow_up_reasons(page: Page, story: Story) -> None:
+    follow_ups(page, story)
+    page.get_by_text("Erledigt, weil …").first.click()
+    page.get_by_role("button", name="Auf Papier erledigt").first.wait_for()
+
+
+def mistaken_follow_ups(page: Page, story: Story) -> None:
+    """Sent as a browser without scripts does that asks for nothing."""
+    follow_ups(page, story)
+    page.evaluate("document.querySelector('#settle-many').submit()")
+    page.locator("[data-error-summary]").wait_for()
 
 
 def mistaken_agency(page: Page, _: Story) -> None:
@@ -355,6 +386,10 @@ CASES = (
     Case("request, kinds", JONAS, go("/requests/new")),
     Case("request, form", JONAS, go("/requests/new?kind=attendance_certificate_ik")),
     Case("request with mistakes", JONAS, mistaken_request, 422),
+    Case("follow-ups, filled", JONAS, follow_ups),
+    Case("follow-ups, reasons", JONAS, follow_up_reasons),
+    Case("follow-ups, nothing chosen", JONAS, mistaken_follow_ups, 422),
+    Case("follow-ups, empty", "Lin Probe", go("/follow-ups")),
     Case("help", "", go("/help")),
     Case("help of a head", "Vera Probe", go("/help")),
     Case("help of an office", JONAS, go("/help")),
@@ -444,6 +479,7 @@ SHOWN_BY = {
     "requests": "requests, received, filled",
     "requests.new": "request, form",
     "requests.show": "request, asked",
+    "follow_ups": "follow-ups, filled",
     "catalogue": "catalogue",
     "agencies": "agencies",
     "agencies.new": "new agency",

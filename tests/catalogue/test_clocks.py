@@ -86,7 +86,8 @@ def test_a_file_may_do_without(tmp_path: Path) -> None:
 
     assert (catalogue.follow_ups, catalogue.settle_reasons) == ((), ())
     assert catalogue.clocks == Clocks()
-    assert catalogue.follow_up("proof") is catalogue.settle_reason("on_paper") is None
+    assert catalogue.follow_up("proof") is None
+    assert catalogue.settle_reason("on_paper") is None
 
 
 @pytest.mark.parametrize(

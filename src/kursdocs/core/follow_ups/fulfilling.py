@@ -6,7 +6,7 @@ them is kept. Entry points: :func:`by_document` when a paper goes out, :func:`fo
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -98,7 +98,7 @@ def found(
     session: Session, rule: FollowUpRule, subjects: Sequence[Subject]
 ) -> Mapping[tuple[UUID, UUID], UUID]:
     """Which of these are fulfilled, by (paper, agency): the paper that does it."""
-    known = _papers(session, rule, {one.birth_date for one in subjects if one.birth_date})
+    known = _papers(session, rule, {(one.agency_id, one.birth_date) for one in subjects})
     matches = ((one, _match(one, known)) for one in subjects)
     return {(one.document_id, one.agency_id): by for one, by in matches if by is not None}
 
@@ -106,8 +106,10 @@ def found(
 _Papers = Mapping[tuple[UUID, date | None], Sequence[Subject]]
 
 
-def _papers(session: Session, rule: FollowUpRule, dates: Iterable[date]) -> _Papers:
-    """The papers that would fulfil the rule, by agency and birth date."""
+def _papers(
+    session: Session, rule: FollowUpRule, wanted: Collection[tuple[UUID, date | None]]
+) -> _Papers:
+    """The papers that would fulfil the rule, by agency and birth date, where these are wanted."""
     papers = defaultdict[tuple[UUID, date | None], list[Subject]](list)
     columns = (
         Document.id,
@@ -117,7 +119,7 @@ def _papers(session: Session, rule: FollowUpRule, dates: Iterable[date]) -> _Pap
         Delivery.sender_agency_id,
         Delivery.recipient_agency_id,
     )
-    ordered = sorted(dates)
+    ordered = sorted({born for _, born in wanted if born is not None})
     for first in range(0, len(ordered), _DATES_AT_ONCE):
         some = ordered[first : first + _DATES_AT_ONCE]
         query = (
@@ -131,8 +133,9 @@ def _papers(session: Session, rule: FollowUpRule, dates: Iterable[date]) -> _Pap
         )
         for id_, family_name, given_names, born, *agencies in session.execute(query):
             for agency_id in agencies:
-                one = Subject(agency_id, id_, family_name, given_names, born)
-                papers[agency_id, born].append(one)
+                if (agency_id, born) in wanted:
+                    one = Subject(agency_id, id_, family_name, given_names, born)
+                    papers[agency_id, born].append(one)
     return papers
 
 

@@ -7,6 +7,7 @@ withdrawn, returned, replaced or erased, the one that fulfilled it is gone again
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -249,17 +250,26 @@ def _tasks(
 ) -> Iterator[_Task]:
     """What is to be told by now, and has no row yet; for each paper and agency once."""
     known = set[tuple[UUID, UUID]]()
-    for delivery_id, start, *columns in session.execute(_candidates(rule, desks, today)):
-        subject = Subject(*columns)
-        key = (subject.document_id, subject.agency_id)
+    # Many papers begin on the same day, and counting working days takes long.
+    days_from = cache(lambda agency_id, start: _days(rule, start, desks[agency_id].workdays))
+    for delivery_id, start, agency_id, document_id, *names in session.execute(
+        _candidates(rule, desks, today)
+    ):
         begins = local_date(start) if isinstance(start, datetime) else date.fromisoformat(start)
-        workdays = desks[subject.agency_id].workdays
-        opens_on = on(rule, rule.days[0], begins, workdays)
-        last = on(rule, rule.days[-1], begins, workdays)
-        if key in known or not opens_on <= today <= last + timedelta(days=LATE_DAYS):
-            continue
-        known.add(key)
-        yield _Task(subject, delivery_id, opens_on, on(rule, rule.due, begins, workdays))
+        opens_on, last, due_on = days_from(agency_id, begins)
+        is_told_now = opens_on <= today <= last + timedelta(days=LATE_DAYS)
+        if is_told_now and (document_id, agency_id) not in known:
+            known.add((document_id, agency_id))
+            subject = Subject(agency_id, document_id, *names)
+            yield _Task(subject, delivery_id, opens_on, due_on)
+
+
+def _days(rule: FollowUpRule, start: date, workdays: Workdays) -> tuple[date, date, date]:
+    """When it is told first and last, and when it is due."""
+    first, last, due = (
+        on(rule, days, start, workdays) for days in (rule.days[0], rule.days[-1], rule.due)
+    )
+    return first, last, due
 
 
 def on(rule: FollowUpRule, days: int, start: date, workdays: Workdays) -> date:
