@@ -87,10 +87,10 @@ def test_a_dry_run_explains_each_mail_in_a_sentence_and_changes_nothing(
     done = run("remind", "--dry-run", "--at", TUESDAY, **waiting)
 
     assert (done.code, done.err) == (0, "")
-    assert done.out == (
-        f"{DESK}: Auslaenderbehoerde (desk): 1 document has been waiting for your agency"
-        " for 1 working day.\n"
-    )
+    (told,) = [line for line in done.out.splitlines() if "is reminded" in line]
+    assert told.startswith(f"{OFFICE}: The desk is reminded (on Tuesday, 3 March, at 7:")
+    assert "1 paper" in told
+    assert f"{JOBCENTER}: The desk is not reminded because there is nothing new." in done.out
     assert rows(inside) == before
     assert mails(waiting) == []
 
@@ -98,17 +98,18 @@ def test_a_dry_run_explains_each_mail_in_a_sentence_and_changes_nothing(
 def test_a_dry_run_answers_programs_in_json(run: Run, waiting: dict[str, object]) -> None:
     done = run("remind", "--dry-run", "--json", "--at", "2026-03-24", **waiting)
 
-    told = {one["to"]: one["why"] for one in json.loads(done.out)}
+    told = [one["why"] for one in json.loads(done.out) if one["to"] == OFFICE]
     assert done.code == 0
-    assert told[DESK].startswith("Auslaenderbehoerde (desk, step 15): ")
+    assert told[0].startswith("The desk is reminded (on Tuesday, 24 March, at 7:")
 
 
 @pytest.mark.parametrize(
     ("moment", "why"),
     [
-        ("2026-03-07", "the agency does not work today"),
-        ("2026-03-02T06:59", "the agency's hour has not come yet"),
-        ("2026-03-02T20:00", "no mail goes out so late"),
+        ("2026-03-07", "because nobody works there today"),
+        ("2026-03-03T06:59", "because the hour that was set has not come"),
+        ("2026-03-03T20:00", "because no mail goes out so late"),
+        ("2026-03-02T20:00", "because the news came after the hour that was set"),
     ],
 )
 def test_a_dry_run_says_why_nobody_is_mailed_then(
@@ -117,8 +118,8 @@ def test_a_dry_run_says_why_nobody_is_mailed_then(
     done = run("remind", "--dry-run", "--at", moment, **waiting)
 
     assert done.code == 0
-    assert done.out.startswith(f"{OFFICE}: Something is due")
-    assert why in done.out
+    assert done.out.startswith(f"{OFFICE}: The desk is not reminded ")
+    assert why in done.out.splitlines()[0]
 
 
 def test_an_agency_with_something_due_and_no_mailbox_is_named(
@@ -128,10 +129,7 @@ def test_an_agency_with_something_due_and_no_mailbox_is_named(
 
     done = run("remind", "--dry-run", "--at", TUESDAY, **waiting)
 
-    assert done.out == (
-        f"{OFFICE}: Something is due, but the agency has no mailbox: only the coordinator is told."
-        "\n"
-    )
+    assert done.out.startswith(f"{OFFICE}: The desk cannot be reminded because no mailbox is set.")
 
 
 def test_a_dry_run_of_nothing_says_so(run: Run, settings: dict[str, object]) -> None:
@@ -209,8 +207,8 @@ def test_in_the_demo_another_day_is_planned_and_delivered(
     assert json.loads(again.out) == {"returned": 0, "sent": 0, "failed": 0}
     assert json.loads(later.out) == {"returned": 0, "sent": 1, "failed": 0}
     assert [(mail["To"], mail["Subject"]) for mail in mails(waiting)] == [
-        (DESK, "kursdocs: 1 Dokument wartet seit 1 Arbeitstag"),
-        (DESK, "kursdocs: 1 Dokument wartet seit 2 Arbeitstagen"),
+        (DESK, "kursdocs: 1 Papier wartet seit 1 Arbeitstag"),
+        (DESK, "kursdocs: 1 Papier wartet seit 2 Arbeitstagen"),
     ]
 
 
@@ -222,13 +220,14 @@ def test_in_the_demo_the_end_of_the_ladder_can_be_seen(
     done = run("remind", "--at", "2026-03-26", "--json", **in_demo(waiting))
 
     assert json.loads(told_of_all.out)["returned"] == 0, "nobody had heard of it before"
-    back = "One delivery goes back to its sender, untouched for 18 working days."
+    back = "One paper goes back to its sender, untouched for 18 working days."
     assert f"{OFFICE}: {back}" in explained.out
     assert json.loads(done.out)["returned"] == 1
     with inside.transaction() as session:
         assert session.exec(select(col(Delivery.state))).one() == "returned"
+    run("remind", "--at", "2026-03-27", **in_demo(waiting))
     told = {mail["To"]: mail["Subject"] for mail in mails(waiting)}
-    assert told[f"{PROVIDER}@post.example"] == "kursdocs: 1 Dokument zurückgekommen"
+    assert told[f"{PROVIDER}@post.example"] == "kursdocs: 1 Papier zurückgekommen"
 
 
 def test_taken_to_another_day_the_demo_keeps_office_hours(

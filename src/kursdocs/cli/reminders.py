@@ -15,7 +15,7 @@ from kursdocs.cli.options import (
     settings_of,
 )
 from kursdocs.cli.telling import AsJson, show_json
-from kursdocs.operations import mailing, reminding
+from kursdocs.operations import following_up, mailing, reminding
 from kursdocs.services import Services
 
 app = typer.Typer()
@@ -31,7 +31,8 @@ def remind(
 ) -> None:
     """Send the digests that are due, as the worker does.
 
-    With --dry-run nothing is changed: each mail and each return is explained in a sentence.
+    With --dry-run nothing is changed: for every addressee of every agency a sentence says why it is
+    mailed now, or why not and when next; and what would go back to its sender.
 
     Exit codes: 0 done; 1 some mails were not accepted; 2 a mistake in the command or the settings.
     """
@@ -61,6 +62,7 @@ def _explain(services: Services, *, as_json: bool) -> None:
 
 
 def _remind(services: Services, *, as_json: bool) -> None:
+    following_up.refresh(services)
     planned = reminding.remind(services)
     mailed = mailing.deliver_due(services)
     if as_json:
