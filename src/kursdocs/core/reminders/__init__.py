@@ -1,5 +1,8 @@
-"""What is due to whom and why.
+"""What is due to whom and why, and what came of it.
 
-``state`` reads what is open, ``plan`` decides, ``tables`` remembers what was told. The plan is
-pure: the same catalogue, state, calendar and moment give the same mails.
+``groups`` counts what is open, ``state`` adds desks and towns. Pure, so that the same catalogue,
+state, calendar and moment give the same mails: ``topics`` decides what is said, ``times`` when,
+``plan`` to whom, ``overdue`` what goes back, ``decisions`` explains it; ``digest`` is what they
+speak in. ``ledger`` remembers what was told, ``outcomes`` what came of it; ``ledger_reading`` and
+``effect`` show it.
 """
