@@ -449,8 +449,8 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
             " gespeichert; bitte senden Sie noch einmal."
         ),
         "mail_asked_lately": N_(
-            "An dieses Postfach ging gerade erst eine Mail, die jemand angefordert hat. Bitte warten"
-            " Sie damit %(minutes)s Minuten und sehen Sie nach, ob sie angekommen ist."
+            "An dieses Postfach ging gerade erst eine Mail, die jemand angefordert hat. Bitte"
+            " warten Sie damit %(minutes)s Minuten und sehen Sie nach, ob sie angekommen ist."
         ),
         "mail_not_failed": N_(
             "Diese Mail ist nicht gescheitert, oder es ging schon eine neue an dasselbe Postfach."
