@@ -40,7 +40,7 @@ def todo(digest: Digest, language: Language) -> str:
     """The first line: what to do."""
     own, _ = _split(digest.sections)
     if not own:
-        return town.TODO.get(language)
+        return town.TASK.get(language)
     topic, _ = _most_urgent(own)
     return WORDINGS[topic.clock].todo.get(language)
 

@@ -21,7 +21,7 @@ AGENCIES_MAX = 8
 """So many agencies are listed, the rest only counted."""
 
 HEADING = Text("Für die Koordination", "For the coordinator")
-TODO = Text(
+TASK = Text(
     "Bitte rufen Sie die Stellen an, in denen etwas liegen bleibt.",
     "Please call the agencies in which something is left lying.",
 )
