@@ -28,7 +28,7 @@ from kursdocs.core.outbox import LEASE
 from kursdocs.core.workdays import Workdays
 
 MONDAY = date(2026, 11, 23)
-WORKDAYS = Workdays()
+WORKDAYS = Workdays(keeps_eves=True)
 
 
 @pytest.fixture(scope="module")
