@@ -167,6 +167,6 @@ def test_the_duties_are_done_this_often() -> None:
 def test_in_the_demo_nobody_waits_long_for_a_mail() -> None:
     paces = {d.name: (d.pause(is_demo=False), d.pause(is_demo=True)) for d in worker.DUTIES}
 
-    assert paces["reminding"] == (15, 2)
+    assert paces["reminding"] == (60, 2)
     assert paces["mailing"] == (5, 2)
     assert paces["retention"] == (3600, 3600)

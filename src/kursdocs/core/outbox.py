@@ -298,7 +298,7 @@ def unreached_addresses(
         col(OutboxMail.bounce_code) == "",
         sa.or_(col(OutboxMail.dead_at).is_not(None), col(OutboxMail.lapses_at) <= now),
     )
-    is_open = sa.and_(*_open(), OutboxMail.lapses_at > now)
+    is_open = sa.and_(*_open(), col(OutboxMail.lapses_at) > now)
     told_by = (~is_silent, ~is_open) if until_one_arrives else (~is_silent,)
     last = _newest(*told_by, col(OutboxMail.created_at) > now - UNREACHED)
     return {
