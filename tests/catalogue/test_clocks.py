@@ -173,13 +173,13 @@ def test_what_was_never_shipped_cannot_be_switched_off(tmp_path: Path) -> None:
 
 def test_every_number_and_word_that_differs_is_shown(tmp_path: Path) -> None:
     other = RULES
-    for before, after in (
+    for was, becomes in (
         ("days = [2, 5]", "days = [2, 6]"),
         ('side = "recipient"', 'side = "sender"'),
         ('de = "Auf Papier"', 'de = "Mit Brief"'),
         ("before = 3", "before = 2"),
     ):
-        other = other.replace(before, after)
+        other = other.replace(was, becomes)
 
     before, after = loaded(tmp_path), loaded(tmp_path, other)
     changes = {

@@ -14,9 +14,16 @@ _log = structlog.get_logger()
 
 
 def refresh(services: Services) -> Refreshed:
-    """Bring the follow-ups of all agencies up to date; raises ``Unavailable``."""
+    """Bring the follow-ups of all agencies up to date; raises ``Unavailable``.
+
+    Rule by rule: while one transaction writes to SQLite, nobody else can.
+    """
+    catalogue, now = services.catalogue, services.clock()
     with services.transaction() as session:
-        done = opening.refresh(session, services.catalogue, now=services.clock())
+        done = opening.tidy(session, catalogue, now=now)
+    for rule in catalogue.follow_ups:
+        with services.transaction() as session:
+            done += opening.look_at(session, rule, now=now)
     if done.opened or done.ended:
         _log.info("follow_ups.refreshed", opened=done.opened, ended=done.ended)
     return done

@@ -1,7 +1,8 @@
 """Opening and ending follow-ups by the day: from the papers that are here, as often as one likes.
 
-Entry point: :func:`refresh`. It notices what no transaction told: a day has come, a paper was
-withdrawn, returned, replaced or erased, the one that fulfilled it is gone again.
+Entry points: :func:`refresh`, and its parts :func:`tidy` and :func:`look_at`. They notice what no
+transaction told: a day has come, a paper was withdrawn, returned, replaced or erased, the one that
+fulfilled it is gone again.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -40,6 +41,9 @@ class Refreshed:
     opened: int
     ended: int
 
+    def __add__(self, other: "Refreshed") -> "Refreshed":
+        return Refreshed(self.opened + other.opened, self.ended + other.ended)
+
 
 def refresh(
     session: Session,
@@ -52,16 +56,39 @@ def refresh(
 
     Idempotent. Of two at once, one opens; the other leaves that to it.
     """
-    mine = col(FollowUp.agency_id).in_(list(agency_ids)) if agency_ids is not None else sa.true()
-    _forget(session, mine, now=now)
-    ended = _end_gone(session, catalogue, mine, now=now)
-    opened = 0
-    desks = _desks(session, agency_ids)
+    done = tidy(session, catalogue, now=now, agency_ids=agency_ids)
     for rule in catalogue.follow_ups:
-        back, over = _look_again(session, rule, mine, now=now)
-        opened += back + _open(session, rule, desks, now=now)
-        ended += over
-    return Refreshed(opened, ended)
+        done += look_at(session, rule, now=now, agency_ids=agency_ids)
+    return done
+
+
+def tidy(
+    session: Session,
+    catalogue: Catalogue,
+    *,
+    now: datetime,
+    agency_ids: Collection[UUID] | None = None,
+) -> Refreshed:
+    """The first part of it: forget what is long over, end what hangs on nothing any more."""
+    mine = _of(agency_ids)
+    _forget(session, mine, now=now)
+    return Refreshed(0, _end_gone(session, catalogue, mine, now=now))
+
+
+def look_at(
+    session: Session,
+    rule: FollowUpRule,
+    *,
+    now: datetime,
+    agency_ids: Collection[UUID] | None = None,
+) -> Refreshed:
+    """The rest, for one rule: so that no transaction is longer than one rule takes."""
+    back, over = _look_again(session, rule, _of(agency_ids), now=now)
+    return Refreshed(back + _open(session, rule, _desks(session, agency_ids), now=now), over)
+
+
+def _of(agency_ids: Collection[UUID] | None) -> sa.ColumnElement[bool]:
+    return sa.true() if agency_ids is None else col(FollowUp.agency_id).in_(list(agency_ids))
 
 
 def _forget(session: Session, mine: sa.ColumnElement[bool], *, now: datetime) -> None:
