@@ -9,7 +9,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 from tests.simulation import papers as drawing
@@ -230,7 +230,7 @@ class Course:
             self.record.mails.append((mail, said))
             self._react(mail, said)
         if done.next_due is not None:
-            self._tick_at(done.next_due)
+            self._tick_at(_on_grid(done.next_due))
 
     def _after_a_kill(self, at: datetime, fresh: Sequence[Accepted]) -> Ticked:
         """Look at what the dead one left; a new one starts a minute later."""
@@ -258,6 +258,11 @@ def _apart(at: datetime) -> datetime:
     return at.replace(second=30, microsecond=500_000)
 
 
+def _on_grid(at: datetime) -> datetime:
+    """The next full five minutes, so that the mails of an hour share a few ticks."""
+    return at + (datetime.min.replace(tzinfo=UTC) - at) % timedelta(minutes=5)
+
+
 def _kill(seed: int, number: int) -> Kill:
     """Every second one dies between the server's acceptance of a mail and the commit."""
     rolled = dice(seed, "point", number)
@@ -273,14 +278,16 @@ def wakings(plan: Plan) -> Iterator[datetime]:
     """
     hours = sorted({place.hour for place in plan.places} | {COORDINATOR_HOUR})
     for day in days(plan.first, plan.last):
-        times = [(0, 30), (12, 30)]
+        times = [(0, 30)]
         if day.weekday() < 5:
-            times += [(hour, minute) for hour in hours for minute in (0, 16)]
-            times += [(17, 0), (NIGHT, 0)]
+            times += [(hour, minute) for hour in hours for minute in (0, 15)]
+            times += [(12, 30), (17, 0), (NIGHT, 0)]
+        else:
+            times += [(8, 30)]
         yield from (moment(day, *time) for time in times)
     for changed in (WINTER_BEGINS, SUMMER_BEGINS):
         # By UTC, as one hour is there twice and one is missing.
-        yield from (changed + number * timedelta(minutes=20) for number in range(-6, 24))
+        yield from (changed + number * timedelta(minutes=30) for number in range(-4, 14))
 
 
 def run(
