@@ -85,6 +85,16 @@ def test_a_broken_message_is_no_report(content: bytes) -> None:
     assert time.monotonic() - begun < 5
 
 
+def test_a_forged_answer_of_a_daemon_does_not_keep_the_worker_busy() -> None:
+    head = f"From: mailer-daemon@fremd.example\r\nIn-Reply-To: {OURS}\r\n\r\n".encode()
+    begun = time.monotonic()
+
+    report = read(head + b"-" * READ_BYTES, domain=DOMAIN)
+
+    assert report == Report(OURS, "", is_final=False)
+    assert time.monotonic() - begun < 5
+
+
 @pytest.mark.parametrize("sample", [postfix, exchange, exim])
 def test_damage_anywhere_brings_no_error_and_no_mail_of_others(sample: Sample) -> None:
     chance = random.Random(7)  # noqa: S311  # the same damage every time

@@ -28,6 +28,9 @@ _ENHANCED = re.compile(r"(?<![0-9.])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.])")
 _BASIC = re.compile(r"(?<![0-9.:])(5[0-5][0-9])(?![0-9.:])")
 _DAEMONS = frozenset({"mailer-daemon", "postmaster", "mail-daemon", "mailerdaemon"})
 _NOT_SENT_BY_HAND = re.compile(r"auto-(generated|replied|notified)", re.IGNORECASE)
+# Where a daemon begins to quote. One dash only: more would be tried in every number (a stranger
+# writes thousands of them).
+_QUOTE = re.compile(r"^-.*(?:copy|original|returned) ", re.IGNORECASE | re.MULTILINE)
 _PARTS_MAX = 100
 _UNSPECIFIC = re.compile(r"[245]\.0\.0")
 
@@ -146,7 +149,7 @@ def _text(parts: Sequence[Message]) -> str:
     for part in parts:
         if part.get_content_maintype() == "text":
             words = _content(part)
-            quoted = re.search(r"^-+ ?.*(copy|original|returned) .*$", words, re.I | re.M)
+            quoted = _QUOTE.search(words)
             return words[: quoted.start()] if quoted else words
     return ""
 
