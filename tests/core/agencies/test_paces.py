@@ -96,6 +96,7 @@ def test_an_empty_field_falls_back_and_a_missing_one_stays(database: Database, t
         ({"silence": "1,5"}, [("silence", "pace_not_a_number")]),
         ({"silence": "-1"}, [("silence", "pace_not_a_number")]),
         ({"silence": "٣"}, [("silence", "pace_not_a_number")]),
+        ({"silence": "None"}, [("silence", "pace_not_a_number")]),
         ({"silence": "0"}, [("silence", "pace_out_of_range")]),
         ({"silence": "61"}, [("silence", "pace_out_of_range")]),
         ({"request.before": "0"}, []),

@@ -203,7 +203,7 @@ def _number(
 ) -> list[Invalid]:
     """What is wrong with one field; empty, missing and unchanged ones are right."""
     value = typed.get(field, "").strip(" ")
-    if not value or value == str(stored):
+    if not value or (stored is not None and value == str(stored)):
         return []
     if not (value.isascii() and value.isdigit() and len(value) <= _DIGITS_MAX):
         return [Invalid("pace_not_a_number", field=field, min=least, max=most)]
