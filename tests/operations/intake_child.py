@@ -9,6 +9,7 @@ ended that did the job.
 
 import os
 import signal
+import traceback
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -133,6 +134,8 @@ def _live_and_die(job: Job, line: Connection) -> None:
     try:
         _do(job, line)
         os._exit(0)
+    except BaseException:  # noqa: BLE001 - as the interpreter does, which a fork does not return to
+        traceback.print_exc()
     finally:  # whatever went wrong, this process must not go on as its parent
         os._exit(1)
 
