@@ -139,6 +139,23 @@ def test_a_proof_that_was_erased_in_time_still_counts(desks: Desks) -> None:
     assert desks.refresh(later(8)) == Refreshed(0, 0)
 
 
+def test_a_paper_of_an_earlier_course_fulfils_nothing_that_was_issued_later(desks: Desks) -> None:
+    desks.register(later(-60))
+    desks.oblige()
+
+    assert desks.refresh(later(7)) == Refreshed(1, 0)
+    assert desks.refresh(later(8)) == Refreshed(0, 0)
+
+
+def test_what_was_sent_since_the_paper_was_issued_fulfils_it_though_it_came_later(
+    desks: Desks,
+) -> None:
+    desks.register(later(-5))
+    desks.oblige()
+
+    assert desks.refresh(later(7)) == Refreshed(0, 0)
+
+
 def test_a_paper_that_is_not_out_yet_ends_nothing(desks: Desks) -> None:
     desks.oblige()
     desks.refresh(later(7))

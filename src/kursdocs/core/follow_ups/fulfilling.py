@@ -1,14 +1,16 @@
 """Fulfilling: a paper about the same person ends what was open, in the transaction that delivers.
 
 Persons are compared within the papers of one agency only, by what stands on them; nothing about
-them is kept. Entry points: :func:`by_document` when a paper goes out, :func:`found` for many,
-:func:`form` for the form of the paper that is missing.
+them is kept. What went out before a paper was issued belongs to an earlier course. Entry points:
+:func:`by_document` when a paper goes out, :func:`found` for many, :func:`form` for the form of the
+paper that is missing.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -23,19 +25,47 @@ from kursdocs.core.documents.tables import Delivery, Document, DocumentState
 from kursdocs.core.errors import Conflict, NotFound
 from kursdocs.core.follow_ups.standing import has_paper, is_there
 from kursdocs.core.follow_ups.tables import FollowUp, FollowUpState
+from kursdocs.core.workdays import local_moment
 
 _DATES_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Of whom a paper of an agency is. Two agencies never meet here."""
+    """Of whom a paper of an agency is, and since when. Two agencies never meet here.
+
+    ``since`` is when a paper went out; of one that something should follow, when it was issued, if
+    that was earlier.
+    """
 
     agency_id: UUID
     document_id: UUID
     family_name: str
     given_names: str
     birth_date: date | None
+    since: datetime
+
+    @classmethod
+    def awaiting(
+        cls,
+        agency_id: UUID,
+        document_id: UUID,
+        *names: Any,
+        stored_at: datetime,
+        issued_on: str | None,
+    ) -> "Subject":
+        """A paper that something should follow; ``names`` are both names and the birth date."""
+        issued_at = local_moment(date.fromisoformat(issued_on), 0) if issued_on else stored_at
+        family_name, given_names, birth_date = names
+        since = min(stored_at, issued_at)
+        return cls(agency_id, document_id, family_name, given_names, birth_date, since)
+
+
+def subject_columns() -> list[sa.ColumnElement[Any]]:
+    """The names, and the columns for ``stored_at`` and ``issued_on`` of a :class:`Subject`."""
+    names = (Document.family_name, Document.given_names, Document.birth_date)
+    issued_on = col(Document.fields)["issued_on"].as_string().label("issued_on")
+    return [*(col(name) for name in names), col(Document.stored_at), issued_on]
 
 
 def by_document(session: Session, catalogue: Catalogue, document_id: UUID, *, now: datetime) -> int:
@@ -51,20 +81,27 @@ def by_document(session: Session, catalogue: Catalogue, document_id: UUID, *, no
     if not rules or document.birth_date is None:
         return 0
     query = (
-        select(FollowUp, Document.family_name, Document.given_names)
+        sa.select(FollowUp, *subject_columns())
         .join(Document, col(Document.id) == FollowUp.document_id)
         .where(
             col(FollowUp.agency_id).in_(_agencies(session, document)),
-            FollowUp.state == FollowUpState.OPEN,
+            col(FollowUp.state) == FollowUpState.OPEN,
             col(FollowUp.rule).in_(rules),
-            Document.birth_date == document.birth_date,
+            col(Document.birth_date) == document.birth_date,
         )
         .order_by(col(FollowUp.id))
         .with_for_update(of=FollowUp, skip_locked=True)
     )
     ended = 0
-    for follow_up, family_name, given_names in session.exec(query).all():
-        if is_same_name(_Name(family_name, given_names), document):
+    for follow_up, *names, stored_at, issued_on in session.execute(query).all():
+        one = Subject.awaiting(
+            follow_up.agency_id,
+            follow_up.document_id,
+            *names,
+            stored_at=stored_at,
+            issued_on=issued_on,
+        )
+        if is_same_name(one, document) and _is_later(document.stored_at, one):
             end(follow_up, FollowUpState.FULFILLED, now=now)
             follow_up.fulfilled_by_document_id = document.id
             session.add(follow_up)
@@ -72,10 +109,8 @@ def by_document(session: Session, catalogue: Catalogue, document_id: UUID, *, no
     return ended
 
 
-@dataclass(frozen=True)
-class _Name:
-    family_name: str
-    given_names: str
+def _is_later(stored_at: datetime | None, one: Subject) -> bool:
+    return stored_at is not None and stored_at >= one.since
 
 
 def _agencies(session: Session, document: Document) -> list[UUID]:
@@ -116,6 +151,7 @@ def _papers(
         Document.family_name,
         Document.given_names,
         Document.birth_date,
+        Document.stored_at,
         Delivery.sender_agency_id,
         Delivery.recipient_agency_id,
     )
@@ -131,17 +167,18 @@ def _papers(
                 *is_there(),
             )
         )
-        for id_, family_name, given_names, born, *agencies in session.execute(query):
+        for id_, family_name, given_names, born, stored_at, *agencies in session.execute(query):
             for agency_id in agencies:
                 if (agency_id, born) in wanted:
-                    one = Subject(agency_id, id_, family_name, given_names, born)
+                    one = Subject(agency_id, id_, family_name, given_names, born, stored_at)
                     papers[agency_id, born].append(one)
     return papers
 
 
 def _match(subject: Subject, papers: _Papers) -> UUID | None:
     """Most names are written alike; only of the others the words are compared."""
-    same_day = papers.get((subject.agency_id, subject.birth_date), ())
+    born_alike = papers.get((subject.agency_id, subject.birth_date), ())
+    same_day = [one for one in born_alike if _is_later(one.since, subject)]
     for one in same_day:
         written = (one.family_name, one.given_names)
         if written == (subject.family_name, subject.given_names):

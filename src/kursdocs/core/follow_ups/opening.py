@@ -20,7 +20,7 @@ from kursdocs.catalogue import TAKEN_OVER, Catalogue, FollowUpRule, Side, Unit
 from kursdocs.core import agencies
 from kursdocs.core.agencies import Agency
 from kursdocs.core.documents.tables import Delivery, DeliveryState, Document, DocumentState
-from kursdocs.core.follow_ups.fulfilling import Subject, found
+from kursdocs.core.follow_ups.fulfilling import Subject, found, subject_columns
 from kursdocs.core.follow_ups.standing import has_paper, is_fulfilled, is_there
 from kursdocs.core.follow_ups.tables import FollowUp, FollowUpState
 from kursdocs.core.tables import new_id
@@ -135,9 +135,9 @@ def _look_again(
         col(FollowUp.state) == FollowUpState.GONE,
         sa.and_(col(FollowUp.state) == FollowUpState.FULFILLED, sa.not_(is_fulfilled())),
     )
-    names = (Document.family_name, Document.given_names, Document.birth_date)
+    owner = (col(FollowUp.agency_id), col(FollowUp.document_id))
     rows = session.execute(
-        sa.select(col(FollowUp.id), col(FollowUp.state), *_columns(FollowUp, names))
+        sa.select(col(FollowUp.id), col(FollowUp.state), *owner, *subject_columns())
         .join(Document, col(Document.id) == col(FollowUp.document_id))
         .where(
             mine,
@@ -147,14 +147,13 @@ def _look_again(
         )
         .order_by(col(FollowUp.id))
     ).all()
-    subjects = {id_: Subject(*subject) for id_, _, *subject in rows}
+    subjects = {
+        id_: Subject.awaiting(*names, stored_at=stored_at, issued_on=issued_on)
+        for id_, _, *names, stored_at, issued_on in rows
+    }
     by = found(session, rule, list(subjects.values()))
     fulfilled_by = {id_: by.get((one.document_id, one.agency_id)) for id_, one in subjects.items()}
     return _settle_all(session, {row[0]: row[1] for row in rows}, fulfilled_by, now=now)
-
-
-def _columns(owner: Any, names: Sequence[Any]) -> list[Any]:
-    return [col(owner.agency_id), col(owner.document_id), *(col(name) for name in names)]
 
 
 def _settle_all(
@@ -279,7 +278,7 @@ def _tasks(
     known = set[tuple[UUID, UUID]]()
     # Many papers begin on the same day, and counting working days takes long.
     days_from = cache(lambda agency_id, start: _days(rule, start, desks[agency_id].workdays))
-    for delivery_id, start, agency_id, document_id, *names in session.execute(
+    for delivery_id, start, agency_id, document_id, *names, stored_at, issued_on in session.execute(
         _candidates(rule, desks, today)
     ):
         begins = local_date(start) if isinstance(start, datetime) else date.fromisoformat(start)
@@ -287,7 +286,9 @@ def _tasks(
         is_told_now = opens_on <= today <= last + timedelta(days=LATE_DAYS)
         if is_told_now and (document_id, agency_id) not in known:
             known.add((document_id, agency_id))
-            subject = Subject(agency_id, document_id, *names)
+            subject = Subject.awaiting(
+                agency_id, document_id, *names, stored_at=stored_at, issued_on=issued_on
+            )
             yield _Task(subject, delivery_id, opens_on, due_on)
 
 
@@ -334,9 +335,8 @@ def _candidates(rule: FollowUpRule, desks: Mapping[UUID, _Desk], today: date) ->
         .where(col(FollowUp.agency_id) == owner)
         .where(col(FollowUp.rule) == rule.code)
     )
-    names = (Document.family_name, Document.given_names, Document.birth_date)
     return (
-        sa.select(col(Delivery.id), start, owner, col(Document.id), *(col(name) for name in names))
+        sa.select(col(Delivery.id), start, owner, col(Document.id), *subject_columns())
         .select_from(sa.join(Delivery, Document, col(Delivery.document_id) == Document.id))
         .where(
             col(Document.kind).in_(rule.kinds),
