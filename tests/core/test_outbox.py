@@ -116,7 +116,7 @@ def send(database: Database, mail: OutboxMail, at: datetime = NOW) -> bool:
 
 def drop(database: Database, mail: OutboxMail) -> None:
     with database.transaction() as session:
-        outbox.drop(session, mail.id)
+        outbox.drop(session, mail.id, now=NOW)
 
 
 def counts(database: Database, at: datetime = NOW) -> tuple[int, int]:
@@ -351,6 +351,17 @@ def test_what_was_dropped_can_be_put_there_again_the_same_day(database: Database
     assert claim(database) is not None
 
 
+def test_what_may_have_gone_out_before_makes_no_room_for_a_second_mail(database: Database) -> None:
+    """The first sender died: nobody knows whether the server had the mail already."""
+    put(database)
+    claimed(database)
+
+    drop(database, claimed(database, NOW + LEASE))
+
+    assert put(database) is None
+    assert claim(database, NOW + 2 * LEASE) is None
+
+
 def test_a_mail_that_kills_its_sender_each_time_is_not_tried_for_ever(database: Database) -> None:
     put(database)
     moment = NOW
@@ -384,8 +395,8 @@ def test_whoever_overslept_and_finds_the_mail_dropped_marks_nothing(database: Da
     fail(database, slow)
     drop(database, slow)
 
-    assert send(database, slow) is False
-    assert mails(database) == []
+    assert send(database, slow, NOW + DAY) is False
+    assert (only(database).sent_at, only(database).dead_at) == (NOW, None)
 
 
 # -- what an operator sees ---------------------------------------------------------------------

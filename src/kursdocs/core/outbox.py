@@ -201,12 +201,19 @@ def mark_bounced(session: Session, mail_id: UUID, *, code: str, now: datetime) -
     return True
 
 
-def drop(session: Session, mail_id: UUID) -> None:
+def drop(session: Session, mail_id: UUID, *, now: datetime) -> None:
     """Forget a mail that has nothing to say any more: everything was settled before it went out.
 
-    What comes up later the same day is then told after all.
+    What comes up later the same day is then told after all. But not if it was tried before: the
+    server may have accepted it without our hearing of it, and nobody gets two mails a day.
     """
-    if (mail := _unsent(session, mail_id)) is not None:
+    mail = _unsent(session, mail_id)
+    if mail is None:
+        return
+    if mail.attempts > 1:
+        mail.sent_at = now
+        session.add(mail)
+    else:
         session.delete(mail)
 
 

@@ -59,7 +59,7 @@ def deliver_due(services: Services, stop: threading.Event | None = None) -> Mail
         ready = _written(services, mail)
         if ready is None:
             with services.transaction() as session:
-                outbox.drop(session, mail.id)
+                outbox.drop(session, mail.id, now=services.clock())
         elif _deliver(services, mail, ready):
             sent += 1
         else:
