@@ -23,7 +23,14 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from kursdocs.core import accounts, audit, instructions
 from kursdocs.core.access import Actor, Permission
 from kursdocs.core.audit import Happening
-from kursdocs.core.errors import Forbidden, Invalid, KursdocsError, TooLarge, Unavailable
+from kursdocs.core.errors import (
+    Forbidden,
+    Invalid,
+    KursdocsError,
+    NotFound,
+    TooLarge,
+    Unavailable,
+)
 from kursdocs.core.ports import Identity, SignInRefused
 from kursdocs.web import errors, pages, retry, ways_on
 from kursdocs.web.call import (
@@ -129,7 +136,14 @@ def _with_actor(call: Call, session: Session) -> Call:
     # The refusal below is audited with this actor, outside this transaction.
     call.request.state.known = call
     _check_gate(call, session)
+    _check_path(call)
     return call
+
+
+def _check_path(call: Call) -> None:
+    """What has control characters names nothing, and PostgreSQL fails on a NUL: ``NotFound``."""
+    if not all(value.isprintable() for value in call.request.path_params.values()):
+        raise NotFound
 
 
 def _bearing(call: Call, identity: Identity, session: Session) -> Actor:
