@@ -30,6 +30,8 @@ NOT_PAGES = {
     "sign_in.callback",
     "join.open",
     "lists",
+    "numbers.csv",
+    "reminders.csv",
     "documents.content",
     "documents.receipt_pdf",
     "documents.page_image",
@@ -85,7 +87,7 @@ class Reading(HTMLParser):
         self.foreign.pop()
 
     def handle_data(self, data: str) -> None:
-        if self.open[-1:] == ["title"]:
+        if self.open[-2:] == ["head", "title"]:
             self.title += data
         if data.strip() and not any(self.foreign[-1:]):
             self.words.append(" ".join(data.split()))

@@ -153,10 +153,10 @@ def test_what_came_back_stands_first_with_the_reason_and_what_to_do(town_hall: H
     page = town_hall.person(INES).get("/municipality/mail").text
     listed = plain(town_hall.person(INES).get("/agencies").text)
 
-    first_row = plain(page.split("<tbody")[1].split("</tr>")[0])
-    assert mailbox(town_hall, OFFICE) in first_row
-    assert "zurückgekommen" in first_row
-    assert "Die Adresse gibt es nicht. (Meldung 5.1.1)" in first_row
+    first_place = plain(page.split("<tbody")[1].split("</tbody>")[0])
+    assert mailbox(town_hall, OFFICE) in first_place
+    assert "zurückgekommen" in first_place
+    assert "Die Adresse gibt es nicht. (Meldung 5.1.1)" in first_place
     assert REFUSES in listed
     assert "Prüfen Sie zuerst die Adresse" in listed
 

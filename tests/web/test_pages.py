@@ -158,10 +158,10 @@ def test_no_template_can_switch_escaping_off() -> None:
 @pytest.mark.parametrize(
     ("role", "expected"),
     [
-        (Role.CLERK, ["/inbox", "/desk", "/sent", "/numbers", "/catalogue"]),
+        (Role.CLERK, ["/inbox", "/desk", "/sent", "/catalogue"]),
         (
             Role.HEAD,
-            ["/inbox", "/desk", "/sent", "/numbers", "/members", "/log", "/catalogue", "/settings"],
+            ["/inbox", "/desk", "/sent", "/members", "/log", "/catalogue", "/settings"],
         ),
         (
             Role.COORDINATOR,
@@ -174,6 +174,14 @@ def test_the_navigation_offers_what_the_role_may_open(role: Role, expected: list
     page = replace(VISITOR, permissions=ROLE_PERMISSIONS[role])
 
     assert [item.href for item in page.navigation] == expected
+
+
+@pytest.mark.parametrize(
+    ("role", "leads"),
+    [(Role.CLERK, True), (Role.HEAD, True), (Role.COORDINATOR, False), (Role.AUDITOR, False)],
+)
+def test_the_foot_leads_to_the_numbers_of_ones_own_agency(role: Role, leads: bool) -> None:
+    assert replace(VISITOR, permissions=ROLE_PERMISSIONS[role]).has_own_numbers is leads
 
 
 def test_the_navigation_marks_the_current_page() -> None:

@@ -40,8 +40,10 @@ def index(call: Call) -> Response:
         call.session, delivery.boxes_of(call.session, call.actor), now=call.now
     )
     call.record(Happening.MAIL_LISTED, count=len(seen))
-    # What must be mended first, however many are well.
-    rows = sorted((_row(one) for one in seen), key=lambda row: not row.is_refused)
+    rows = [_row(one) for one in seen]
+    # Places where something must be mended come first, however many are well.
+    failing = {row.place for row in rows if row.is_refused}
+    rows.sort(key=lambda row: row.place not in failing)
     return call.render(
         "mail/index.html",
         flash=DONE.get(call.query().done, ""),

@@ -185,6 +185,11 @@ class Page:
         ]
 
     @property
+    def has_own_numbers(self) -> bool:
+        """Whether the foot of the page leads to the numbers of one's own agency."""
+        return Permission.AGENCY_NUMBERS_READ in self.permissions
+
+    @property
     def _possible(self) -> Mapping[str, bool]:
         """What the agency can have at all, where the permission alone does not say it."""
         return {"/requests": self.has_requests, "/follow-ups": self.has_follow_ups}
@@ -219,11 +224,8 @@ _NAVIGATION: tuple[tuple[str, str, frozenset[Permission]], ...] = (
     ("/requests", N_("Anforderungen"), frozenset({Permission.REQUEST_READ})),
     ("/follow-ups", N_("Wiedervorlagen"), frozenset({Permission.FOLLOW_UPS})),
     ("/agencies", N_("Stellen"), frozenset({Permission.MUNICIPALITY_NUMBERS_READ})),
-    (
-        "/numbers",
-        N_("Zahlen"),
-        frozenset({Permission.MUNICIPALITY_NUMBERS_READ, Permission.AGENCY_NUMBERS_READ}),
-    ),
+    # Nobody at an agency works with its numbers daily: they find them at the foot of each page.
+    ("/numbers", N_("Zahlen"), frozenset({Permission.MUNICIPALITY_NUMBERS_READ})),
     # Heads come from their settings.
     ("/reminders", N_("Erinnerungen"), frozenset({Permission.MUNICIPALITY_NUMBERS_READ})),
     ("/municipality", N_("Kommune"), frozenset({Permission.MUNICIPALITY_MANAGE})),

@@ -9,7 +9,8 @@ from datetime import datetime
 from babel.dates import format_datetime
 
 from kursdocs.catalogue import Addressee, Text
-from kursdocs.core.reminders.digest import Decision, Overdue, Why
+from kursdocs.core.reminders.digest import Decision, Overdue, Topic, Why
+from kursdocs.core.reminders.tables import Clock
 from kursdocs.core.workdays import LOCAL
 from kursdocs.operations.letters.topics import headline
 from kursdocs.operations.letters.wording import Counted, Language
@@ -73,6 +74,10 @@ _NOT: Mapping[Why, Text] = {
     ),
 }
 _RUNNING = Text(" Dort ist offen: {what}.", " Open there: {what}.")
+_SILENT = Text(
+    "Seit Tagen sah niemand in den Eingang, obwohl Papiere erwartet werden",
+    "Nobody has looked into the inbox for days although papers are expected",
+)
 _NEXT = Text(" Die nächste Mail kann {at} hinausgehen.", " The next mail may go out {at}.")
 _MOMENTS = {
     Language.DE: ("'am' EEEE, d. MMMM, 'um' H:mm 'Uhr'", "de_DE"),
@@ -99,7 +104,12 @@ def decided(decision: Decision, language: Language) -> str:
 def _what(decision: Decision, language: Language) -> str:
     """The most urgent topics in a few words each."""
     topics = decision.section.topics if decision.section else ()
-    return "; ".join(headline(topic, language) for topic in topics[:TOPICS_MAX])
+    return "; ".join(_topic(topic, language) for topic in topics[:TOPICS_MAX])
+
+
+def _topic(topic: Topic, language: Language) -> str:
+    """In the words of the mail, except where those speak to the agency itself."""
+    return _SILENT.get(language) if topic.clock is Clock.SILENCE else headline(topic, language)
 
 
 def _moment(at: datetime | None, language: Language) -> str:
