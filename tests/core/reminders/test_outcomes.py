@@ -389,3 +389,29 @@ def test_what_came_back_undelivered_stays_so_until_it_is_told_anew(
 
     found = {row.mail_id: (row.outcome, row.sent_at) for row in rows(database)}
     assert found == {again: (Outcome.OPEN, LATER), other: (Outcome.OPEN, NOW)}
+
+
+def test_what_was_done_meanwhile_was_not_done_because_of_a_mail_that_came_back(
+    database: Database, town: Town, actors: Mapping[str, Actor], delivery: UUID
+) -> None:
+    mail = note(database, town[OFFICE], Clock.WAITING, delivery, step=3)
+    with database.transaction() as session:
+        settling.take_over(session, actors[OFFICE], delivery, catalogue=RULES, now=LATER)
+    assert close(database) == 1
+
+    with database.transaction() as session:
+        assert ledger.undelivered(session, mail) == 1
+
+    (row,) = rows(database)
+    assert (row.outcome, row.done_at, row.done_after_minutes) == (Outcome.UNDELIVERED, None, None)
+    assert close(database) == 0
+
+
+def test_a_monthly_note_that_came_back_is_still_to_be_told(database: Database, town: Town) -> None:
+    mail = note(database, town[OFFICE], Clock.MONTHLY, None, step=24323)
+    assert close(database) == 1
+
+    with database.transaction() as session:
+        assert ledger.undelivered(session, mail) == 1
+
+    assert [row.outcome for row in rows(database)] == [Outcome.UNDELIVERED]

@@ -77,12 +77,14 @@ def _known(session: Session, told: Sequence[Told]) -> Mapping[_Key, UUID]:
 def undelivered(session: Session, mail_id: UUID) -> int:
     """What that mail told was told nobody, because it came back; returns how much it was.
 
-    It is news again, and goes into the next mail.
+    It is news again, and goes into the next mail. What was done meanwhile was not done because of
+    it.
     """
     query = select(Reminder.id).where(
-        Reminder.mail_id == mail_id, col(Reminder.outcome) == Outcome.OPEN
+        Reminder.mail_id == mail_id, col(Reminder.outcome) != Outcome.UNDELIVERED
     )
-    rows = [{"id": id_, "outcome": Outcome.UNDELIVERED} for id_ in session.exec(query)]
+    nothing = {"outcome": Outcome.UNDELIVERED, "done_at": None, "done_after_minutes": None}
+    rows = [{"id": id_, **nothing} for id_ in session.exec(query)]
     if rows:
         session.execute(sa.update(Reminder), rows)
     return len(rows)
