@@ -7,6 +7,8 @@ import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
+from imaplib import IMAP4
+from typing import Any
 
 import pytest
 from tests.returned_mail import ADDRESS, OTHERS, OURS, delayed, exim, human, out_of_office, postfix
@@ -137,6 +139,28 @@ def test_broken_and_huge_messages_do_not_keep_a_report_from_being_read(mailbox: 
     )
 
     assert [bounce.message_id for bounce in reader(mailbox.url).fetch()] == [OURS]
+
+
+def test_a_message_that_the_server_does_not_hand_out_stops_no_other(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox.put(*(postfix(ours(number)) for number in range(3)))
+    ask, broken = IMAP4.uid, ["2"]
+
+    def uid(self: IMAP4, command: str, *args: str) -> tuple[str, list[Any]]:
+        if command == "FETCH" and args[0] in broken:
+            return "NO", [b"[SERVERBUG] Internal error occurred."]
+        return ask(self, command, *args)
+
+    monkeypatch.setattr(IMAP4, "uid", uid)
+    bounces = reader(mailbox.url)
+
+    assert [bounce.message_id for bounce in bounces.fetch()] == [ours(2), ours(0)]
+    broken[:] = ["1", "2", "3"]
+    with pytest.raises(BouncesUnavailable, match="fetch refused"):
+        bounces.fetch()
+    broken.clear()
+    assert len(bounces.fetch()) == 3
 
 
 def test_a_flood_is_read_bit_by_bit_the_newest_first(mailbox: Mailbox) -> None:

@@ -106,13 +106,21 @@ class ImapMailbox:
         present = [f"{age}:{number}" for number in _numbers(mailbox)]
         self._foreign.intersection_update(present)
         new = [report for report in present if report not in self._foreign]
-        for report in new[-LOOKED_AT_MAX:][::-1]:
-            content = _beginning(mailbox, report.partition(":")[2])
+        looked_at, refused = new[-LOOKED_AT_MAX:][::-1], list[_Refused]()
+        for report in looked_at:
+            try:
+                content = _beginning(mailbox, report.partition(":")[2])
+            except _Refused as error:
+                # A damaged message must not hide all others; the next run asks for it again.
+                refused.append(error)
+                continue
             found = delivery_reports.read(content, domain=self.domain)
             if found is None:
                 self._foreign.add(report)
             else:
                 yield Bounce(report, found.message_id, found.status, found.is_final)
+        if refused and len(refused) == len(looked_at):
+            raise refused[0]
 
     @contextmanager
     def _opened(self, *, readonly: bool) -> Iterator[IMAP4]:
