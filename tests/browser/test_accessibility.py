@@ -171,6 +171,7 @@ def mistaken_pause(page: Page, _: Story) -> None:
 def mistaken_paces(page: Page, _: Story) -> None:
     """With a mistake in each column, and the kinds of papers unfolded."""
     page.goto("/municipality/paces")
+    page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
     for name, typed in (("deputy", "40"), ("head.least", "x"), ("head.most", "0")):
         page.locator(f"[id='standard.{name}']").fill(typed)
     with page.expect_navigation():

@@ -222,7 +222,7 @@ def _own(call: Call) -> Response:
 
 _HELLO = N_(
     "Guten Tag, hier ist %(caller)s, Koordination %(town)s. Ich rufe wegen kursdocs an: Darüber"
-    " kommen die Papiere aus den Sprachkursen zu Ihnen, ohne dass sie jemand tragen muss."
+    " gehen Papiere zwischen Sprachkursen und Ämtern, ohne dass sie jemand tragen muss."
 )
 _WAITING = N_(
     "Bei Ihnen (%(agency)s) liegen dort zurzeit %(count)s Papiere, das älteste seit dem %(oldest)s."

@@ -75,8 +75,8 @@ _NOT: Mapping[Why, Text] = {
 }
 _RUNNING = Text(" Dort ist offen: {what}.", " Open there: {what}.")
 _SILENT = Text(
-    "Seit Tagen sah niemand in den Eingang, obwohl Papiere erwartet werden",
-    "Nobody has looked into the inbox for days although papers are expected",
+    "seit Tagen sah niemand in den Eingang, obwohl Papiere erwartet werden",
+    "nobody has looked into the inbox for days although papers are expected",
 )
 _NEXT = Text(" Die nächste Mail kann {at} hinausgehen.", " The next mail may go out {at}.")
 _MOMENTS = {
