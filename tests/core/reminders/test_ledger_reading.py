@@ -217,11 +217,13 @@ def test_days_are_counted_on_which_the_agency_was_reminded_whoever_of_it_was_tol
     assert found == {subject: Reminded(2, local_date(NOW - 5 * DAY))}
 
 
-def test_that_a_paper_arrived_is_no_reminder_but_what_is_told_ahead_of_a_day_is_one(
+def test_that_something_came_is_no_reminder_but_what_is_told_ahead_of_a_day_is_one(
     database: Database, town: dict[str, Agency]
 ) -> None:
     paper, request = new_id(), new_id()
     note(database, town[OFFICE], subject_id=paper, step=0)
+    note(database, town[PROVIDER], subject_id=request, clock=Clock.REQUEST, step=-2)
+    assert reminded(database, Clock.REQUEST, request) == {}
     note(database, town[PROVIDER], subject_id=request, clock=Clock.REQUEST, step=-1)
 
     assert reminded(database, Clock.WAITING, paper) == {}

@@ -36,8 +36,9 @@ from kursdocs.core.reminders.digest import Topic
 from kursdocs.core.reminders.groups import Group
 from kursdocs.core.reminders.plan import digests
 from kursdocs.core.reminders.state import State
-from kursdocs.core.reminders.tables import Clock
-from kursdocs.core.reminders.topics import AHEAD, urgency
+from kursdocs.core.reminders.tables import AHEAD, Clock
+from kursdocs.core.reminders.tables import ASKED as NEW_REQUEST
+from kursdocs.core.reminders.topics import urgency
 from kursdocs.core.tables import new_id
 
 RULES = make_catalogue()
@@ -134,10 +135,11 @@ def request(told: Mapping[Addressee, int] | None = None, due: date = DUE) -> Gro
     return group(Clock.REQUEST, ASKED, told, due=due)
 
 
-def test_a_request_is_told_ahead_of_its_day_and_then_up_the_ladder() -> None:
+def test_a_request_is_told_when_it_is_new_ahead_of_its_day_and_then_up_the_ladder() -> None:
     """Asked on a Monday for the Monday in two weeks; nobody answers."""
     assert told_days(state(request()), ASKED, date(2026, 4, 1)) == {
         DESK: [
+            (date(2026, 3, 3), NEW_REQUEST),
             (date(2026, 3, 12), AHEAD),
             (date(2026, 3, 17), 1),
             (date(2026, 3, 19), 3),
@@ -173,15 +175,28 @@ def test_a_request_that_is_due_soon_names_the_others_too() -> None:
 
     said = topic(planned(state(request(), far), at(date(2026, 3, 12)))[DESK], Clock.REQUEST)
 
-    assert (said.count, said.new, said.days) == (2, 1, 2)
-    assert planned(state(far), at(date(2026, 3, 12))) == {}
+    assert (said.count, said.new, said.days) == (2, 2, 2)
+    known = replace(far, told={Addressee.DESK: NEW_REQUEST})
+    assert planned(state(known), at(date(2026, 3, 12))) == {}
 
 
 def test_how_long_ahead_of_its_day_is_for_the_agency_to_say() -> None:
     early = desk(paces=paces(request__before=4))
 
-    assert planned(state(request(), desks=(early,)), at(date(2026, 3, 10)))
-    assert not planned(state(request(), desks=(early,)), at(date(2026, 3, 9)))
+    known = request({Addressee.DESK: NEW_REQUEST})
+
+    assert planned(state(known, desks=(early,)), at(date(2026, 3, 10)))
+    assert not planned(state(known, desks=(early,)), at(date(2026, 3, 9)))
+
+
+def test_a_new_request_may_wait_for_a_day_of_the_plan_but_not_one_that_is_due_soon() -> None:
+    tuesdays = desk(plan_days=(2,), announces_on_plan_days=True)
+    wednesday, tuesday = date(2026, 3, 4), date(2026, 3, 10)
+    late = request(due=date(2026, 3, 6))
+
+    assert planned(state(request(), desks=(tuesdays,)), at(wednesday)) == {}
+    assert planned(state(request(), desks=(tuesdays,)), at(tuesday))
+    assert planned(state(late, desks=(tuesdays,)), at(wednesday))
 
 
 def test_a_new_pace_does_not_tell_again_what_was_told_ahead() -> None:

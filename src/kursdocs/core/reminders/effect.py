@@ -19,7 +19,7 @@ from kursdocs.catalogue import Addressee
 from kursdocs.core.adoption.disclosure import Count, protect
 from kursdocs.core.adoption.periods import Period
 from kursdocs.core.adoption.spans import DAY_MINUTES, MEDIAN_MIN
-from kursdocs.core.reminders.tables import Clock, Outcome, Reminder
+from kursdocs.core.reminders.tables import Clock, Outcome, Reminder, is_announcement
 from kursdocs.core.workdays import Workdays
 
 EFFECT_DAYS = 2
@@ -157,7 +157,6 @@ _Row = tuple[UUID, Outcome, int | None, datetime | None, int]
 
 def _query(ids: Collection[UUID], shown: Period) -> sa.Select[_Row]:
     """Agency, outcome, working minutes, since when it is open, and how many are alike in that."""
-    is_announcement = sa.and_(col(Reminder.clock) == Clock.WAITING, col(Reminder.step) == 0)
     since = sa.case((col(Reminder.outcome) == Outcome.OPEN, col(Reminder.sent_at)))
     # What the desk, its deputy and the head are told of one thing is one reminder of it.
     thing = sa.func.coalesce(col(Reminder.subject_id), col(Reminder.mail_id))
@@ -174,7 +173,7 @@ def _query(ids: Collection[UUID], shown: Period) -> sa.Select[_Row]:
             col(Reminder.sent_at) < shown.bounds[-1],
             col(Reminder.addressee) != Addressee.COORDINATOR,
             col(Reminder.clock).in_(_ASKS_FOR_A_DEED),
-            sa.not_(is_announcement),
+            sa.not_(is_announcement()),
         )
         .group_by(
             col(Reminder.agency_id),

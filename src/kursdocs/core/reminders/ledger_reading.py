@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 from kursdocs.catalogue import Addressee
 from kursdocs.core.access import Actor, Permission
 from kursdocs.core.agencies import Agency
-from kursdocs.core.reminders.tables import Clock, Outcome, Reminder
+from kursdocs.core.reminders.tables import Clock, Outcome, Reminder, is_announcement
 from kursdocs.core.workdays import local_date
 
 ENTRIES_MAX = 20_000
@@ -188,7 +188,7 @@ def reminded(
             col(Reminder.clock) == clock,
             col(Reminder.addressee) != Addressee.COORDINATOR,
             col(Reminder.outcome) != Outcome.UNDELIVERED,
-            *([col(Reminder.step) > 0] if clock is Clock.WAITING else []),
+            ~is_announcement(),
         )
         .distinct()
     )

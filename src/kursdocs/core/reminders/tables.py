@@ -5,10 +5,13 @@ from enum import StrEnum
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, col
 
 from kursdocs.catalogue import Addressee
 from kursdocs.core.tables import new_id, one_of, stored_as_value
+
+ASKED, AHEAD = -2, -1
+"""Steps of a request before its day: that there is one, and that the day is near."""
 
 
 class Clock(StrEnum):
@@ -87,3 +90,11 @@ class Reminder(SQLModel, table=True):
     outcome: Outcome = Field(default=Outcome.OPEN, sa_type=stored_as_value(Outcome))
     done_at: datetime | None = None
     done_after_minutes: int | None = None
+
+
+def is_announcement() -> sa.ColumnElement[bool]:
+    """A row that only says that something came: a paper, a request. That is no reminder yet."""
+    clock, step = col(Reminder.clock), col(Reminder.step)
+    return sa.or_(
+        sa.and_(clock == Clock.WAITING, step == 0), sa.and_(clock == Clock.REQUEST, step == ASKED)
+    )

@@ -15,11 +15,8 @@ from kursdocs.catalogue import Addressee, Catalogue, Ladder, Unit
 from kursdocs.core.reminders.digest import KindCount, Section, Told, Topic
 from kursdocs.core.reminders.groups import FOLLOW_UPS, Group
 from kursdocs.core.reminders.state import Desk, month_step
-from kursdocs.core.reminders.tables import Clock
+from kursdocs.core.reminders.tables import AHEAD, ASKED, Clock
 from kursdocs.core.workdays import Workdays, local_date
-
-AHEAD = -1
-"""The step of the ledger for what is told ahead of a request's day."""
 
 SOON_DAYS = 7
 """What should follow a paper within so many days does not wait for a day of the plan."""
@@ -135,8 +132,10 @@ def _request(view: View, due: date, rung: Addressee) -> tuple[int, int | None]:
     passed = view.ages.of(due)
     steps = view.desk.paces.request(view.catalogue.clocks.request)
     step = steps.step(rung, passed)
-    is_near = rung is Addressee.DESK and steps.before > 0 and -steps.before <= passed
-    return -passed, AHEAD if step is None and is_near else step
+    if step is None and rung is Addressee.DESK:
+        is_near = steps.before > 0 and -steps.before <= passed
+        step = AHEAD if is_near else ASKED
+    return -passed, step
 
 
 def _follow_up(view: View, code: str, due: date) -> tuple[int, int | None]:
@@ -275,6 +274,8 @@ def _is_urgent(view: View, heard: Iterable[_Heard], topics: Iterable[Topic]) -> 
 def _can_wait(one: _Heard) -> bool:
     if one.group.clock in FOLLOW_UPS:
         return one.step == 0 and one.days > SOON_DAYS
+    if one.group.clock is Clock.REQUEST:
+        return one.step == ASKED
     return one.group.clock is Clock.RETURNED or (one.group.clock is Clock.WAITING and not one.step)
 
 
