@@ -81,7 +81,7 @@ def test_a_mail_says_what_is_true_when_it_is_sent(post: Post) -> None:
     assert post.deliver() == Mailed(sent=1, failed=0)
 
     (letter,) = post.smtp.letters
-    assert subjects([letter]) == ["kursdocs: 2 Papiere warten, das älteste seit heute"]
+    assert subjects([letter]) == ["kursdocs: 2 Papiere warten, alle seit heute"]
     assert len(post.told()) == 2
 
 

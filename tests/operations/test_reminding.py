@@ -13,6 +13,7 @@ from kursdocs.catalogue import Addressee
 from kursdocs.core import agencies
 from kursdocs.core.agencies import AgencyPause
 from kursdocs.core.audit import Happening
+from kursdocs.core.documents import settling
 from kursdocs.core.documents.tables import DeliveryState
 from kursdocs.core.reminders.digest import Decision, Why
 from kursdocs.core.reminders.tables import Clock as ReminderClock
@@ -96,6 +97,22 @@ def test_what_goes_back_is_logged_once_as_the_reminders_own_doing(post: Post) ->
     assert event.municipality_id == post.house.sender.municipality_id
 
 
+def test_a_paper_that_cannot_go_back_keeps_nobody_from_being_reminded(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post.staff()
+    stuck = post.at(date(2026, 3, 20)).arrive()
+    days(post, date(2026, 4, 14))
+    post.at(date(2026, 4, 14), 12).arrive(JOBCENTER)
+    with monkeypatch.context() as broken:
+        broken.setattr(settling, "return_untouched", None)
+
+        assert post.at(date(2026, 4, 15), 7).remind() == Reminded(mails=1, returned=0)
+
+    assert post.state_of(stuck) is DeliveryState.NEW
+    assert post.later(hours=1).remind().returned == 1
+
+
 def test_an_agency_that_never_looks_in_is_asked_to_on_the_way(post: Post) -> None:
     post.at(date(2026, 3, 2)).look_in(OFFICE)
     post.arrive()
@@ -103,7 +120,7 @@ def test_an_agency_that_never_looks_in_is_asked_to_on_the_way(post: Post) -> Non
 
     letters = days(post, date(2026, 3, 10), looking_in=(PROVIDER,))
 
-    assert [len(texts_of(letter)["plain"].split("Bitte nutzen Sie die Cloud")) - 1
+    assert [len(texts_of(letter)["plain"].split("Bitte sehen Sie nach")) - 1
             for letter in letters] == [0, 1]  # fmt: skip
     assert "Seit 7 Tagen hat niemand aus Ihrer Stelle" in texts_of(letters[1])["plain"]
 

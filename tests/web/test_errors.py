@@ -35,7 +35,13 @@ RAISED = {
 }
 # Nobody at a page or program hears of these: the first never leaves its module, the second is for
 # duties, which take it as an answer, the others are for the operator's check and the worker's log.
-INTERNAL = {"fields_are_in", "not_held", "scanner_unavailable", "bounces_unavailable", "mail_unavailable"}
+INTERNAL = {
+    "fields_are_in",
+    "not_held",
+    "scanner_unavailable",
+    "bounces_unavailable",
+    "mail_unavailable",
+}
 CODE = re.compile(r"[a-z]+(_[a-z]+)+")
 
 

@@ -14,6 +14,7 @@ import structlog
 from kursdocs.core import outbox
 from kursdocs.core.access import Actor, ActorKind
 from kursdocs.core.documents import settling
+from kursdocs.core.errors import Unavailable
 from kursdocs.core.reminders import decisions as deciding
 from kursdocs.core.reminders import groups, outcomes, overdue, plan, state
 from kursdocs.core.reminders.digest import Decision, Digest, Overdue
@@ -110,15 +111,22 @@ def _ids(services: Services, late: Late) -> Sequence[UUID]:
 
 
 def _give_back(services: Services, late: Overdue) -> bool:
+    """Whether it went back. One that cannot must not keep everybody from being reminded."""
     actor = Actor(kind=ActorKind.SYSTEM, display_name=DUTY, municipality_id=late.municipality_id)
-    with services.transaction() as session:
-        return settling.return_untouched(
-            session,
-            actor,
-            late.delivery_id,
-            now=services.clock(),
-            catalogue=services.catalogue,
-        )
+    try:
+        with services.transaction() as session:
+            return settling.return_untouched(
+                session,
+                actor,
+                late.delivery_id,
+                now=services.clock(),
+                catalogue=services.catalogue,
+            )
+    except Unavailable:
+        raise
+    except Exception:  # noqa: BLE001 - whatever it is, the next run tries again
+        _log.exception("reminding.return_failed", delivery=str(late.delivery_id))
+        return False
 
 
 # ── Why ──────────────────────────────────────────────────────────────────────────────────────

@@ -178,7 +178,7 @@ def test_two_things_in_one_list_share_its_link() -> None:
     text = write(section(WAITING, Topic(Clock.SILENCE, 1, days=8))).text
 
     assert links_of(text) == [f"{URL}/lists/auslaenderbehoerde/waiting"] * 2
-    assert "Bitte nutzen Sie die Cloud." in " ".join(text.split())
+    assert "Bitte sehen Sie nach." in " ".join(text.split())
 
 
 def test_the_coordinator_gets_one_link_for_all_agencies() -> None:

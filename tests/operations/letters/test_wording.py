@@ -132,9 +132,9 @@ SETTLE_EN = "If it is settled otherwise, say there why; then the reminder ends."
         (
             Topic(Clock.SILENCE, 1, 1, days=7),
             "Seit 7 Tagen hat niemand aus Ihrer Stelle in den Eingang gesehen, obwohl Papiere für"
-            " Sie erwartet werden. Bitte nutzen Sie die Cloud.",
+            " Sie erwartet werden. Bitte sehen Sie nach.",
             "Nobody of your agency has looked into the inbox for 7 days although papers are"
-            " expected for you. Please use the cloud.",
+            " expected for you. Please have a look.",
         ),
     ],
 )

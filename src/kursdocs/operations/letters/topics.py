@@ -67,8 +67,8 @@ WORDINGS: Mapping[Clock, Wording] = {
                 "{n} report waiting for approval {when}",
             ),
             Text(
-                "{n} Mitteilungen warten auf Freigabe, die älteste {when}",
-                "{n} reports waiting for approval, the oldest {when}",
+                "{n} Mitteilungen warten auf Freigabe, {oldest}",
+                "{n} reports waiting for approval, {oldest}",
             ),
         ),
         Counted(
@@ -78,8 +78,8 @@ WORDINGS: Mapping[Clock, Wording] = {
             ),
             Text(
                 "{n} Mitteilungen warten auf die Freigabe durch eine zweite Person,"
-                " {news}die älteste {when}.",
-                "{n} reports wait for approval by a second person, {news}the oldest {when}.",
+                " {news}{oldest}.",
+                "{n} reports wait for approval by a second person, {news}{oldest}.",
             ),
         ),
         Text(
@@ -136,8 +136,8 @@ WORDINGS: Mapping[Clock, Wording] = {
         Counted(
             Text("{n} Papier wartet {when}", "{n} paper waiting {when}"),
             Text(
-                "{n} Papiere warten, das älteste {when}",
-                "{n} papers waiting, the oldest {when}",
+                "{n} Papiere warten, {oldest}",
+                "{n} papers waiting, {oldest}",
             ),
         ),
         Counted(
@@ -146,8 +146,8 @@ WORDINGS: Mapping[Clock, Wording] = {
                 "{n} paper has been waiting for your agency {when}.",
             ),
             Text(
-                "{n} Papiere warten auf Ihre Stelle, {news}das älteste {when}.",
-                "{n} papers are waiting for your agency, {news}the oldest {when}.",
+                "{n} Papiere warten auf Ihre Stelle, {news}{oldest}.",
+                "{n} papers are waiting for your agency, {news}{oldest}.",
             ),
         ),
         Text(
@@ -300,9 +300,9 @@ WORDINGS: Mapping[Clock, Wording] = {
         always(
             Text(
                 "{When} hat niemand aus Ihrer Stelle in den Eingang gesehen, obwohl Papiere für Sie"
-                " erwartet werden. Bitte nutzen Sie die Cloud.",
+                " erwartet werden. Bitte sehen Sie nach.",
                 "Nobody of your agency has looked into the inbox {when} although papers are"
-                " expected for you. Please use the cloud.",
+                " expected for you. Please have a look.",
             )
         ),
         Text(
@@ -357,7 +357,16 @@ WORDINGS: Mapping[Clock, Wording] = {
 def headline(topic: Topic, language: Language) -> str:
     """The topic in a few words, without a full stop."""
     wording = WORDINGS[topic.clock]
-    return wording.headline.say(topic.count, language, when=wording.when(topic.days, language))
+    when = wording.when(topic.days, language)
+    return wording.headline.say(topic.count, language, when=when, oldest=_oldest(topic, language))
+
+
+def _oldest(topic: Topic, language: Language) -> str:
+    """How long the oldest of many has been there; when that came today, all of them did."""
+    wording = WORDINGS[topic.clock]
+    if wording.when is age and topic.days == 0:
+        return Text("alle seit heute", "all since today").get(language)
+    return wording.oldest.get(language).format(when=wording.when(topic.days, language))
 
 
 # -- to the agency -------------------------------------------------------------------------
@@ -385,6 +394,7 @@ def _told(section: Section, topic: Topic, language: Language) -> str:
         topic.count,
         language,
         when=when,
+        oldest=_oldest(topic, language),
         When=when[:1].upper() + when[1:],
         news=_news(topic, language),
         Which=_which(section).get(language),
