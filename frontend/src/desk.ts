@@ -33,6 +33,8 @@ class Desk {
   private timer: number | undefined;
   private sendingOut = false;
   private arrived = 0;
+  /** Whether somebody is at work on the open paper; until then the first of the pile is open. */
+  private began = false;
   // What all uploads of this page are called; each counts on behind it, and lies in that order.
   private readonly pile = freshKey();
   private placed = 0;
@@ -43,6 +45,9 @@ class Desk {
     root.addEventListener("submit", (event) => this.submitted(event));
     root.addEventListener("click", (event) => this.clicked(event));
     root.addEventListener("input", (event) => this.typed(event));
+    root.addEventListener("focusin", (event) => {
+      if ((event.target as Element).closest("[data-desk-paper]")) this.began = true;
+    });
     window.addEventListener("beforeunload", (event) => {
       if (this.isBusy()) event.preventDefault();
     });
@@ -157,7 +162,7 @@ class Desk {
     body.append("acting_agency", this.root.dataset["actingAgency"] ?? "");
     body.append("upload_key", line.key);
     const open = this.root.querySelector<HTMLElement>("[data-desk-row]")?.dataset["deskRow"];
-    if (open) body.append("draft", open);
+    if (open && this.began) body.append("draft", open);
     if (line.files.length > 1) body.append("together", "true");
     for (const file of line.files) body.append("file", file);
     return body;
@@ -167,9 +172,9 @@ class Desk {
     if (answer.ok) {
       this.arrived += 1;
       line.done();
-      this.show(answer.page, { keepPaper: true });
+      this.show(answer.page, { keepPaper: this.began });
       const form = this.root.querySelector<HTMLFormElement>("form[data-desk-row]");
-      if (form) this.renew(form, answer.page, entries(form));
+      if (form && this.began) this.renew(form, answer.page, entries(form));
     } else {
       const sentence = answer.page.querySelector("[data-refusal]")?.textContent;
       line.refuse(sentence ?? answer.page.querySelector("main p")?.textContent ?? this.words("textGaveUp"));
@@ -295,6 +300,7 @@ class Desk {
     const link = (event.target as Element).closest<HTMLAnchorElement>("a[data-desk-open]");
     if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
     event.preventDefault();
+    this.began = true;
     void this.open(link.href, link.closest("[data-desk-pile]") ? "paper" : "");
   }
 
