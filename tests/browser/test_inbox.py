@@ -327,7 +327,7 @@ def test_going_back_from_a_search_does_not_ask_to_send_the_name_again(
 
     page.get_by_label("Name oder Nummer suchen").fill("Niemand-Soheisst")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Niemand gefunden")).to_be_visible()
+    expect(page.get_by_role("paragraph").filter(has_text="Niemand gefunden")).to_be_visible()
     expect(page.get_by_label("Name oder Nummer suchen")).to_be_focused()
 
 

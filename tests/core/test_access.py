@@ -24,6 +24,11 @@ TABLE = {
     "agency.settings": ("no", "yes", "yes", "no"),
     "document.approve": ("yes", "yes", "no", "no"),
     "members.manage": ("no", "yes", "yes", "no"),
+    "follow_ups": ("yes", "yes", "no", "no"),
+    "agency_numbers.read": ("yes", "yes", "no", "no"),
+    "reminders.read": ("no", "yes", "yes", "no"),
+    "mail.watch": ("no", "yes", "yes", "no"),
+    "paces.set": ("no", "yes", "yes", "no"),
 }
 COLUMNS = ("clerk", "head", "coordinator", "auditor")
 CELLS = [
