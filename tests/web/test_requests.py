@@ -199,7 +199,8 @@ def test_both_sides_see_it_and_nobody_else(
     house: House, provider: Visitor, jobcenter: Visitor
 ) -> None:
     before = number(provider)
-    form = certificate(house)
+    # Due before all others: the first page of the list must show it.
+    form = certificate(house, due_on=day(house, 1))
     path = made(jobcenter, form)
 
     assert "Neu" in jobcenter.get(path).text
@@ -454,23 +455,29 @@ def test_a_repeated_request_is_a_conflict(house: House) -> None:
     assert codes[1].json()["code"] == "request_repeated"
 
 
-def test_a_program_lists_page_by_page_what_its_agency_must_answer(house: House) -> None:
-    ids = {create(house)["id"] for _ in range(3)}
-    found, after = [], ""
+def paged(house: House, slug: str, *, limit: int) -> list[dict[str, Any]]:
+    """All requests that the agency's program sees, page by page."""
+    found, after = list[dict[str, Any]](), ""
     while True:
-        params = {"limit": "2", **({"after": after} if after else {})}
-        page = house.service(VHS).get("/api/v1/requests", params=params).json()
-        assert len(page["items"]) <= 2
-        found += [item["id"] for item in page["items"]]
-        assert {item["side"] for item in page["items"]} == {"received"}
+        params = {"limit": str(limit), **({"after": after} if after else {})}
+        page = house.service(slug).get("/api/v1/requests", params=params).json()
+        assert len(page["items"]) <= limit
+        found += page["items"]
         after = page["next"]
         if not after:
-            break
+            return found
 
+
+def test_a_program_lists_page_by_page_what_its_agency_must_answer(house: House) -> None:
+    ids = {create(house)["id"] for _ in range(3)}
+
+    received = paged(house, VHS, limit=2)
+
+    found = [item["id"] for item in received]
     assert len(found) == len(set(found))
     assert ids <= set(found)
-    own = house.service(JOBCENTER).get("/api/v1/requests?limit=100").json()["items"]
-    assert ids <= {item["id"] for item in own}
+    assert {item["side"] for item in received} == {"received"}
+    assert ids <= {item["id"] for item in paged(house, JOBCENTER, limit=100)}
     for slug in (OFFICE, SPRACHWERK):
         for side in ("made", "received"):
             theirs = house.service(slug).get(f"/api/v1/requests?side={side}&limit=100").json()
