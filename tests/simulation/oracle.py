@@ -250,7 +250,9 @@ def _owed(judge: _Judge, paper: Paper) -> Iterator[tuple[str, str, Calendar, dat
             is_over = role == "deputy" and place.deputy_until and place.deputy_until < day
             if address and address != REFUSING and not is_over:
                 due = moment(day, place.hour)
-                yield address, role, place.calendar, due if step else paper.arrived, due
+                # In a mailbox that agencies share, the mail of the day comes at the earliest hour.
+                opens = moment(day, place.cut_off)
+                yield address, role, place.calendar, opens if step else paper.arrived, due
     town = judge.plan.town_calendar
     role = "desk" if _is_unreachable(judge, place, paper.arrived) else "coordinator"
     for step, day in _steps(paper, place, role):
