@@ -172,13 +172,13 @@ def test_filters_narrow_by_kind_and_sender(database: Database, office: Actor, ar
 
 
 def test_filters_narrow_by_due_date(database: Database, office: Actor, arrive: Make) -> None:
-    days = {due: arrive(due_on=date(2026, 11, 23) + timedelta(days=due)) for due in (-1, 0, 6, 7)}
+    days = {due: arrive(due_on=date(2026, 11, 23) + timedelta(days=due)) for due in (-1, 0, 7, 8)}
 
     for due, found in (
-        (Due.ANY, [-1, 0, 6, 7]),
+        (Due.ANY, [-1, 0, 7, 8]),
         (Due.OVERDUE, [-1]),
         (Due.TODAY, [0]),
-        (Due.WEEK, [0, 6]),
+        (Due.WEEK, [0, 7]),
     ):
         assert listed(database, office, Filter(due=due, now=NOW)) == [days[one] for one in found]
     with database.transaction() as session:

@@ -408,7 +408,7 @@ def _days(filter_: Filter) -> list[sa.ColumnElement[bool]]:
         return [*found, due_on < today]
     if filter_.due is Due.TODAY:
         return [*found, due_on == today]
-    return [*found, due_on >= today, due_on < today + timedelta(days=WEEK_DAYS)]
+    return [*found, due_on >= today, due_on <= today + timedelta(days=WEEK_DAYS)]
 
 
 def _mine(actor: Actor, filter_: Filter) -> sa.ColumnElement[bool]:
