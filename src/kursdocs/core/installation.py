@@ -22,6 +22,8 @@ class Installation(SQLModel, table=True):
     id: UUID = Field(default_factory=new_id)
     created_at: datetime
     bound_at: datetime | None = None
+    # When the last complete backup was begun; None while nobody ever made one with kursdocs.
+    backed_up_at: datetime | None = None
     # By which rules the days of deletion were found out, as a fingerprint.
     retention_rules: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
 

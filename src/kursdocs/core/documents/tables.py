@@ -77,6 +77,7 @@ class Document(SQLModel, table=True):
             postgresql_where=sa.text("replaces_id IS NOT NULL"),
         ),
         sa.Index("ix_document_delete_on", "delete_on"),
+        sa.Index("ix_document_state_scan_signatures", "state", "scan_signatures", "id"),
         sa.Index("ix_document_deletion_noticed_at", "deletion_noticed_at"),
     )
 
@@ -113,6 +114,10 @@ class Document(SQLModel, table=True):
     # Held until the scanner has spoken and, where the catalogue asks for four eyes, a second person
     # of the sender has approved.
     scanned_at: datetime | None = None
+    # With which signatures the scanner spoke last; others since then ask for another look.
+    scan_signatures: str = Field(
+        default="", max_length=120, sa_column_kwargs={"server_default": ""}
+    )
     approval_needed: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
     approved_at: datetime | None = None
     # A plain value like those of the log: who approved stays known when the account is deleted.

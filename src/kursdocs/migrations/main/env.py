@@ -6,6 +6,7 @@ from kursdocs.core import (
     accounts,
     agencies,
     audit,
+    checks,
     heartbeats,
     installation,
     instructions,
@@ -21,7 +22,17 @@ from kursdocs.core.requests import tables as requests
 
 # The tables are known to the metadata once their modules are imported.
 NOUNS = (
-    *(agencies, audit, heartbeats, installation, outbox, accounts, instructions, invitations),
+    *(
+        agencies,
+        audit,
+        checks,
+        heartbeats,
+        installation,
+        outbox,
+        accounts,
+        instructions,
+        invitations,
+    ),
     *(documents, drafts, requests, follow_ups, reminders),
 )
 
