@@ -22,6 +22,7 @@ from kursdocs.adapters.bounces import open_bounces
 from kursdocs.adapters.database import Database
 from kursdocs.adapters.identity import OidcProvider
 from kursdocs.adapters.key_store import SqlKeyStore
+from kursdocs.adapters.log_key import LogKey
 from kursdocs.adapters.mail import open_mailer
 from kursdocs.adapters.master_keys import MasterKeys
 from kursdocs.adapters.object_store import open_store
@@ -112,6 +113,7 @@ def open_services(
             bounces=bounces,
             provider=provider,
             clock=clock,
+            log_signer=_log_key(settings),
         )
         _claim(services)
         yield services
@@ -139,6 +141,13 @@ def _key_store(settings: Settings, clock: Callable[[], datetime] = utc_now) -> S
         master_keys = MasterKeys.load(settings.master_key_file)
     with _naming("keys_url"):
         return SqlKeyStore(settings.keys_url, master_keys, now=clock)
+
+
+def _log_key(settings: Settings) -> LogKey | None:
+    if settings.log_key_file is None:
+        return None
+    with _naming("log_key_file"):
+        return LogKey.load(settings.log_key_file)
 
 
 def _object_store(settings: Settings) -> ObjectStore:
@@ -288,6 +297,7 @@ def check(settings: Settings) -> Iterator[tuple[str, str]]:
         "mailboxes of agencies": lambda: _check_mailboxes(settings),
         "all stores belong to this installation": lambda: _check_belonging(settings),
         "key store": lambda: _check_keys(settings),
+        "key that signs the log": lambda: _log_key(settings),
         "object store": lambda: _object_store(settings).claimed_by(),
         "malware scanner": lambda: _scanner(settings).check(),
         "mail server": lambda: _mailer(settings).check(),

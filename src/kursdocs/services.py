@@ -13,6 +13,7 @@ from kursdocs.core.ports import (
     BounceReader,
     DatabaseState,
     KeyStore,
+    LogSigner,
     Mailer,
     ObjectStore,
     Papers,
@@ -42,3 +43,5 @@ class Services:
     bounces: BounceReader
     provider: SignInProvider
     clock: Callable[[], datetime]
+    # None where nobody signs the log in this process.
+    log_signer: LogSigner | None = None

@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     master_key_file: Path = Field(
         description="File with the master keys, one `ID:BASE64` a line, the active one first."
     )
+    log_key_file: Path | None = Field(
+        default=None,
+        description="File with the key that signs the log; `kursdocs audit key FILE` makes one.",
+    )
     public_url: str = Field(
         description="The address people type, `https://…` without a path; `http` on loopback only."
     )

@@ -81,6 +81,15 @@ class Tampered(Exception):
     """Ciphertext or wrapped key does not belong to this document, or was altered."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object as a listing tells of it: its name, its size in bytes, its last change (UTC)."""
+
+    name: str
+    byte_size: int
+    changed_at: datetime
+
+
 class ObjectStore(Protocol):
     """Keeps sealed bytes under random names.
 
@@ -99,6 +108,28 @@ class ObjectStore(Protocol):
 
     def names(self) -> Sequence[str]:
         """All object names, for reconciliation and tests (the instance marker is left out)."""
+
+    def entries(self) -> Sequence[StoredObject]:
+        """What ``names`` tells, with size and time, in the order of the names."""
+
+    def unfinished(self) -> Sequence[StoredObject]:
+        """What began to be written and never became an object, or is being written now.
+
+        Temporary files of a folder, multipart uploads of a bucket (of unknown size: 0). The names
+        are those that ``clear_unfinished`` takes.
+        """
+
+    def clear_unfinished(self, names: Sequence[str]) -> None:
+        """Remove these; silent about those already gone. Who still writes one of them fails."""
+
+    def set_aside(self, name: str) -> str:
+        """Move the object into the quarantine, where nothing but ``set_aside_names`` finds it.
+
+        Returns its name there; nothing is ever overwritten. Raises :class:`ObjectMissing`.
+        """
+
+    def set_aside_names(self) -> Sequence[str]:
+        """All names in the quarantine."""
 
     def claim(self, instance: UUID) -> None:
         """Mark the store as belonging to this installation.
@@ -161,11 +192,33 @@ class Verdict(StrEnum):
     UNSCANNABLE = "unscannable"
 
 
-class Scanner(Protocol):
-    """Looks for malware; never raises: whatever goes wrong is ``UNSCANNABLE``."""
+@dataclass(frozen=True)
+class Signatures:
+    """What the scanner knows malware by: a name that changes with them, and when they were made.
 
-    def scan(self, data: bytes) -> Verdict:
-        """The verdict on these bytes."""
+    ``version`` is empty when nobody scans; ``made_at`` is ``None`` when the scanner cannot tell.
+    """
+
+    version: str
+    made_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A verdict, and the version of the signatures it was found with; empty when nobody knows."""
+
+    verdict: Verdict
+    signatures: str = ""
+
+
+class Scanner(Protocol):
+    """Looks for malware."""
+
+    def scan(self, data: bytes) -> Scan:
+        """The verdict on these bytes; never raises: whatever goes wrong is ``UNSCANNABLE``."""
+
+    def signatures(self) -> Signatures:
+        """What it scans with now; raises :class:`Unavailable` (``scanner_unavailable``)."""
 
     def check(self) -> None:
         """Raise :class:`Unavailable` (``scanner_unavailable``) unless the scanner answers now."""
@@ -233,6 +286,8 @@ class Letter:
     html: str
     message_id: str
     written_at: datetime
+    # Headers beside the usual ones; long values need spaces at which a line may end.
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class MailUndelivered(Exception):
@@ -316,6 +371,28 @@ class SignInStart:
     state: str
     nonce: str
     code_verifier: str
+
+
+class LogVerifier(Protocol):
+    """Tells signed statements about the log from others, by public keys alone."""
+
+    def holds(self, note: str) -> bool:
+        """Whether the note carries a valid signature of a key that is known here."""
+
+
+class LogSigner(LogVerifier, Protocol):
+    """Signs statements about the log (C2SP signed-note); only who does the duties has the key."""
+
+    @property
+    def name(self) -> str:
+        """What the key, and with it the log, is called."""
+
+    @property
+    def verifier(self) -> str:
+        """The public key that others check with: ``NAME+HASH+BASE64``."""
+
+    def sign(self, text: str) -> str:
+        """The signed note of a text that ends in a line break."""
 
 
 SID_LENGTH_MAX = 255
