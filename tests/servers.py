@@ -281,13 +281,13 @@ class S3Server:
     def new_bucket(self) -> str:
         """The name of a fresh, empty bucket."""
         name = f"test-{secrets.token_hex(6)}"
-        with self._client() as client:
+        with self.client() as client:
             client.make_bucket(name)
         return name
 
     def object_names(self, bucket: str) -> list[str]:
         """Every object in the bucket, as a second pair of eyes beside the adapter's."""
-        with self._client() as client:
+        with self.client() as client:
             found = client.list_objects(bucket, recursive=True)
             return [each.object_name or "" for each in found]
 
@@ -347,14 +347,15 @@ class S3Server:
 
     def _answers(self) -> bool:
         try:
-            with self._client() as client:
+            with self.client() as client:
                 client.list_buckets()
         except Exception:  # noqa: BLE001  # whatever is wrong, it is not ready; the log tells why
             return False
         return True
 
     @contextlib.contextmanager
-    def _client(self) -> Iterator[Minio]:
+    def client(self) -> Iterator[Minio]:
+        """A client past the port, for what a test does to a bucket itself."""
         pool = urllib3.PoolManager(timeout=10, retries=False)
         try:
             yield Minio(

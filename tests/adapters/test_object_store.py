@@ -11,6 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -32,6 +34,11 @@ INSTANCE = UUID("00000000-0000-4000-8000-000000000001")
 OTHER_INSTANCE = UUID("00000000-0000-4000-8000-000000000002")
 MIB = 1024 * 1024
 
+EVERYDAY = (
+    "put", "get", "delete", "names", "entries", "unfinished", "set_aside", "set_aside_names",
+    "check",
+)  # fmt: skip
+
 Open = Callable[[], ObjectStore]
 
 
@@ -46,6 +53,10 @@ def every_method(store: ObjectStore) -> dict[str, Callable[[], object]]:
         "get": lambda: store.get(name(1)),
         "delete": lambda: store.delete(name(1)),
         "names": store.names,
+        "entries": store.entries,
+        "unfinished": store.unfinished,
+        "set_aside": lambda: store.set_aside(name(1)),
+        "set_aside_names": store.set_aside_names,
         "claim": lambda: store.claim(INSTANCE),
         "claimed_by": store.claimed_by,
         "check": store.check,
@@ -149,6 +160,43 @@ def test_the_names_are_those_of_all_objects_and_not_the_mark(store: ObjectStore)
     assert store.names() == sorted(name(number) for number in (200, 7, 8, 9))
 
 
+def test_the_entries_tell_name_size_and_time_in_order(store: ObjectStore) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=2)
+    store.put(name(2), b"")
+    store.put(name(1), b"sealed")
+
+    entries = store.entries()
+
+    assert [(entry.name, entry.byte_size) for entry in entries] == [(name(1), 6), (name(2), 0)]
+    assert all(before <= entry.changed_at <= datetime.now(UTC) for entry in entries)
+
+
+def test_what_is_set_aside_is_no_object_any_more_and_not_lost(store: ObjectStore) -> None:
+    store.put(name(1), b"first")
+    store.put(name(2), b"stays")
+
+    assert store.set_aside_names() == []
+    assert store.set_aside(name(1)) == name(1)
+    with pytest.raises(ObjectMissing):
+        store.set_aside(name(1))
+
+    assert [entry.name for entry in store.entries()] == store.names() == [name(2)]
+    assert store.set_aside_names() == [name(1)]
+    with pytest.raises(ObjectMissing):
+        store.get(name(1))
+
+
+def test_setting_aside_never_overwrites_what_was_set_aside_before(store: ObjectStore) -> None:
+    for content in (b"first", b"second"):
+        store.put(name(1), content)
+        store.set_aside(name(1))
+
+    first, second = store.set_aside_names()
+
+    assert first == name(1)
+    assert second.startswith(f"{name(1)}.")
+
+
 @pytest.mark.parametrize(
     "bad",
     [
@@ -236,7 +284,7 @@ def test_of_eight_installations_that_claim_at_once_exactly_one_wins(open_fresh: 
     open_fresh().claim(winners[0])
 
 
-@pytest.mark.parametrize("method", ["put", "get", "delete", "names", "check"])
+@pytest.mark.parametrize("method", EVERYDAY)
 def test_a_store_that_nobody_claimed_is_unavailable_and_is_not_made(
     open_fresh: Open, method: str
 ) -> None:
@@ -266,7 +314,7 @@ def _turn_into_a_file(root: Path) -> None:
 
 
 @pytest.mark.parametrize("calamity", [shutil.rmtree, _unmount, _turn_into_a_file])
-@pytest.mark.parametrize("method", ["put", "get", "delete", "names", "check"])
+@pytest.mark.parametrize("method", EVERYDAY)
 def test_a_folder_that_has_gone_is_unavailable_and_is_not_made_again(
     root: Path, method: str, calamity: Callable[[Path], None]
 ) -> None:
@@ -465,6 +513,31 @@ def test_files_that_are_no_objects_are_not_listed(root: Path) -> None:
     assert FolderStore(root).names() == []
 
 
+def test_set_aside_files_keep_their_bytes_and_are_closed_to_others(root: Path) -> None:
+    store = FolderStore(root)
+    for content in (b"first", b"second"):
+        store.put(name(1), content)
+        store.set_aside(name(1))
+
+    kept = [root / "quarantine" / name for name in store.set_aside_names()]
+
+    assert [file.read_bytes() for file in kept] == [b"first", b"second"]
+    assert stat.S_IMODE((root / "quarantine").stat().st_mode) == 0o700
+
+
+def test_unfinished_files_are_told_of_and_can_be_cleared(root: Path) -> None:
+    store = FolderStore(root)
+    left = f"{name(1)}.0011223344556677"
+    (root / "incoming" / left).write_bytes(b"left by a crash")
+    store.put(name(2), b"whole")
+
+    assert [(one.name, one.byte_size) for one in store.unfinished()] == [(left, 15)]
+    store.clear_unfinished([left, left, f"../{name(2)[:2]}/{name(2)}"])
+
+    assert store.unfinished() == []
+    assert store.names() == [name(2)]
+
+
 def test_a_file_grown_beyond_any_object_is_not_read_into_memory(root: Path) -> None:
     with (root / name(1)[:2] / name(1)).open("wb") as file:
         file.truncate(10**12)
@@ -540,6 +613,34 @@ def test_each_object_is_one_request_and_one_object(s3: S3Server) -> None:
     store.put(name(1), bytes(OBJECT_BYTES_MAX))
 
     assert sorted(s3.object_names(bucket)) == sorted([name(1), "kursdocs-instance"])
+
+
+def test_multipart_uploads_that_nobody_ended_are_told_of_and_can_be_aborted(s3: S3Server) -> None:
+    bucket = s3.new_bucket()
+    store = open_store(s3.bucket_url(bucket), s3.access_key, s3.secret_key)
+    store.claim(INSTANCE)
+    with s3.client() as client:
+        for key in (name(1), "of/another/tool"):
+            client._create_multipart_upload(bucket, key, {})
+
+    begun = store.unfinished()
+    store.clear_unfinished([one.name for one in begun] * 2)
+
+    assert [one.name.partition("?")[0] for one in begun] == [name(1), "of/another/tool"]
+    assert all(one.byte_size == 0 for one in begun)
+    assert datetime.now(UTC) - begun[0].changed_at < timedelta(minutes=1)
+    assert store.unfinished() == []
+
+
+def test_set_aside_objects_keep_their_bytes(s3: S3Server) -> None:
+    bucket = s3.new_bucket()
+    store = open_store(s3.bucket_url(bucket), s3.access_key, s3.secret_key)
+    store.claim(INSTANCE)
+    store.put(name(1), b"first")
+    store.set_aside(name(1))
+
+    with s3.client() as client, closing(client.get_object(bucket, f"quarantine/{name(1)}")) as kept:
+        assert kept.read() == b"first"
 
 
 class RudeServer(ThreadingHTTPServer):

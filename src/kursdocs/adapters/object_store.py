@@ -16,22 +16,26 @@ import os
 import re
 import secrets
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qs, urlsplit
 from uuid import UUID
 from xml.etree import ElementTree
 
 import structlog
 import urllib3
 from minio import Minio
+from minio.commonconfig import CopySource
+from minio.datatypes import Object, Upload
 from minio.error import MinioException, S3Error
 from urllib3.exceptions import HTTPError, MaxRetryError
 
+from kursdocs.adapters import store_urls
 from kursdocs.adapters.durable_files import check_writable, create_file, sync_folder
 from kursdocs.core.ports import (
     ForeignInstance,
     ObjectMissing,
     ObjectStore,
+    StoredObject,
     StoreUnavailable,
     Tampered,
 )
@@ -42,8 +46,11 @@ OBJECT_BYTES_MAX = 33 * 1024 * 1024
 MARKER = "kursdocs-instance"
 """The name of the installation's mark, beside the objects."""
 
+QUARANTINE = "quarantine"
+"""The folder, or the prefix, of what was set aside."""
+
 _NAME = re.compile(r"[0-9a-f]{32}")
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_SET_ASIDE_NAME = re.compile(r"[0-9a-f]{32}(\.[0-9a-f]{16})?")
 _SHARDS = tuple(f"{number:02x}" for number in range(256))
 _THREADS_MAX = 16
 
@@ -64,7 +71,15 @@ def open_store(url: str, access_key: str, secret_key: str) -> ObjectStore:
             raise ValueError("The store URL names no folder: write folder:/path or folder:path.")
         return FolderStore(Path(rest))
     if scheme == "s3":
-        return _open_bucket(_split(url), access_key, secret_key)
+        named = store_urls.bucket_of(url, has_keys=bool(access_key and secret_key))
+        return MinioStore(
+            named.endpoint,
+            named.bucket,
+            access_key,
+            secret_key,
+            tls=named.tls,
+            region=named.region,
+        )
     raise ValueError(
         "The store URL must start with folder: or s3:// "
         "(folder:/srv/objects, s3://host:9000/bucket?tls=on)."
@@ -74,13 +89,15 @@ def open_store(url: str, access_key: str, secret_key: str) -> ObjectStore:
 class FolderStore:
     """Objects as files under ``root``, in 256 folders by the first two characters of the name.
 
-    Files are written whole in ``root/incoming``, synced, then linked to their name. The path is
+    Files are written whole in ``root/incoming``, synced, then linked to their name. What nobody
+    can explain is set aside in ``root/quarantine``. The path is
     fixed at construction; a later change of the working directory does not move the store.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
         self._incoming = self._root / "incoming"
+        self._quarantine = self._root / QUARANTINE
 
     def put(self, name: str, data: bytes) -> None:
         """Store ``data``; raises :class:`FileExistsError` and :class:`ValueError`."""
@@ -121,6 +138,59 @@ class FolderStore:
                 if _NAME.fullmatch(name) and name.startswith(shard)
             ]
         return sorted(found)
+
+    def entries(self) -> Sequence[StoredObject]:
+        """All objects in the order of their names."""
+        with _folder_errors("entries"):
+            found = [
+                entry
+                for shard in _SHARDS
+                for entry in _files(self._root / shard)
+                if _NAME.fullmatch(entry.name) and entry.name.startswith(shard)
+            ]
+        return sorted(found, key=_name_of)
+
+    def unfinished(self) -> Sequence[StoredObject]:
+        """The files of ``put`` calls that are under way, or were killed."""
+        with _folder_errors("unfinished"):
+            return sorted(_files(self._incoming), key=_name_of)
+
+    def clear_unfinished(self, names: Sequence[str]) -> None:
+        """Remove these files; the link of a ``put`` that still writes one then fails."""
+        with _folder_errors("clear_unfinished"):
+            for name in names:
+                (self._incoming / Path(name).name).unlink(missing_ok=True)
+            sync_folder(self._incoming)
+
+    def set_aside(self, name: str) -> str:
+        """Move the file into the quarantine; raises :class:`ObjectMissing`."""
+        path = self._path(name)
+        with _folder_errors("set_aside"):
+            os.stat(path.parent)
+            self._quarantine.mkdir(mode=0o700, exist_ok=True)
+            kept = name
+            try:
+                try:
+                    os.link(path, self._quarantine / kept)
+                except FileExistsError:
+                    kept = _further(name)
+                    os.link(path, self._quarantine / kept)
+            except FileNotFoundError as error:
+                raise ObjectMissing from error
+            sync_folder(self._quarantine)
+            path.unlink(missing_ok=True)
+            sync_folder(path.parent)
+        return kept
+
+    def set_aside_names(self) -> Sequence[str]:
+        """All names in the quarantine; none before anything was set aside."""
+        with _folder_errors("set_aside_names"):
+            try:
+                found = os.listdir(self._quarantine)
+            except FileNotFoundError:
+                os.stat(self._root / MARKER)
+                return []
+        return sorted(name for name in found if _SET_ASIDE_NAME.fullmatch(name))
 
     def claim(self, instance: UUID) -> None:
         """Prepare the folders and leave the mark; raises :class:`ForeignInstance`."""
@@ -220,6 +290,60 @@ class MinioStore:
             found = [entry.object_name or "" for entry in listed]
         return sorted(name for name in found if _NAME.fullmatch(name))
 
+    def entries(self) -> Sequence[StoredObject]:
+        """All objects in the order of their names."""
+        with _s3_errors("entries"):
+            listed = self._client.list_objects(self._bucket, recursive=True)
+            found = [_described(entry) for entry in listed if _is_ours(entry)]
+        return sorted(found, key=_name_of)
+
+    def unfinished(self) -> Sequence[StoredObject]:
+        """Multipart uploads that nobody ended. ``put`` makes none, but other tools may."""
+        found: list[StoredObject] = []
+        key: str | None = None
+        with _s3_errors("unfinished"):
+            while True:
+                # minio offers no public method for this list.
+                page = self._client._list_multipart_uploads(self._bucket, key_marker=key)
+                found += [_upload(one) for one in page.uploads]
+                key = page.next_key_marker
+                if not (page.is_truncated and key):
+                    return sorted(found, key=_name_of)
+
+    def clear_unfinished(self, names: Sequence[str]) -> None:
+        """Abort these multipart uploads."""
+        with _s3_errors("clear_unfinished"):
+            for name in names:
+                key, _, upload_id = name.rpartition("?")
+                try:
+                    self._client._abort_multipart_upload(self._bucket, key, upload_id)
+                except S3Error as error:
+                    if error.code != "NoSuchUpload":
+                        raise
+
+    def set_aside(self, name: str) -> str:
+        """Copy the object under ``quarantine/``, then remove it; raises :class:`ObjectMissing`."""
+        _checked_name(name)
+        self.check()  # Of a bucket that has gone, the server says the same as of an object.
+        with _s3_errors("set_aside"):
+            kept = _further(name) if self._has(f"{QUARANTINE}/{name}") else name
+            if not self._has(name):
+                raise ObjectMissing
+            source = CopySource(self._bucket, name)
+            self._client.copy_object(self._bucket, f"{QUARANTINE}/{kept}", source)
+            if not self._has(f"{QUARANTINE}/{kept}"):
+                raise _unavailable("set_aside", "the server copied nothing")
+            self._client.remove_object(self._bucket, name)
+        return kept
+
+    def set_aside_names(self) -> Sequence[str]:
+        """All names in the quarantine."""
+        prefix = f"{QUARANTINE}/"
+        with _s3_errors("set_aside_names"):
+            listed = self._client.list_objects(self._bucket, prefix=prefix, recursive=True)
+            found = [(entry.object_name or "").removeprefix(prefix) for entry in listed]
+        return sorted(name for name in found if _SET_ASIDE_NAME.fullmatch(name))
+
     def claim(self, instance: UUID) -> None:
         """Make the bucket if it is missing and leave the mark; raises :class:`ForeignInstance`.
 
@@ -285,6 +409,15 @@ class MinioStore:
             response.close()
             response.release_conn()
 
+    def _has(self, key: str) -> bool:
+        try:
+            self._client.stat_object(self._bucket, key)
+        except S3Error as error:
+            if error.code == "NoSuchKey":
+                return False
+            raise
+        return True
+
     def _ensure_bucket(self) -> None:
         if self._client.bucket_exists(self._bucket):
             return
@@ -327,6 +460,47 @@ def _pool(read_seconds: float) -> urllib3.PoolManager:
             backoff_factor=0.1,
         ),
     )
+
+
+# --- Listings ------------------------------------------------------------------------------------
+
+
+def _files(folder: Path) -> Iterator[StoredObject]:
+    """The files of a folder; one that vanishes meanwhile is none."""
+    with os.scandir(folder) as listed:
+        for file in listed:
+            with contextlib.suppress(FileNotFoundError):
+                told = file.stat(follow_symlinks=False)
+                changed_at = datetime.fromtimestamp(told.st_mtime, UTC)
+                yield StoredObject(file.name, told.st_size, changed_at)
+
+
+def _is_ours(entry: Object) -> bool:
+    return bool(_NAME.fullmatch(entry.object_name or ""))
+
+
+def _described(entry: Object) -> StoredObject:
+    return StoredObject(entry.object_name or "", entry.size or 0, _in_utc(entry.last_modified))
+
+
+def _upload(one: Upload) -> StoredObject:
+    return StoredObject(f"{one.object_name}?{one.upload_id}", 0, _in_utc(one.initiated_time))
+
+
+def _in_utc(moment: datetime | None) -> datetime:
+    """When the server says nothing: long ago, so that age never protects what it should not."""
+    if moment is None:
+        return datetime.fromtimestamp(0, UTC)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _name_of(entry: StoredObject) -> str:
+    return entry.name
+
+
+def _further(name: str) -> str:
+    """Another name for a second object of that name in the quarantine."""
+    return f"{name}.{secrets.token_hex(8)}"
 
 
 # --- What is wrong -------------------------------------------------------------------------------
@@ -406,60 +580,3 @@ def _marked(found: bytes) -> UUID:
 def _compare_marker(found: bytes, instance: UUID) -> None:
     if found != _marker_text(instance):
         raise ForeignInstance("The object store carries the mark of another installation.")
-
-
-# --- Store URLs ----------------------------------------------------------------------------------
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # Read for its check alone.
-    except ValueError as error:
-        raise ValueError("The store URL has no valid host and port.") from error
-    return parts
-
-
-def _open_bucket(parts: SplitResult, access_key: str, secret_key: str) -> MinioStore:
-    bucket = parts.path.removeprefix("/")
-    complaints = (
-        (
-            "@" in parts.netloc,
-            "The store URL must not contain a user or password: they are settings of their own.",
-        ),
-        (not parts.hostname, "The store URL names no host: write s3://host:port/bucket."),
-        (
-            not _BUCKET.fullmatch(bucket) or ".." in bucket,
-            "The store URL needs one bucket after the host (3 to 63 of a-z, 0-9, dot, hyphen).",
-        ),
-        (bool(parts.fragment), "The store URL must not have a part after #."),
-        (
-            not (access_key and secret_key),
-            "The object store needs an access key and a secret key.",
-        ),
-    )
-    for applies, sentence in complaints:
-        if applies:
-            raise ValueError(sentence)
-    options = _options(parts.query)
-    return MinioStore(
-        parts.netloc,
-        bucket,
-        access_key,
-        secret_key,
-        tls=options["tls"] == "on",
-        region=options["region"],
-    )
-
-
-def _options(query: str) -> dict[str, str]:
-    options = {"tls": "on", "region": "us-east-1"}
-    for option, values in parse_qs(query, keep_blank_values=True).items():
-        if option not in options:
-            raise ValueError("The store URL has an unknown option: only tls and region are known.")
-        if len(values) != 1 or not values[0]:
-            raise ValueError(f"The store URL must give {option} once, with a value.")
-        options[option] = values[0]
-    if options["tls"] not in ("on", "off"):
-        raise ValueError("The store URL must say tls=on or tls=off.")
-    return options

@@ -151,6 +151,46 @@ class ForeignInstance(Exception):
     """The store (or key store) belongs to another installation, or another master key."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """A document's key as a check sees it: when it was made (UTC), whether it can be unwrapped."""
+
+    document_id: UUID
+    made_at: datetime
+    is_readable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrapped:
+    """One page of rewrapping: keys done, keys that could not be read, where to go on.
+
+    ``after`` is ``None`` when all were seen.
+    """
+
+    done: int
+    failed: int
+    after: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class MasterState:
+    """A master key: how many document keys it wraps, and where it is known.
+
+    ``is_active``: it wraps new keys. ``is_here``: it stands in this process' file. ``is_retired``:
+    it stands only there, so that its line may be deleted.
+    """
+
+    id: str
+    keys: int
+    is_active: bool
+    is_here: bool
+    is_retired: bool
+
+
+class MasterKeyInUse(Exception):
+    """It wraps document keys, or would wrap the next; says which, in a sentence."""
+
+
 class KeyStore(Protocol):
     """One key per document, wrapped by the master key, in a database of its own.
 
@@ -170,6 +210,32 @@ class KeyStore(Protocol):
         self, start: datetime, end: datetime, *, after: UUID | None, limit: int
     ) -> Sequence[UUID]:
         """Documents whose key was made in ``[start, end)``, by id from ``after`` on."""
+
+    def examine(self, after: UUID | None, limit: int) -> Sequence[KeyState]:
+        """Every key, by document from ``after`` (not again) on, at most ``limit``; each is tried.
+
+        Tells nothing of the keys themselves.
+        """
+
+    def rewrap(self, after: UUID | None, limit: int) -> Rewrapped:
+        """Wrap up to ``limit`` keys, from ``after`` on, with the active master key.
+
+        May be stopped and repeated at any time, beside others who make, read or destroy keys. When
+        it raises at the end, all is wrapped, but the old wrapping may still be on the disk.
+        """
+
+    def masters(self) -> Sequence[MasterState]:
+        """All master keys, the active one first."""
+
+    def rotate(self) -> str:
+        """Put a fresh master key first into the file; returns its id.
+
+        Raises :class:`ForeignInstance`, :class:`ValueError` for a file that is wrong, and
+        :class:`OSError` for one that cannot be replaced; then nothing has changed.
+        """
+
+    def retire(self, master_key_id: str) -> None:
+        """Let nobody wrap with that master key any more; raises :class:`MasterKeyInUse`."""
 
     def claim(self, instance: UUID) -> None:
         """Bind the key store to this installation and this master key, or check that it is.
