@@ -1,4 +1,4 @@
-"""A real ``clamd`` for the tests, with two signatures of its own instead of ClamAV's database.
+"""A real ``clamd`` for the tests, with a few signatures of its own instead of ClamAV's database.
 
 :func:`running_clamd` is a context manager: on entry the daemon answers on a socket in the folder,
 on exit no process of it is left. Knows nothing of kursdocs.
@@ -6,12 +6,16 @@ on exit no process of it is left. Knows nothing of kursdocs.
 
 import contextlib
 import hashlib
+import io
 import shutil
 import signal
 import socket
 import subprocess
+import tarfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.servers import free_port, start_process, stop_process, wait_until_ready
@@ -34,6 +38,9 @@ class ClamdServer:
 
     folder: Path
     port: int = field(default_factory=free_port)
+    version: int = 1
+    made_at: datetime = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+    found: tuple[bytes, ...] = (EICAR,)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -60,6 +67,18 @@ class ClamdServer:
             stop_process(self.process)
             self.process = None
 
+    def learn(self, *found: bytes, made_at: datetime | None = None) -> None:
+        """Let it load newer signatures while it runs, which find these bytes as well."""
+        self.version += 1
+        self.made_at = made_at or self.made_at
+        self.found += found
+        self._write_signatures()
+        assert self._told(b"zRELOAD\0") == b"RELOADING\0"
+        expected, deadline = f"/{self.version}/".encode(), time.monotonic() + 20
+        while expected not in self._told(b"zVERSION\0"):
+            assert time.monotonic() < deadline, "clamd does not load its signatures"
+            time.sleep(0.02)
+
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """Let it accept connections but answer nothing for a while."""
@@ -72,18 +91,37 @@ class ClamdServer:
 
     def _answers(self) -> bool:
         try:
-            with socket.create_connection(("127.0.0.1", self.port), 1) as line:
-                line.sendall(b"zPING\0")
-                return line.recv(5) == b"PONG\0"
+            return self._told(b"zPING\0") == b"PONG\0"
         except OSError:
             return False
 
-    def _configuration(self) -> Path:
+    def _told(self, command: bytes) -> bytes:
+        with socket.create_connection(("127.0.0.1", self.port), 1) as line:
+            line.sendall(command)
+            return line.recv(200)
+
+    def _write_signatures(self) -> None:
+        """As a daily set that nobody signed: only of that one does clamd tell version and age."""
         signatures = self.folder / "signatures"
         signatures.mkdir(exist_ok=True)
-        (signatures / "kd.ndb").write_text(f"Kursdocs.Eicar-Test:0:*:{EICAR.hex()}\n")
-        digest = hashlib.sha256(EICAR).hexdigest()
-        (signatures / "kd.hsb").write_text(f"{digest}:{len(EICAR)}:Kursdocs.Eicar-Hash\n")
+        lines = (f"Kursdocs.Test-{n}:0:*:{data.hex()}\n" for n, data in enumerate(self.found))
+        listed = "".join(lines).encode()
+        made = self.made_at.strftime("%d %b %Y %H-%M +0000")
+        seconds = int(self.made_at.timestamp())
+        head = f"ClamAV-VDB:{made}:{self.version}:{len(self.found)}:90:x:x:kursdocs:{seconds}"
+        info = f"{head}\ndaily.ndb:{len(listed)}:{hashlib.sha256(listed).hexdigest()}\n".encode()
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+            for name, data in (("daily.info", info), ("daily.ndb", listed)):
+                member = tarfile.TarInfo(name)
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+        written = signatures / "daily.new"
+        written.write_bytes(head.encode().ljust(512) + packed.getvalue())
+        written.rename(signatures / "daily.cud")
+
+    def _configuration(self) -> Path:
+        self._write_signatures()
         file = self.folder / "clamd.conf"
         file.write_text(_CONFIGURATION.format(server=self, megabytes=STREAM_MEGABYTES))
         return file

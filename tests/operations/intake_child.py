@@ -23,6 +23,7 @@ from tests.engines import sharing_compiled_statements
 from tests.factories import NOW
 from tests.operations.house import OTHER_PAPER, PAPER, Clock, SharedPapers, load_once
 from tests.operations.points import probed, probing_put
+from tests.scanners import Saying
 
 from kursdocs import bootstrap, catalogue
 from kursdocs.adapters.identity import OidcProvider
@@ -69,17 +70,6 @@ class Ended:
     """How the process ended: an exit code, or the negative number of a signal."""
 
     code: int
-
-
-class FindsMalware:
-    """A scanner to which everything is infected."""
-
-    def scan(self, data: bytes) -> Verdict:
-        """Infected."""
-        return Verdict.INFECTED
-
-    def check(self) -> None:
-        """Always there."""
 
 
 _provider = cache(OidcProvider)
@@ -151,7 +141,7 @@ def _do(job: Job, line: Connection) -> None:
 
     with bootstrap.open_services(job.settings, clock=Clock(job.now)) as opened:
         if job.name == "refuse":
-            opened = replace(opened, scanner=FindsMalware())
+            opened = replace(opened, scanner=Saying(Verdict.INFECTED))
         with probing_put(probe):
             _JOBS[job.name](probed(opened, probe), job, line)
             probe("answered")

@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from tests.adapters import paper_corpus
 from tests.factories import OFFICE, make_person_actor
 from tests.operations.house import OTHER_PAPER, PAPER, House
+from tests.scanners import Saying
 
 from kursdocs.core.access import Actor, ActorKind
 from kursdocs.core.agencies import Agency
@@ -605,28 +606,14 @@ def test_sent_twice_at_once_it_is_one_document(house: House) -> None:
     assert house.keys() == [live]
 
 
-class Finds:
-    """A scanner with this verdict, which does something first."""
-
-    def __init__(self, verdict: Verdict, first: Callable[[], object] = lambda: None) -> None:
-        self._verdict, self._first = verdict, first
-
-    def scan(self, data: bytes) -> Verdict:
-        self._first()
-        return self._verdict
-
-    def check(self) -> None:
-        """Always there."""
-
-
 def test_it_is_scanned_when_it_is_sent_and_stays_when_that_fails(house: House) -> None:
-    draft = keep(house, services=replace(house.services, scanner=Finds(Verdict.INFECTED)))
+    draft = keep(house, services=replace(house.services, scanner=Saying(Verdict.INFECTED)))
     note(house, draft.id)
 
-    infected = replace(house.services, scanner=Finds(Verdict.INFECTED))
+    infected = replace(house.services, scanner=Saying(Verdict.INFECTED))
     refused("file_infected", lambda: send(house, draft.id, infected))
     assert [view.id for view in mine(house)] == [draft.id]
-    undecided = replace(house.services, scanner=Finds(Verdict.UNSCANNABLE))
+    undecided = replace(house.services, scanner=Saying(Verdict.UNSCANNABLE))
     document_id = send(house, draft.id, undecided)
 
     assert (house.document(document_id).state, mine(house)) == ("held", [])
@@ -645,7 +632,7 @@ def test_what_changes_while_it_is_sent_is_not_sent(house: House, deed: str) -> N
         else:
             drafting.arrange(house.services, house.sender, draft.id, [1])
 
-    changing = replace(house.services, scanner=Finds(Verdict.CLEAN, change))
+    changing = replace(house.services, scanner=Saying(Verdict.CLEAN, change))
 
     code = "not_found" if deed == "discard" else "draft_changed"
     refused(code, lambda: send(house, draft.id, changing))

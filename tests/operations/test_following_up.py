@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import select
 from tests.factories import OFFICE, PROVIDER, make_catalogue, make_document
 from tests.operations.house import House
-from tests.operations.test_sweeping import Undecided
+from tests.scanners import undecided
 
 from kursdocs.core.documents import settling
 from kursdocs.core.documents.tables import Delivery
@@ -52,7 +52,7 @@ def test_what_the_scanner_lets_through_late_ends_it_then(house: House) -> None:
     house.clock.advance(timedelta(days=7))
     following_up.refresh(house.services)
 
-    slow = replace(house.services, scanner=Undecided())
+    slow = replace(house.services, scanner=undecided())
     house.send(services=slow, sending=house.sending(OFFICE, **REGISTRATION))
     assert states(house) == [FollowUpState.OPEN]
 

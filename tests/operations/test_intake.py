@@ -21,6 +21,7 @@ from tests.factories import JOBCENTER, OFFICE, PROVIDER, make_form
 from tests.operations.house import OTHER_PAPER, PAPER, House
 from tests.operations.outages import cut_off, moved_away, stopped
 from tests.operations.points import probed
+from tests.scanners import Saying
 from tests.servers import PostgresServer, S3Server
 from tests.servers_clamd import EICAR, ClamdServer, clamd_binary, running_clamd
 
@@ -32,7 +33,7 @@ from kursdocs.core.documents.inbox import Filter
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
 from kursdocs.core.documents.tables import Delivery
 from kursdocs.core.errors import Conflict, Invalid, KursdocsError, NotFound, Unavailable
-from kursdocs.core.ports import ObjectMissing, ObjectStore, Tampered, Verdict
+from kursdocs.core.ports import ObjectMissing, ObjectStore, Tampered
 from kursdocs.operations import intake
 from kursdocs.operations.sealing import unseal
 
@@ -335,27 +336,13 @@ def test_the_same_key_of_another_agency_is_another_key(house: House) -> None:
     assert first.id != second.id
 
 
-class Waiting:
-    """A scanner that thinks until it is told to go on, so that an intake stands still there."""
-
-    def __init__(self, meanwhile: Callable[[], object]) -> None:
-        self._meanwhile = meanwhile
-
-    def scan(self, data: bytes) -> Verdict:
-        self._meanwhile()
-        return Verdict.CLEAN
-
-    def check(self) -> None:
-        """Always there."""
-
-
 def test_a_key_whose_intake_is_running_asks_to_come_back(house: House) -> None:
     codes: list[str] = []
 
     def again() -> None:
         codes.append(code_of(lambda: house.send(key="k"), Conflict))
 
-    view = house.send(key="k", services=replace(house.services, scanner=Waiting(again)))
+    view = house.send(key="k", services=replace(house.services, scanner=Saying(first=again)))
 
     assert codes == ["still_running"]
     assert house.send(key="k").id == view.id
@@ -410,7 +397,7 @@ def test_who_loses_the_race_for_a_key_leaves_nothing(house: House) -> None:
 
 
 def test_after_a_dead_attempt_the_key_is_free_again(house: House) -> None:
-    deadly = replace(house.services, scanner=Waiting(_die))
+    deadly = replace(house.services, scanner=Saying(first=_die))
     with pytest.raises(KeyboardInterrupt):
         house.send(key="k", services=deadly)
     assert code_of(lambda: house.send(key="k"), Conflict) == "still_running"
@@ -435,7 +422,7 @@ def test_an_attempt_that_overslept_is_not_finished_by_halves(house: House) -> No
         house.sweep(TOO_LATE)
         house.send(OTHER_PAPER, key="k")
 
-    late = replace(house.services, scanner=Waiting(sleep))
+    late = replace(house.services, scanner=Saying(first=sleep))
 
     assert code_of(lambda: house.send(key="k", services=late), Conflict) == "intake_died"
 

@@ -28,12 +28,13 @@ from tests.operations.house import PAPER, House
 from tests.operations.intake_child import Job
 from tests.operations.killing import Run, running_jobs
 from tests.operations.points import probed
+from tests.scanners import deadly, undecided
 
 from kursdocs import bootstrap
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
 from kursdocs.core.documents.tables import Document, IdempotencyKey
 from kursdocs.core.errors import Unavailable
-from kursdocs.core.ports import KeysUnavailable, StoreUnavailable, Verdict
+from kursdocs.core.ports import KeysUnavailable, StoreUnavailable
 from kursdocs.core.tables import new_id
 
 TOO_LATE = INTAKE_LIMIT + timedelta(seconds=1)
@@ -147,26 +148,6 @@ def test_an_intake_killed_while_it_clears_up_leaves_nothing(embedded: House, run
     assert count > 25
 
 
-class Undecided:
-    """A scanner that gives no verdict."""
-
-    def scan(self, data: bytes) -> Verdict:
-        return Verdict.UNSCANNABLE
-
-    def check(self) -> None:
-        """Always there."""
-
-
-class Interrupting:
-    """A scanner that ends the intake as a kill does: nobody clears up."""
-
-    def scan(self, data: bytes) -> Verdict:
-        raise KeyboardInterrupt
-
-    def check(self) -> None:
-        """Always there."""
-
-
 def litter(trial: Trial) -> None:
     """A dead intake, a key without a row and a held document, all old enough for the sweeper.
 
@@ -174,9 +155,9 @@ def litter(trial: Trial) -> None:
     """
     house = trial.house
     with suppress(KeyboardInterrupt):
-        house.send(services=replace(house.services, scanner=Interrupting()))
+        house.send(services=replace(house.services, scanner=deadly()))
     house.services.keys.create(new_id())
-    house.send(services=replace(house.services, scanner=Undecided()))
+    house.send(services=replace(house.services, scanner=undecided()))
     trial.stored += 1  # the held one will be released
     house.clock.advance(TOO_LATE)
 

@@ -1,6 +1,6 @@
 """Finding what died: in two phases, never what is alive, and continued after a part was down."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -13,13 +13,14 @@ from sqlmodel import Session
 from tests.factories import PROVIDER, make_catalogue, make_stored
 from tests.operations.house import PAPER, House
 from tests.operations.outages import cut_off, moved_away, stopped
+from tests.scanners import Saying, deadly, undecided
 from tests.servers import PostgresServer, S3Server
 
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import lifecycle
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
 from kursdocs.core.errors import Conflict, Unavailable
-from kursdocs.core.ports import Scanner, Verdict
+from kursdocs.core.ports import Scanner
 from kursdocs.core.tables import new_id
 from kursdocs.operations import sweeping
 from kursdocs.operations.sweeping import Swept, sweep
@@ -29,52 +30,18 @@ BATCH = 10  # instead of the real one, which would only take longer
 NOTHING = Swept(abandoned=0, buried=0, unused_keys=0, released=0, blocked=0)
 
 
-class Deadly:
-    """A scanner at which the intake dies as by a kill: nobody clears up."""
-
-    def scan(self, data: bytes) -> Verdict:
-        raise KeyboardInterrupt
-
-    def check(self) -> None:
-        """Always there."""
-
-
-class Undecided:
-    """A scanner without a verdict."""
-
-    def scan(self, data: bytes) -> Verdict:
-        return Verdict.UNSCANNABLE
-
-    def check(self) -> None:
-        """Always there."""
-
-
-class Watching:
-    """A scanner that finds everything clean, and does something first."""
-
-    def __init__(self, first: Callable[[], object]) -> None:
-        self._first = first
-
-    def scan(self, data: bytes) -> Verdict:
-        self._first()
-        return Verdict.CLEAN
-
-    def check(self) -> None:
-        """Always there."""
-
-
 def die(house: House, key: str = "") -> UUID:
     """An intake that died after its object was put; the id of its row."""
     known = {document.id for document in house.documents()}
     with suppress(KeyboardInterrupt):
-        house.send(key=key, services=replace(house.services, scanner=Deadly()))
+        house.send(key=key, services=replace(house.services, scanner=deadly()))
     [dead] = {document.id for document in house.documents()} - known
     return dead
 
 
 def hold(house: House, scanner: Scanner | None = None) -> UUID:
     """A document that waits for a verdict."""
-    services = replace(house.services, scanner=scanner or Undecided())
+    services = replace(house.services, scanner=scanner or undecided())
     return house.send(services=services).id
 
 
@@ -263,7 +230,7 @@ def test_without_a_verdict_held_documents_wait_on(house: House) -> None:
     held = [hold(house), hold(house)]
     house.clock.advance(TOMBSTONE_AGE)
 
-    assert sweep(replace(house.services, scanner=Undecided())) == NOTHING
+    assert sweep(replace(house.services, scanner=undecided())) == NOTHING
 
     assert [house.document(each).state for each in held] == ["held", "held"]
     assert house.faults() == []
@@ -284,7 +251,7 @@ def withdraw(house: House, document_id: UUID) -> None:
 def test_what_is_withdrawn_while_it_is_held_is_never_released(house: House) -> None:
     before, during = hold(house), hold(house)
     withdraw(house, before)
-    judging = Watching(lambda: withdraw(house, during))
+    judging = Saying(first=lambda: withdraw(house, during))
 
     swept = sweep(replace(house.services, scanner=judging))
 

@@ -5,6 +5,9 @@ away, slow, confused or over one of its own limits is ``UNSCANNABLE``, and nothi
 that. It is one layer of two: the own checks (``papers_pdf``) have opened the file before and
 refuse what ClamAV is known to miss, containers and embedded files above all.
 
+Each verdict says with which signatures it was found. clamd is asked for them before it is given the
+bytes: should it load others in between, the verdict seems older than it is, and is found once more.
+
 Entry point: :func:`open_scanner`.
 """
 
@@ -13,9 +16,10 @@ import re
 import socket
 import struct
 import time
+from datetime import UTC, datetime
 
 from kursdocs.core.errors import Unavailable
-from kursdocs.core.ports import Scanner, Verdict
+from kursdocs.core.ports import Scan, Scanner, Signatures, Verdict
 
 OFF = "off"
 
@@ -25,6 +29,11 @@ _CHUNK_BYTES = 256 * 1024
 _ANSWER_BYTES_MAX = 4096
 _CONNECT_SECONDS = 3.0
 _FOUND = re.compile(rb"stream: [^\0]+ FOUND\Z")
+# "ClamAV 1.4.6/27800/Sat Nov 21 09:26:36 2026"; without ClamAV's own daily signatures only the
+# first part.
+_VERSION = re.compile(r"(ClamAV [!-.0-~]{1,60}(?:/\d{1,10})?)(?:/([A-Za-z0-9: ]{10,40}))?")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MADE = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d\d):(\d\d):(\d\d) (\d{4})")
 
 
 class OwnChecksOnly:
@@ -34,10 +43,14 @@ class OwnChecksOnly:
     suffice (a demonstration, a scanner elsewhere). Pages show a banner while this is chosen.
     """
 
-    def scan(self, data: bytes) -> Verdict:
+    def scan(self, data: bytes) -> Scan:
         """Always ``CLEAN``; nobody has looked for malware."""
         del data
-        return Verdict.CLEAN
+        return Scan(Verdict.CLEAN)
+
+    def signatures(self) -> Signatures:
+        """None."""
+        return Signatures("")
 
     def check(self) -> None:
         """Never fails: nothing is needed."""
@@ -48,7 +61,7 @@ class ClamdScanner:
 
     ``address`` is ``unix:/path/of/socket`` or ``host:port``. Files over ``bytes_max`` are not
     even sent; set it to no more than clamd's ``StreamMaxLength`` and ``MaxFileSize`` (what is over
-    the latter alone, clamd calls OK without having looked). One question takes at most
+    the latter alone, clamd calls OK without having looked). One verdict takes at most
     ``seconds`` in all, which should be longer than clamd's ``MaxScanTime``.
     """
 
@@ -59,33 +72,60 @@ class ClamdScanner:
         self._bytes_max = bytes_max
         self._seconds = seconds
 
-    def scan(self, data: bytes) -> Verdict:
+    def scan(self, data: bytes) -> Scan:
         """The verdict on these bytes; never raises."""
         if len(data) > self._bytes_max:
             _LOG.warning("clamd was not asked: %s bytes are too many", len(data))
-            return Verdict.UNSCANNABLE
+            return Scan(Verdict.UNSCANNABLE)
+        deadline = self._deadline()
         try:
-            answer, has_heard_all = self._ask(b"INSTREAM", data)
+            known = self._version(deadline)
+            answer, has_heard_all = self._ask(deadline, b"INSTREAM", data)
         except OSError as error:
             _LOG.warning("clamd gave no verdict: %r", error)
-            return Verdict.UNSCANNABLE
+            return Scan(Verdict.UNSCANNABLE)
         if answer == b"stream: OK" and has_heard_all:
-            return Verdict.CLEAN
+            return Scan(Verdict.CLEAN, known.version)
         _LOG.warning("clamd says %r, has heard all: %s", answer, has_heard_all)
-        return Verdict.INFECTED if _FOUND.match(answer) else Verdict.UNSCANNABLE
+        is_found = _FOUND.match(answer) is not None
+        return Scan(Verdict.INFECTED if is_found else Verdict.UNSCANNABLE, known.version)
+
+    def signatures(self) -> Signatures:
+        """What clamd has loaded; raises :class:`Unavailable` (``scanner_unavailable``).
+
+        clamd writes the time by its own clock on the wall, which counts as UTC here: the age is
+        right to within half a day.
+        """
+        try:
+            return self._version(self._deadline())
+        except OSError as error:
+            raise Unavailable("scanner_unavailable") from error
+
+    def _deadline(self) -> float:
+        return time.monotonic() + self._seconds
+
+    def _version(self, deadline: float) -> Signatures:
+        """Raises ``OSError``, also when the answer is none of clamd's."""
+        answer, _ = self._ask(deadline, b"VERSION")
+        said = _VERSION.fullmatch(answer.decode("ascii", "replace"))
+        if said is None:
+            raise OSError(f"no version: {answer[:80]!r}")
+        return Signatures(said[1], _moment(said[2] or ""))
 
     def check(self) -> None:
         """Raise :class:`Unavailable` (``scanner_unavailable``) unless clamd answers now."""
         try:
-            answer, _ = self._ask(b"PING")
+            answer, _ = self._ask(self._deadline(), b"PING")
         except OSError as error:
             raise Unavailable("scanner_unavailable") from error
         if answer != b"PONG":
             raise Unavailable("scanner_unavailable")
 
-    def _ask(self, command: bytes, data: bytes | None = None) -> tuple[bytes, bool]:
+    def _ask(
+        self, deadline: float, command: bytes, data: bytes | None = None
+    ) -> tuple[bytes, bool]:
         """The answer, and whether all that we had to say was taken."""
-        line = _Line(self._address, self._seconds)
+        line = _Line(self._address, deadline)
         try:
             has_heard_all = _told(line, command, data)
             return line.answer(), has_heard_all
@@ -102,6 +142,18 @@ def open_scanner(setting: str) -> Scanner:
     return OwnChecksOnly() if setting == OFF else ClamdScanner(setting)
 
 
+def _moment(text: str) -> datetime | None:
+    """The time as C writes it, whatever language this process speaks."""
+    said = _MADE.fullmatch(text)
+    if said is None or said[1] not in _MONTHS:
+        return None
+    day, hour, minute, second, year = (int(said[n]) for n in (2, 3, 4, 5, 6))
+    try:
+        return datetime(year, _MONTHS.index(said[1]) + 1, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def _parsed(address: str) -> str | tuple[str, int]:
     """A path of a local socket, or host and port."""
     if address.startswith("unix:/"):
@@ -115,9 +167,9 @@ def _parsed(address: str) -> str | tuple[str, int]:
 class _Line:
     """A connection on which everything together has to be over at one point in time."""
 
-    def __init__(self, address: str | tuple[str, int], seconds: float) -> None:
-        self._deadline = time.monotonic() + seconds
-        connect_seconds = min(_CONNECT_SECONDS, seconds)
+    def __init__(self, address: str | tuple[str, int], deadline: float) -> None:
+        self._deadline = deadline
+        connect_seconds = min(_CONNECT_SECONDS, self._left())
         if isinstance(address, tuple):
             self._socket = socket.create_connection(address, connect_seconds)
             return

@@ -21,13 +21,13 @@ import structlog
 from sqlmodel import Session
 
 from kursdocs.core.access import Actor
-from kursdocs.core.documents import lifecycle, reading
+from kursdocs.core.documents import holding, lifecycle, reading
 from kursdocs.core.documents.lifecycle import Stored
 from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.sending import Sending, SendingForm, check
 from kursdocs.core.errors import Conflict, Invalid, KursdocsError, Unavailable
 from kursdocs.core.follow_ups import fulfilling
-from kursdocs.core.ports import ObjectMissing, Paper, StoreUnavailable, Tampered, Verdict
+from kursdocs.core.ports import ObjectMissing, Paper, Scan, StoreUnavailable, Tampered, Verdict
 from kursdocs.core.requests import answering
 from kursdocs.core.tables import new_id
 from kursdocs.core.workdays import Workdays, local_date
@@ -185,10 +185,10 @@ def _keep(task: _Task, paper: Paper, received_sha256: str) -> DocumentView:
             )
         sealed = seal(document_key, document_id, paper.pdf)
         put(services, stored.object_name, sealed)
-        verdict = services.scanner.scan(paper.pdf)
-        if verdict is Verdict.INFECTED:
+        scan = services.scanner.scan(paper.pdf)
+        if scan.verdict is Verdict.INFECTED:
             raise Invalid("file_infected", field="file")
-        _deliver(task, document_id, sealed, scanned=verdict is Verdict.CLEAN)
+        _deliver(task, document_id, sealed, scan)
     except Exception as error:
         _clear_up(services, task.actor, document_id, stored.object_name, error)
         raise
@@ -206,7 +206,8 @@ def stored_as(paper: Paper, received_sha256: str) -> Stored:
     )
 
 
-def _deliver(task: _Task, document_id: UUID, sealed: bytes, *, scanned: bool) -> None:
+def _deliver(task: _Task, document_id: UUID, sealed: bytes, scan: Scan) -> None:
+    is_clean = scan.verdict is Verdict.CLEAN
     with task.services.transaction() as session:
         task.readmit(session)
         requests = answering.hold(session, task.actor, task.sending)
@@ -217,10 +218,12 @@ def _deliver(task: _Task, document_id: UUID, sealed: bytes, *, scanned: bool) ->
             task.sending,
             document_id=document_id,
             stored_sha256=hashlib.sha256(sealed).hexdigest(),
-            scanned=scanned,
+            scanned=is_clean,
             catalogue=task.services.catalogue,
             now=task.services.clock(),
         )
+        if is_clean:
+            holding.note_signatures(session, document_id, scan.signatures)
         now = task.services.clock()
         answering.close(session, task.actor, requests, document_id, now=now)
         fulfilling.by_document(session, task.services.catalogue, document_id, now=now)

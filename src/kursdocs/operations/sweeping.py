@@ -19,7 +19,7 @@ from kursdocs.core.documents.tables import Document
 from kursdocs.core.drafts import lifecycle as drafts
 from kursdocs.core.errors import Conflict
 from kursdocs.core.follow_ups import fulfilling
-from kursdocs.core.ports import Verdict
+from kursdocs.core.ports import Scan, Verdict
 from kursdocs.operations import drafting
 from kursdocs.operations.handout import DocumentDamaged, open_stored
 from kursdocs.services import Services
@@ -155,13 +155,13 @@ def _rescan_held(services: Services) -> tuple[int, int]:
         with services.transaction() as session:
             batch = holding.awaiting_scan(session, after=after, limit=BATCH)
         for document in batch:
-            verdict = _verdict(services, document)
-            if verdict is Verdict.UNSCANNABLE:
+            scan = _scanned(services, document)
+            if scan.verdict is Verdict.UNSCANNABLE:
                 _tell_when_late(services, document)
                 continue
-            if _judge(services, document, verdict):
-                released += verdict is Verdict.CLEAN
-                blocked += verdict is Verdict.INFECTED
+            if _judge(services, document, scan):
+                released += scan.verdict is Verdict.CLEAN
+                blocked += scan.verdict is Verdict.INFECTED
         if len(batch) < BATCH:
             return released, blocked
         after = batch[-1].id
@@ -173,15 +173,15 @@ def _tell_when_late(services: Services, document: Document) -> None:
         _log.error("sweeper.held_too_long", document=str(document.id))
 
 
-def _verdict(services: Services, document: Document) -> Verdict:
+def _scanned(services: Services, document: Document) -> Scan:
     try:
         return services.scanner.scan(open_stored(services, document))
     except DocumentDamaged:
         _log.error("sweeper.document_damaged", document=str(document.id))
-        return Verdict.UNSCANNABLE
+        return Scan(Verdict.UNSCANNABLE)
 
 
-def _judge(services: Services, document: Document, verdict: Verdict) -> bool:
+def _judge(services: Services, document: Document, scan: Scan) -> bool:
     """Act on the verdict; ``False`` when that changed nothing for anybody.
 
     The sender withdrew the document meanwhile, or a second person has yet to approve it.
@@ -190,9 +190,14 @@ def _judge(services: Services, document: Document, verdict: Verdict) -> bool:
     now = services.clock()
     try:
         with services.transaction() as session:
-            if verdict is Verdict.CLEAN:
+            if scan.verdict is Verdict.CLEAN:
                 goes_out = holding.pass_scan(
-                    session, actor, document.id, catalogue=services.catalogue, now=now
+                    session,
+                    actor,
+                    document.id,
+                    signatures=scan.signatures,
+                    catalogue=services.catalogue,
+                    now=now,
                 )
                 fulfilling.by_document(session, services.catalogue, document.id, now=now)
                 return goes_out
@@ -201,6 +206,7 @@ def _judge(services: Services, document: Document, verdict: Verdict) -> bool:
                 actor,
                 document.id,
                 reason="infected",
+                signatures=scan.signatures,
                 catalogue=services.catalogue,
                 now=now,
             )

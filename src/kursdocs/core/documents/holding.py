@@ -32,15 +32,28 @@ def awaiting_scan(session: Session, *, after: UUID | None, limit: int) -> Sequen
     return session.exec(query.order_by(col(Document.id)).limit(limit)).all()
 
 
+def note_signatures(session: Session, document_id: UUID, signatures: str) -> None:
+    """Keep with which signatures the scanner found the document clean as it came in."""
+    document = session.get_one(Document, document_id)
+    document.scan_signatures = signatures
+    session.add(document)
+
+
 def pass_scan(
-    session: Session, actor: Actor, document_id: UUID, *, catalogue: Catalogue, now: datetime
+    session: Session,
+    actor: Actor,
+    document_id: UUID,
+    *,
+    signatures: str = "",
+    catalogue: Catalogue,
+    now: datetime,
 ) -> bool:
     """Note that the scanner found a held document clean; returns whether it went out.
 
     Raises ``Conflict`` (``not_held``) when it does not wait for that (any more).
     """
     document = _unscanned(session, document_id)
-    document.scanned_at = now
+    document.scanned_at, document.scan_signatures = now, signatures
     if not _go_out(session, actor, document, catalogue=catalogue, now=now):
         return False
     audit.record(session, actor, Happening.DOCUMENT_RELEASED, now=now, document_id=document_id)
@@ -53,6 +66,7 @@ def block(
     document_id: UUID,
     *,
     reason: str,
+    signatures: str = "",
     catalogue: Catalogue,
     now: datetime,
 ) -> None:
@@ -61,6 +75,7 @@ def block(
     Raises as :func:`pass_scan` does.
     """
     document = _unscanned(session, document_id)
+    document.scanned_at, document.scan_signatures = now, signatures
     document.state = DocumentState.BLOCKED
     document.end_reason = reason
     retention.refresh(session, document, catalogue)
