@@ -1,12 +1,13 @@
 """Files that exist wholly or not at all, also after the power failed.
 
-Knows nothing of objects or keys. ``create_file`` is the entry point; ``sync_folder`` makes the
-names in a folder durable.
+Knows nothing of objects or keys. Entry points: ``create_file``, ``replace_file``; ``sync_folder``
+makes the names in a folder durable.
 """
 
 import contextlib
 import errno
 import os
+import stat
 from pathlib import Path
 
 
@@ -21,6 +22,24 @@ def create_file(final: Path, data: bytes, temporary: Path) -> None:
         _write_through(temporary, data)
         # A link and not a rename: a rename would silently replace what has that name already.
         os.link(temporary, final)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+    sync_folder(final.parent)
+
+
+def replace_file(final: Path, data: bytes, temporary: Path) -> None:
+    """Put ``data`` in the place of the file ``final``, durable when this returns.
+
+    Who has it open goes on reading the old file. Owner and mode stay. ``temporary`` must not exist
+    yet and lies in the same folder. Raises :class:`OSError` as it comes; unless it is the last
+    step that failed, ``final`` is as it was.
+    """
+    before = os.stat(final)
+    try:
+        _write_through(temporary, data)
+        _give_to(temporary, before)
+        temporary.rename(final)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -55,3 +74,11 @@ def _write_through(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _give_to(path: Path, like: os.stat_result) -> None:
+    """The same owner and mode; the owner only where it differs, which only root may do."""
+    mine = os.stat(path)
+    if (mine.st_uid, mine.st_gid) != (like.st_uid, like.st_gid):
+        os.chown(path, like.st_uid, like.st_gid)
+    os.chmod(path, stat.S_IMODE(like.st_mode))

@@ -31,7 +31,16 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from kursdocs.adapters.master_keys import MasterKeys
 from kursdocs.adapters.sqlite import empty_log, use_write_ahead_log
-from kursdocs.core.ports import ForeignInstance, KeyMissing, KeysUnavailable, Tampered
+from kursdocs.core.ports import (
+    ForeignInstance,
+    KeyMissing,
+    KeyState,
+    KeysUnavailable,
+    MasterKeyInUse,
+    MasterState,
+    Rewrapped,
+    Tampered,
+)
 
 _KEY_BYTES = 32
 _WRAPPED_BYTES = 12 + _KEY_BYTES + 16
@@ -114,25 +123,22 @@ class SqlKeyStore:
         self._engine = _engine(_parse(url), wait_seconds=_BUSY_SECONDS)
         self._writing = self._engine.execution_options(is_writing=True)
         self._master_keys = master_keys
+        # Master keys that the database had when this process last used them: who is gone since
+        # then was retired, and must not come back because of an old copy of the file.
+        self._registered: set[str] = set()
         self._now = now
 
     def create(self, document_id: UUID) -> bytes:
         """A fresh key, committed; raises :class:`ValueError` if the document has one already."""
         key = secrets.token_bytes(_KEY_BYTES)
-        row = {
-            "document_id": document_id,
-            "wrapped_key": self._master_keys.wrap(key, _document(document_id)),
-            "master_key_id": self._master_keys.active_id,
-            "created_at": self._now(),
-        }
         with _errors("create"):
             try:
-                with self._writing.begin() as connection:
-                    connection.execute(document_key.insert().values(row))
+                self._insert(document_id, key)
             except IntegrityError:
                 if self._find(document_id):
                     raise ValueError("This document has a key already.") from None
-                raise
+                self._catch_up()
+                self._insert(document_id, key)
         return key
 
     def get(self, document_id: UUID) -> bytes:
@@ -141,10 +147,7 @@ class SqlKeyStore:
             found = self._find(document_id)
         if found is None:
             raise KeyMissing
-        try:
-            return self._master_keys.unwrap(*found, _document(document_id))
-        except KeyError as error:
-            raise _unavailable("get", "a master key is not in the file") from error
+        return self._unwrap("get", document_id, *found)
 
     def destroy(self, document_id: UUID) -> None:
         """Forget the key for ever; silent when there is none.
@@ -154,8 +157,7 @@ class SqlKeyStore:
         with _errors("destroy"):
             with self._writing.begin() as connection:
                 connection.execute(document_key.delete().where(_is(document_id)))
-            if self._engine.dialect.name == "sqlite":
-                self._empty_log()
+            self._empty_log("destroy")
 
     def made_between(
         self, start: datetime, end: datetime, *, after: UUID | None, limit: int
@@ -172,6 +174,86 @@ class SqlKeyStore:
             page = chosen.order_by(document_key.c.document_id).limit(limit)
             return list(connection.scalars(page))
 
+    def examine(self, after: UUID | None, limit: int) -> Sequence[KeyState]:
+        """Every key, by document from ``after`` on, at most ``limit``; each is unwrapped."""
+        self._reread()
+        with _errors("examine"):
+            rows = self._page(after, limit)
+        return [
+            KeyState(row.document_id, _utc(row.created_at), self._is_readable(row)) for row in rows
+        ]
+
+    def rewrap(self, after: UUID | None, limit: int) -> Rewrapped:
+        """Wrap up to ``limit`` keys, from ``after`` on, with the active master key.
+
+        On SQLite the old wrapping is off the disk when the last page returns.
+        """
+        masters = self._reread()
+        with _errors("rewrap"):
+            rows = self._page(after, limit, document_key.c.master_key_id != masters.active_id)
+            changes = [change for row in rows if (change := self._wrapped_anew(masters, row))]
+            done = self._exchange(masters.active_id, changes) if changes else 0
+            if len(rows) < limit:
+                self._empty_log("rewrap")
+        going_on = rows[-1].document_id if len(rows) == limit else None
+        return Rewrapped(done, len(rows) - len(changes), going_on)
+
+    def masters(self) -> Sequence[MasterState]:
+        """All master keys of database and file, in the order of the file, the active one first."""
+        mine = self._reread()
+        wrapped = sa.func.count(document_key.c.document_id).label("keys_wrapped")
+        counted = (
+            sa.select(master_key.c.id, wrapped)
+            .outerjoin(document_key, document_key.c.master_key_id == master_key.c.id)
+            .group_by(master_key.c.id)
+            .order_by(master_key.c.id)
+        )
+        with _errors("masters"), self._engine.begin() as connection:
+            known = {row.id: row.keys_wrapped for row in connection.execute(counted)}
+        return [
+            MasterState(
+                key_id,
+                keys=known.get(key_id, 0),
+                is_active=key_id == mine.active_id,
+                is_here=key_id in mine.ids,
+                is_retired=key_id not in known,
+            )
+            for key_id in dict.fromkeys([*mine.ids, *known])
+        ]
+
+    def rotate(self) -> str:
+        """Put a fresh master key first into the file, known to the database; returns its id."""
+        with _errors("rotate"), self._writing.begin() as connection:
+            instance = self._locked_instance(connection, "rotate")
+            self._claim_master_keys(connection, instance, self._reread())
+            # The file comes first: a key that the database knows and no file has would be noise,
+            # one that the file has and the database does not know yet is registered when used.
+            with self._master_keys.with_fresh() as fresh:
+                self._register(connection, instance, fresh)
+        self._master_keys = fresh
+        return fresh.active_id
+
+    def retire(self, master_key_id: str) -> None:
+        """Let nobody wrap with it any more; raises :class:`MasterKeyInUse`, silent when retired.
+
+        A process that has not read the file since will be refused by the database when it makes a
+        key, reads the file and uses the new one.
+        """
+        if master_key_id == self._reread().active_id:
+            raise MasterKeyInUse(
+                f"The master key {master_key_id} wraps new keys: it is the first in the file."
+            )
+        with _errors("retire"):
+            try:
+                with self._writing.begin() as connection:
+                    _lock(connection)
+                    connection.execute(master_key.delete().where(master_key.c.id == master_key_id))
+            except IntegrityError as error:
+                # Also what another process had wrapped but not yet committed when we began.
+                raise MasterKeyInUse(
+                    f"The master key {master_key_id} still wraps document keys."
+                ) from error
+
     def claim(self, instance: UUID) -> None:
         """Bind the store to installation and master key; raises :class:`ForeignInstance`.
 
@@ -181,7 +263,7 @@ class SqlKeyStore:
         with _errors("claim"), self._writing.begin() as connection:
             _lock(connection)
             self._claim_instance(connection, instance)
-            self._claim_master_keys(connection, instance)
+            self._claim_master_keys(connection, instance, self._reread())
 
     def claimed_by(self) -> UUID | None:
         """Which installation it is bound to, if any; raises :class:`KeysUnavailable`."""
@@ -205,24 +287,138 @@ class SqlKeyStore:
             found = connection.execute(columns.where(_is(document_id))).first()
         return (found.master_key_id, found.wrapped_key) if found else None
 
-    def _empty_log(self) -> None:
-        """Move the write-ahead log into the file and cut it to nothing; it held the key."""
+    def _page(
+        self, after: UUID | None, limit: int, *conditions: sa.ColumnElement[bool]
+    ) -> Sequence[sa.Row[tuple[UUID, bytes, str, datetime]]]:
+        """Rows by document, from ``after`` on."""
+        chosen = sa.select(document_key).where(*conditions)
+        if after is not None:
+            chosen = chosen.where(document_key.c.document_id > after)
+        with self._engine.begin() as connection:
+            return connection.execute(
+                chosen.order_by(document_key.c.document_id).limit(limit)
+            ).all()
+
+    def _insert(self, document_id: UUID, key: bytes) -> None:
+        masters = self._reread()  # Costs a microsecond, and ends a rotation at the next upload.
+        row = {
+            "document_id": document_id,
+            "wrapped_key": masters.wrap(key, _document(document_id)),
+            "master_key_id": masters.active_id,
+            "created_at": self._now(),
+        }
+        with self._writing.begin() as connection:
+            connection.execute(document_key.insert().values(row))
+        self._registered.add(masters.active_id)
+
+    def _unwrap(self, action: str, document_id: UUID, key_id: str, wrapped: bytes) -> bytes:
+        masters = self._master_keys
+        if key_id not in masters.ids:
+            masters = self._reread()
+        try:
+            return masters.unwrap(key_id, wrapped, _document(document_id))
+        except KeyError as error:
+            raise _unavailable(action, "a master key is not in the file") from error
+
+    def _is_readable(self, row: sa.Row[tuple[UUID, bytes, str, datetime]]) -> bool:
+        try:
+            self._master_keys.unwrap(row.master_key_id, row.wrapped_key, _document(row.document_id))
+        except (KeyError, Tampered):
+            return False
+        return True
+
+    def _wrapped_anew(
+        self, masters: MasterKeys, row: sa.Row[tuple[UUID, bytes, str, datetime]]
+    ) -> dict[str, object] | None:
+        """The change of one row; none for a key that cannot be read, which stays as it is."""
+        bound_to = _document(row.document_id)
+        try:
+            key = masters.unwrap(row.master_key_id, row.wrapped_key, bound_to)
+        except (KeyError, Tampered):
+            return None
+        return {
+            "this": row.document_id,
+            "before": row.wrapped_key,
+            "after": masters.wrap(key, bound_to),
+        }
+
+    def _exchange(self, master_key_id: str, changes: Sequence[dict[str, object]]) -> int:
+        """How many were still as they were read: what was destroyed meanwhile stays so."""
+        same = (document_key.c.document_id == sa.bindparam("this")) & (
+            document_key.c.wrapped_key == sa.bindparam("before")
+        )
+        change = (
+            document_key.update()
+            .where(same)
+            .values(wrapped_key=sa.bindparam("after"), master_key_id=master_key_id)
+        )
+        with self._writing.begin() as connection:
+            return connection.execute(change, changes).rowcount
+
+    # -- master keys ------------------------------------------------------------------------------
+
+    def _reread(self) -> MasterKeys:
+        """The master keys as the file has them now; those of before while it is wrong."""
+        try:
+            self._master_keys = self._master_keys.reread()
+        except ValueError as error:
+            log.warning("master keys not read again", reason=str(error))
+        return self._master_keys
+
+    def _catch_up(self) -> None:
+        """After the database refused the active master key: use, or make known, the new one.
+
+        Raises :class:`KeysUnavailable` for one that was retired and is still first in the file.
+        """
+        masters = self._reread()
+        with self._writing.begin() as connection:
+            instance = self._locked_instance(connection, "create")
+            if masters.active_id in self._registered:
+                known = sa.select(master_key.c.id).where(master_key.c.id == masters.active_id)
+                if connection.scalar(known) is None:
+                    raise _unavailable("create", "the first master key of the file was retired")
+            try:
+                self._claim_master_keys(connection, instance, masters)
+            except ForeignInstance as error:
+                raise _unavailable("create", "the master keys changed into others") from error
+
+    def _locked_instance(self, connection: sa.Connection, action: str) -> UUID:
+        _lock(connection)
+        instance: UUID | None = connection.scalar(sa.select(key_store_info.c.instance))
+        if instance is None:
+            raise _unavailable(action, "not claimed yet")
+        return instance
+
+    def _register(self, connection: sa.Connection, instance: UUID, masters: MasterKeys) -> None:
+        """Make the active one known to the database, so that it may wrap."""
+        value = masters.wrap(b"", _check(instance, masters.active_id))
+        connection.execute(master_key.insert().values(id=masters.active_id, check_value=value))
+
+    # -- the disk ---------------------------------------------------------------------------------
+
+    def _empty_log(self, action: str) -> None:
+        """On SQLite move the write-ahead log into the file and cut it to nothing.
+
+        It held what was there before.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return
         give_up = time.monotonic() + _BUSY_SECONDS
         connection = self._engine.raw_connection()
         try:
             # Readers are waited for by SQLite, another checkpoint is not: hence the repetition.
-            while self._is_log_in_use(connection):
+            while self._is_log_in_use(connection, action):
                 if time.monotonic() > give_up:
-                    raise _unavailable("destroy", "readers keep the write-ahead log")
+                    raise _unavailable(action, "readers keep the write-ahead log")
                 time.sleep(0.01)
         finally:
             connection.close()
 
-    def _is_log_in_use(self, connection: sa.PoolProxiedConnection) -> bool:
+    def _is_log_in_use(self, connection: sa.PoolProxiedConnection, action: str) -> bool:
         try:
             return not empty_log(cast("sqlite3.Connection", connection.driver_connection))
         except sqlite3.Error as error:
-            raise _unavailable("destroy", type(error).__name__) from error
+            raise _unavailable(action, type(error).__name__) from error
 
     def _claim_instance(self, connection: sa.Connection, instance: UUID) -> None:
         found = connection.scalar(sa.select(key_store_info.c.instance))
@@ -231,15 +427,17 @@ class SqlKeyStore:
         elif found != instance:
             raise ForeignInstance("The key store belongs to another installation.")
 
-    def _claim_master_keys(self, connection: sa.Connection, instance: UUID) -> None:
+    def _claim_master_keys(
+        self, connection: sa.Connection, instance: UUID, masters: MasterKeys
+    ) -> None:
         rows = connection.execute(sa.select(master_key))
         known: dict[str, bytes] = {row.id: row.check_value for row in rows}
-        mine = [key_id for key_id in known if key_id in self._master_keys.ids]
+        mine = [key_id for key_id in known if key_id in masters.ids]
         if known and not mine:
             raise ForeignInstance("The key store was made with another master key.")
         for key_id in mine:
             try:
-                self._master_keys.unwrap(key_id, known[key_id], _check(instance, key_id))
+                masters.unwrap(key_id, known[key_id], _check(instance, key_id))
             except Tampered as error:
                 raise ForeignInstance(f"The master key {key_id} is not the right one.") from error
         for key_id in set(known) - set(mine):
@@ -248,9 +446,9 @@ class SqlKeyStore:
             )
             if connection.execute(used.limit(1)).first():
                 raise ForeignInstance(f"The master key file lacks {key_id}, which is in use.")
-        if (active := self._master_keys.active_id) not in known:
-            value = self._master_keys.wrap(b"", _check(instance, active))
-            connection.execute(master_key.insert().values(id=active, check_value=value))
+        if masters.active_id not in known:
+            self._register(connection, instance, masters)
+        self._registered = {*mine, masters.active_id}
 
 
 # --- What a sealed value is bound to -------------------------------------------------------------
@@ -275,6 +473,11 @@ def _lock(connection: sa.Connection) -> None:
     """Let one process at a time pass until its transaction ends; on SQLite BEGIN does that."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+
+
+def _utc(moment: datetime) -> datetime:
+    """SQLite gives back what it was given, without its zone."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,474 @@
+"""Master keys change while others work: on both databases, with real files."""
+
+import base64
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+import sqlalchemy as sa
+import structlog
+
+from kursdocs.adapters.key_store import SqlKeyStore, document_key, migrate
+from kursdocs.adapters.master_keys import MasterKeys
+from kursdocs.core.ports import (
+    ForeignInstance,
+    KeyMissing,
+    KeyState,
+    KeysUnavailable,
+    MasterKeyInUse,
+)
+
+INSTANCE = UUID("00000000-0000-4000-8000-000000000001")
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+ALL = 10_000
+
+Process = Callable[[], SqlKeyStore]
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    MasterKeys.create(folder / "master.keys")
+    return folder / "master.keys"
+
+
+@pytest.fixture
+def process(database_url: str, key_file: Path) -> Iterator[Process]:
+    """Starts as one more process would: the file is read, the key store claimed."""
+    migrate(database_url)
+    opened: list[SqlKeyStore] = []
+
+    def start() -> SqlKeyStore:
+        opened.append(SqlKeyStore(database_url, MasterKeys.load(key_file), now=lambda: NOON))
+        opened[-1].claim(INSTANCE)
+        return opened[-1]
+
+    yield start
+    for store in opened:
+        store.close()
+
+
+def ids_in(key_file: Path) -> tuple[str, ...]:
+    return MasterKeys.load(key_file).ids
+
+
+def remove_from(key_file: Path, master_key_id: str) -> None:
+    """As an operator does with an editor that replaces files."""
+    lines = key_file.read_text().splitlines(keepends=True)
+    beside = key_file.with_name("edited")
+    beside.write_text("".join(line for line in lines if not line.startswith(master_key_id)))
+    beside.chmod(0o600)
+    beside.rename(key_file)
+
+
+def rewrap_all(store: SqlKeyStore, limit: int = 7) -> int:
+    done, after = 0, None
+    while True:
+        page = store.rewrap(after, limit)
+        assert page.failed == 0
+        done, after = done + page.done, page.after
+        if after is None:
+            return done
+
+
+def wrapped_by(url: str) -> dict[UUID, str]:
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        rows = connection.execute(sa.select(document_key))
+        return {row.document_id: row.master_key_id for row in rows}
+
+
+def wrapped_keys(url: str) -> list[bytes]:
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        return list(connection.scalars(sa.select(document_key.c.wrapped_key)))
+
+
+def spoil(url: str, document_id: UUID, **values: object) -> None:
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        this = document_key.c.document_id == document_id
+        connection.execute(document_key.update().where(this).values(**values))
+
+
+# --- A fresh master key --------------------------------------------------------------------------
+
+
+def test_a_fresh_master_key_stands_first_and_nothing_else_of_the_file_changes(
+    process: Process, key_file: Path
+) -> None:
+    key_file.write_text("# of the town hall\n" + key_file.read_text())
+    before = key_file.read_text()
+    key_file.chmod(0o440)
+
+    fresh = process().rotate()
+
+    assert key_file.read_text().split("\n", 1)[1] == before
+    assert ids_in(key_file)[0] == fresh
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o440
+    assert list(key_file.parent.iterdir()) == [key_file]
+
+
+def test_a_link_to_the_file_stays_a_link(process: Process, key_file: Path) -> None:
+    real = key_file.rename(key_file.with_name("real.keys"))
+    key_file.symlink_to(real)
+
+    process().rotate()
+
+    assert key_file.is_symlink()
+    assert len(ids_in(real)) == 2
+
+
+def test_who_was_running_reads_and_writes_with_the_fresh_key_at_once(
+    process: Process, database_url: str
+) -> None:
+    running, other = process(), process()
+    old = running.create(first := uuid4())
+
+    fresh = other.rotate()
+    new = other.create(second := uuid4())
+
+    assert (running.get(first), running.get(second)) == (old, new)
+    assert other.get(first) == old
+    running.create(third := uuid4())
+    assert wrapped_by(database_url)[third] == fresh
+
+
+def test_of_many_who_rotate_at_once_every_key_stays_in_the_file(
+    process: Process, key_file: Path
+) -> None:
+    stores = [process() for _ in range(4)]
+    stores[0].create(document := uuid4())
+    start = threading.Barrier(4)
+
+    def rotate(store: SqlKeyStore) -> str:
+        start.wait()
+        return store.rotate()
+
+    with ThreadPoolExecutor(4) as threads:
+        made = set(threads.map(rotate, stores))
+
+    assert len(made) == 4
+    assert made < set(ids_in(key_file))
+    assert {state.id for state in process().masters()} == set(ids_in(key_file))
+    assert all(len(store.get(document)) == 32 for store in stores)
+
+
+def test_a_rotation_that_cannot_write_the_file_changes_nothing(
+    process: Process, key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = process()
+    before = key_file.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("kursdocs.adapters.master_keys.replace_file", full)
+    with pytest.raises(OSError, match="No space"):
+        store.rotate()
+
+    assert key_file.read_bytes() == before
+    assert [state.id for state in store.masters()] == list(ids_in(key_file))
+    assert len(store.create(uuid4())) == 32
+
+
+def test_a_wrong_file_is_not_rotated(process: Process, key_file: Path) -> None:
+    store = process()
+    store.create(uuid4())
+    key_file.unlink()
+    other = MasterKeys.create(key_file)
+
+    with pytest.raises(ForeignInstance):
+        store.rotate()
+
+    assert ids_in(key_file) == other.ids
+
+
+def test_a_key_put_first_into_the_file_by_hand_is_used_and_known(
+    process: Process, key_file: Path, database_url: str
+) -> None:
+    running = process()
+    running.create(uuid4())
+    line = f"by-hand:{base64.b64encode(bytes(range(32))).decode()}\n"
+    key_file.write_text(line + key_file.read_text())
+
+    running.create(document := uuid4())
+
+    assert wrapped_by(database_url)[document] == "by-hand"
+    assert process().get(document) == running.get(document)
+
+
+def test_a_file_spoiled_under_a_running_process_is_said_and_does_not_stop_it(
+    process: Process, key_file: Path
+) -> None:
+    running = process()
+    running.create(document := uuid4())
+    key_file.write_text("half a li")
+
+    with structlog.testing.capture_logs() as logged:
+        assert running.get(document)
+        running.create(uuid4())
+
+    assert "Line 1 of the master key file" in logged[0]["reason"]
+    key_file.unlink()
+    assert running.create(uuid4())
+
+
+# --- Rewrapping ----------------------------------------------------------------------------------
+
+
+def test_rewrapping_goes_page_by_page_and_changes_no_key(
+    process: Process, database_url: str
+) -> None:
+    store = process()
+    keys = {document: store.create(document) for document in (uuid4() for _ in range(30))}
+    before = set(wrapped_keys(database_url))
+    fresh = store.rotate()
+
+    assert rewrap_all(store) == 30
+    assert rewrap_all(store) == 0
+
+    assert set(wrapped_by(database_url).values()) == {fresh}
+    assert not before & set(wrapped_keys(database_url))
+    assert {document: process().get(document) for document in keys} == keys
+
+
+def test_rewrapping_that_was_stopped_goes_on_from_the_beginning(
+    process: Process, database_url: str
+) -> None:
+    store = process()
+    for _ in range(20):
+        store.create(uuid4())
+    store.rotate()
+    assert store.rewrap(None, 8).done == 8
+
+    assert rewrap_all(process()) == 12
+
+
+def test_a_key_destroyed_while_it_is_rewrapped_never_comes_back(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, other = process(), process()
+    documents = [uuid4() for _ in range(4)]
+    for document in documents:
+        store.create(document)
+    store.rotate()
+    exchange = SqlKeyStore._exchange
+
+    def overtaken(self: SqlKeyStore, *arguments: object) -> int:
+        other.destroy(documents[0])
+        return exchange(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SqlKeyStore, "_exchange", overtaken)
+
+    page = store.rewrap(None, ALL)
+
+    assert (page.done, page.failed, page.after) == (3, 0, None)
+    with pytest.raises(KeyMissing):
+        store.get(documents[0])
+
+
+def test_a_damaged_key_is_counted_and_left_as_it_is(process: Process, database_url: str) -> None:
+    store = process()
+    store.create(broken := uuid4())
+    store.create(uuid4())
+    spoil(database_url, broken, wrapped_key=bytes(60))
+    old = wrapped_by(database_url)[broken]
+    store.rotate()
+
+    page = store.rewrap(None, ALL)
+
+    assert (page.done, page.failed, page.after) == (1, 1, None)
+    assert wrapped_by(database_url)[broken] == old
+
+
+def test_others_make_read_and_destroy_keys_while_all_are_rewrapped_again_and_again(
+    process: Process, database_url: str
+) -> None:
+    stores = [process() for _ in range(3)]
+    kept = {document: stores[0].create(document) for document in (uuid4() for _ in range(60))}
+    is_over = threading.Event()
+    destroyed: list[UUID] = []
+    made: dict[UUID, bytes] = {}
+
+    def work(store: SqlKeyStore) -> int:
+        rounds = 0
+        while not is_over.is_set():
+            new = uuid4()
+            made[new] = store.create(new)
+            store.create(doomed := uuid4())
+            store.destroy(doomed)
+            destroyed.append(doomed)
+            for document, key in list(kept.items())[rounds % 60 :: 20]:
+                assert store.get(document) == key
+            rounds += 1
+        return rounds
+
+    with ThreadPoolExecutor(2) as threads:
+        working = [threads.submit(work, store) for store in stores[:2]]
+        rotated: list[str] = []
+        for _ in range(4):
+            rotated.append(stores[2].rotate())
+            rewrap_all(stores[2], limit=16)
+        is_over.set()
+        assert all(future.result() > 0 for future in working)
+
+    rewrap_all(stores[2])
+    assert set(wrapped_by(database_url)) == {*kept, *made}
+    assert set(wrapped_by(database_url).values()) == {rotated[-1]}
+    for document, key in {**kept, **made}.items():
+        assert stores[2].get(document) == key
+
+
+def test_after_rewrapping_no_byte_of_the_old_wrapping_is_in_any_file(
+    tmp_path: Path, key_file: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'keys' / 'keys.sqlite'}"
+    migrate(url)
+    store = SqlKeyStore(url, MasterKeys.load(key_file))
+    store.claim(INSTANCE)
+    for _ in range(300):
+        store.create(uuid4())
+    before = wrapped_keys(url)
+    store.rotate()
+
+    rewrap_all(store, limit=50)
+
+    left = b"".join(path.read_bytes() for path in (tmp_path / "keys").iterdir())
+    assert not [key for key in before if key[:16] in left or key[44:] in left]
+    assert all(key in left for key in wrapped_keys(url))
+    store.close()
+
+
+# --- Retiring ------------------------------------------------------------------------------------
+
+
+def test_a_master_key_is_retired_only_when_it_wraps_nothing(
+    process: Process, key_file: Path, database_url: str
+) -> None:
+    store, running = process(), process()
+    keys = {document: store.create(document) for document in (uuid4() for _ in range(3))}
+    (old,) = ids_in(key_file)
+    with pytest.raises(MasterKeyInUse, match="first in the file"):
+        store.retire(old)
+    store.rotate()
+    with pytest.raises(MasterKeyInUse, match="still wraps"):
+        store.retire(old)
+    rewrap_all(store)
+
+    store.retire(old)
+    store.retire(old)
+    remove_from(key_file, old)
+
+    assert old not in ids_in(key_file)
+    for started in (running, process()):
+        assert {document: started.get(document) for document in keys} == keys
+        started.create(uuid4())
+
+
+def test_a_key_in_the_making_keeps_its_master_key_from_being_retired(
+    process: Process, key_file: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who sealed with the old one and comes too late to write is turned away, and uses the new."""
+    slow, store = process(), process()
+    (old,) = ids_in(key_file)
+    wrap = MasterKeys.wrap
+    has_waited: list[bool] = []
+
+    def overtaken(self: MasterKeys, plain: bytes, bound_to: bytes) -> bytes:
+        sealed = wrap(self, plain, bound_to)
+        if bound_to.startswith(b"KDK1") and not has_waited:
+            has_waited.append(True)
+            store.rotate()
+            store.retire(old)
+        return sealed
+
+    monkeypatch.setattr(MasterKeys, "wrap", overtaken)
+
+    key = slow.create(document := uuid4())
+
+    assert wrapped_by(database_url) == {document: ids_in(key_file)[0]}
+    assert process().get(document) == key
+
+
+def test_a_retired_key_does_not_come_back_by_an_old_copy_of_the_file(
+    process: Process, key_file: Path, database_url: str
+) -> None:
+    stale, store = process(), process()
+    stale.create(uuid4())
+    old = key_file.read_bytes()
+    store.rotate()
+    rewrap_all(store)
+    store.retire(MasterKeys.load(key_file).ids[1])
+    key_file.write_bytes(old)
+
+    with structlog.testing.capture_logs() as logged, pytest.raises(KeysUnavailable):
+        stale.create(uuid4())
+
+    assert "was retired" in logged[-1]["reason"]
+    assert len(wrapped_by(database_url)) == 1
+    with pytest.raises(ForeignInstance):
+        process()
+
+
+def test_all_master_keys_are_told_with_what_they_wrap(process: Process, key_file: Path) -> None:
+    store = process()
+    (first,) = ids_in(key_file)
+    for _ in range(3):
+        store.create(uuid4())
+    second = store.rotate()
+    store.create(uuid4())
+
+    def told() -> list[tuple[str, int, bool, bool, bool]]:
+        return [(s.id, s.keys, s.is_active, s.is_here, s.is_retired) for s in process().masters()]
+
+    assert told() == [(second, 1, True, True, False), (first, 3, False, True, False)]
+    rewrap_all(store)
+    store.retire(first)
+    assert told() == [(second, 4, True, True, False), (first, 0, False, True, True)]
+    remove_from(key_file, first)
+    assert told() == [(second, 4, True, True, False)]
+
+
+# --- Examining -----------------------------------------------------------------------------------
+
+
+def test_every_key_is_examined_once_page_by_page(process: Process, database_url: str) -> None:
+    store = process()
+    documents = sorted(uuid4() for _ in range(5))
+    for document in documents:
+        store.create(document)
+    spoil(database_url, documents[2], wrapped_key=bytes(60))
+
+    first = store.examine(None, 3)
+    second = store.examine(first[-1].document_id, 3)
+
+    assert [*first, *second] == [
+        KeyState(document, NOON, is_readable=document != documents[2]) for document in documents
+    ]
+    assert store.examine(documents[-1], 3) == []
+
+
+def test_a_key_by_a_master_key_of_nobody_is_not_readable(process: Process, key_file: Path) -> None:
+    store = process()
+    store.create(uuid4())
+    old = ids_in(key_file)[0]
+    store.rotate()
+    remove_from(key_file, old)
+
+    assert [state.is_readable for state in store.examine(None, ALL)] == [False]
+    assert store.rewrap(None, ALL).failed == 1
+
+
+def test_examining_tells_nothing_of_keys(process: Process) -> None:
+    store = process()
+    key = store.create(uuid4())
+
+    assert key.hex() not in repr(store.examine(None, ALL))
+    assert repr(key) not in repr(store.examine(None, ALL))
