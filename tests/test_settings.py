@@ -136,13 +136,12 @@ def test_another_metrics_token_is_refused(environment: Environment, token: str) 
     ]
 
 
-@pytest.mark.parametrize("sender", ["quatsch", "a b@town.example", "Post <post@town.example>"])
-def test_mails_come_from_one_plain_address(environment: Environment, sender: str) -> None:
-    environment.setenv("KURSDOCS_MAIL_FROM", sender)
+@pytest.mark.parametrize("name", ["KURSDOCS_MAIL_FROM", "KURSDOCS_OPERATOR_MAIL"])
+@pytest.mark.parametrize("address", ["quatsch", "a b@town.example", "Post <post@town.example>"])
+def test_mails_have_one_plain_address(environment: Environment, name: str, address: str) -> None:
+    environment.setenv(name, address)
 
-    assert problems() == [
-        "KURSDOCS_MAIL_FROM: must be one plain address, like kursdocs@town.example"
-    ]
+    assert problems() == [f"{name}: must be one plain address, like kursdocs@town.example"]
 
 
 # --- Secrets in files ----------------------------------------------------------------------------

@@ -75,6 +75,10 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="Password, when SMTP_URL names a user."
     )
     mail_from: str = Field(description="Sender address of all mails.")
+    operator_mail: str = Field(
+        default="",
+        description="Who is told what is wrong with the installation; else its coordinators are.",
+    )
     bounces_url: str = Field(
         default="",
         description="Mailbox of MAIL_FROM, for what comes back: `imap://USER@HOST:PORT/INBOX?tls=on`.",
@@ -145,6 +149,11 @@ class Settings(BaseSettings):
         if not _ADDRESS.fullmatch(value):
             raise ValueError("must be one plain address, like kursdocs@town.example")
         return value
+
+    @field_validator("operator_mail")
+    @classmethod
+    def _operator_mail(cls, value: str) -> str:
+        return cls._mail_from(value) if value else ""
 
     @field_validator("demo")
     @classmethod

@@ -45,6 +45,7 @@ class Purpose(StrEnum):
 
     DIGEST = "digest"
     TEST = "test"
+    ALARM = "alarm"
 
 
 class OutboxMail(SQLModel, table=True):
@@ -248,6 +249,34 @@ def ended(session: Session, dedupes: Collection[str]) -> set[str]:
     return set(session.exec(query.where(is_over)))
 
 
+def stuck(session: Session, *, now: datetime, late: timedelta) -> Sequence[UUID]:
+    """Mails that could still go out but that nobody takes up, for so long.
+
+    Nobody tried since they were due; or their next try lies further off than any backoff, after a
+    clock went wrong; or their last try was that of a sender that died each time.
+    """
+    waits = sa.or_(
+        col(OutboxMail.due_at) < now - late,
+        sa.and_(col(OutboxMail.attempts) > 0, col(OutboxMail.due_at) > now + late),
+        sa.and_(col(OutboxMail.attempts) >= ATTEMPTS_MAX, col(OutboxMail.due_at) < now),
+    )
+    query = select(OutboxMail.id).where(*_open(), OutboxMail.lapses_at > now, waits)
+    return session.exec(query.order_by(col(OutboxMail.id)).limit(1_000)).all()
+
+
+def unstick(session: Session, mail_id: UUID, *, now: datetime) -> bool:
+    """Let a stuck mail be tried now, or give it up after its last try; ``False``: it is gone."""
+    mail = _unsent(session, mail_id)
+    if mail is None or mail.dead_at is not None:
+        return False
+    if mail.attempts >= ATTEMPTS_MAX:
+        mail.dead_at = now
+    else:
+        mail.due_at = now
+    session.add(mail)
+    return True
+
+
 def oldest_waiting(session: Session, *, now: datetime) -> datetime | None:
     """When the oldest mail that could still go out was put there; ``None`` when none waits."""
     query = select(sa.func.min(OutboxMail.created_at)).where(*_open(), OutboxMail.lapses_at > now)
@@ -366,7 +395,7 @@ def resend(session: Session, mail_id: UUID, *, now: datetime) -> UUID:
     if last.id != mail.id or standing(mail, now) not in FAILED:
         raise Conflict("mail_not_failed")
     _refuse_if_asked_lately(session, mail.address, now)
-    names = (digest_of(mail.address, local_date(now)), f"{_AGAIN}{mail.id}")
+    names = (digest_of(mail.address, local_date(now)), f"{AGAIN}{mail.id}")
     for dedupe in names if mail.purpose is Purpose.DIGEST else names[1:]:
         made = put(
             session,
@@ -383,14 +412,15 @@ def resend(session: Session, mail_id: UUID, *, now: datetime) -> UUID:
 
 
 FAILED = frozenset({Standing.REFUSED, Standing.RETURNED, Standing.LAPSED})
-_AGAIN = "again:"
+AGAIN = "again:"
+"""How the name of a mail begins that is sent once more; the id of the first follows."""
 
 
 def _refuse_if_asked_lately(session: Session, address: str, now: datetime) -> None:
     asked = select(OutboxMail.id).where(
         sa.func.lower(col(OutboxMail.address)) == address.lower(),
         OutboxMail.created_at > now - ASKED_EVERY,
-        sa.or_(col(OutboxMail.purpose) == Purpose.TEST, col(OutboxMail.dedupe).startswith(_AGAIN)),
+        sa.or_(col(OutboxMail.purpose) == Purpose.TEST, col(OutboxMail.dedupe).startswith(AGAIN)),
     )
     if session.exec(asked).first() is not None:
         raise Conflict("mail_asked_lately", minutes=_minutes(ASKED_EVERY))

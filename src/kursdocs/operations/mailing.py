@@ -19,7 +19,7 @@ from kursdocs.core.outbox import OutboxMail, Purpose
 from kursdocs.core.ports import Bounce, Letter, MailRefused, MailUnavailable
 from kursdocs.core.reminders import ledger
 from kursdocs.core.reminders.digest import Digest
-from kursdocs.operations import letters
+from kursdocs.operations import alarming, checkpointing, letters
 from kursdocs.operations.letters import trial
 from kursdocs.operations.reminding import due_digest
 from kursdocs.services import Services
@@ -80,6 +80,9 @@ def _written(services: Services, mail: OutboxMail) -> _Ready | None:
             now=now,
         )
         return _Ready(trial_letter, None)
+    if mail.purpose is Purpose.ALARM:
+        alarm_letter = alarming.written(services, mail, message_id=message_id)
+        return _Ready(alarm_letter, None) if alarm_letter else None
     digest = due_digest(services, address=mail.address)
     if digest is None:
         return None
@@ -95,8 +98,9 @@ def _place(services: Services, mail: OutboxMail) -> str:
 
 
 def _deliver(services: Services, mail: OutboxMail, ready: _Ready) -> bool:
+    letter = checkpointing.with_checkpoint(services, ready.letter)
     try:
-        services.mailer.send(ready.letter)
+        services.mailer.send(letter)
     except (MailRefused, MailUnavailable) as error:
         final = isinstance(error, MailRefused)
         _log.warning("mail.failed", mail=str(mail.id), final=final, attempt=mail.attempts)

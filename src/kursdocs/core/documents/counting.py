@@ -1,6 +1,7 @@
 """Numbers for whoever runs the installation: of all of it, or of one agency; no person, no kind.
 
-Entry points: :func:`by_state`, :func:`untouched_by_age`, :func:`unscanned`, :func:`waiting`.
+Entry points: :func:`by_state`, :func:`untouched_by_age`, :func:`unscanned`,
+:func:`unscanned_since`, :func:`blocked_since`, :func:`waiting`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -65,6 +66,31 @@ def unscanned(session: Session) -> Unscanned:
     )
     count, since = session.exec(query).one()
     return Unscanned(count, since)
+
+
+def unscanned_since(session: Session, moment: datetime) -> int:
+    """How many documents have waited for the scanner's verdict from before that moment."""
+    query = sa.select(sa.func.count()).where(
+        col(Document.state) == DocumentState.HELD,
+        col(Document.scanned_at).is_(None),
+        col(Document.stored_at) <= moment,
+    )
+    return session.scalar(query) or 0
+
+
+def blocked_since(session: Session, moment: datetime) -> int:
+    """How many documents were blocked after they had been delivered, since that moment."""
+    delivered = (
+        sa.exists()
+        .where(col(Delivery.document_id) == Document.id)
+        .where(col(Delivery.delivered_at).is_not(None))
+    )
+    query = sa.select(sa.func.count()).where(
+        col(Document.state) == DocumentState.BLOCKED,
+        col(Document.scanned_at) >= moment,
+        delivered,
+    )
+    return session.scalar(query) or 0
 
 
 def waiting(session: Session, agency_id: UUID) -> int:
