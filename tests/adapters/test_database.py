@@ -127,9 +127,15 @@ def test_the_connections_in_use_are_counted(database: Database) -> None:
     assert during.limit >= 20
 
 
+def is_of_code(name: str | None, kind: str, parents: object) -> bool:
+    """All but the table at which only the policies of PostgreSQL look."""
+    return (kind, name) != ("table", "document_party")
+
+
 def test_migrated_tables_are_those_of_the_code(database: Database) -> None:
     with database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        options = {"compare_type": True, "include_name": is_of_code}
+        context = MigrationContext.configure(connection, opts=options)
         differences = compare_metadata(context, metadata)
 
     assert differences == []

@@ -27,6 +27,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
 from kursdocs.adapters import sqlite
+from kursdocs.core import scopes
 from kursdocs.core.errors import Unavailable
 from kursdocs.core.ports import Pool, Schema
 
@@ -50,7 +51,7 @@ def held_alone(url: str) -> Iterator[None]:
 
     Raises ``ValueError`` when another process does.
     """
-    parsed = _parsed(url)
+    parsed = url_parts(url)
     is_sqlite = parsed.get_backend_name() == "sqlite"
     with sqlite.held_alone(Path(parsed.database or "")) if is_sqlite else nullcontext():
         yield
@@ -61,7 +62,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         """``url`` is a URL of a SQLite file or of PostgreSQL; raises ``ValueError`` otherwise."""
-        parsed = _parsed(url)
+        parsed = url_parts(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self._lock: threading.Lock | None = threading.Lock() if self.is_sqlite else None
         self._file = Path(parsed.database or "").absolute() if self.is_sqlite else None
@@ -151,8 +152,8 @@ class Database:
         self.engine.dispose()
 
 
-def _parsed(url: str) -> sa.URL:
-    """The URL's parts; no message repeats them, because a password may be among them."""
+def url_parts(url: str) -> sa.URL:
+    """The URL's parts; raises ``ValueError``, and repeats nothing: a password may be in it."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
@@ -200,7 +201,7 @@ def _sqlite(url: sa.URL, path: Path) -> sa.Engine:
 
 
 def _postgresql(url: sa.URL) -> sa.Engine:
-    return sa.create_engine(
+    engine = sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
         hide_parameters=True,
         pool_size=_POOL_SIZE,
@@ -213,6 +214,9 @@ def _postgresql(url: sa.URL) -> sa.Engine:
             " -c idle_in_transaction_session_timeout=60000",
         },
     )
+    # Whoever opens a transaction, here or by the engine: it reaches what the present scope does.
+    sa.event.listen(engine, "begin", scopes.tell)
+    return engine
 
 
 # Any number, as long as all processes of all versions agree on it.
@@ -237,6 +241,38 @@ def migrate(database: Database) -> None:
         raise DatabaseUnavailable from error
     except CommandError as error:
         raise ValueError(f"the database cannot be brought to this version: {error}") from error
+
+
+VERSION_TABLE = "alembic_version"
+"""Where the schema's revision stands."""
+
+
+def migrate_hidden(database: Database, revision: str) -> None:
+    """Bring a restored database of that revision to the newest; nobody takes it for ready yet.
+
+    Raises :class:`DatabaseUnavailable` when the database does not answer.
+    """
+    versions = sa.table(VERSION_TABLE, sa.column("version_num"))
+    try:
+        with database.engine.begin() as connection:
+            connection.execute(sa.delete(versions))
+            connection.execute(sa.insert(versions).values(version_num=revision))
+            command.upgrade(_alembic(connection), "head")
+            connection.execute(sa.delete(versions))
+    except (OperationalError, InterfaceError) as error:
+        raise DatabaseUnavailable from error
+
+
+def show(database: Database) -> None:
+    """End the hiding: from now on the database is one of the newest revision."""
+    versions = sa.table(VERSION_TABLE, sa.column("version_num"))
+    with database.transaction() as session:
+        session.execute(sa.insert(versions).values(version_num=known_revisions()[0]))
+
+
+def known_revisions() -> Sequence[str]:
+    """The revisions that this version of the program knows, the newest first."""
+    return _revisions()
 
 
 @cache

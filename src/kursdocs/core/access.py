@@ -10,7 +10,9 @@ from enum import StrEnum
 from uuid import UUID
 
 from kursdocs.catalogue import AgencyKind
+from kursdocs.core import scopes
 from kursdocs.core.errors import Forbidden
+from kursdocs.core.scopes import Reach, Scope
 
 
 class Role(StrEnum):
@@ -156,3 +158,12 @@ class Actor:
         if self.municipality_id is None:
             raise Forbidden("no_role")
         return self.municipality_id
+
+    @property
+    def scope(self) -> Scope:
+        """How far a request of this actor reaches at most, however its queries are written."""
+        if self.role is None:
+            return scopes.NOBODY
+        if self.agency is not None:
+            return Scope(Reach.AGENCY, self.agency.id)
+        return Scope(Reach.TOWN, self.municipality)

@@ -20,7 +20,7 @@ from sqlmodel import Session
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from kursdocs.core import accounts, audit, instructions
+from kursdocs.core import accounts, audit, instructions, scopes
 from kursdocs.core.access import Actor, Permission
 from kursdocs.core.audit import Happening
 from kursdocs.core.errors import (
@@ -68,7 +68,12 @@ def _call(kit: Kit, row: Row, request: Request) -> Call:
 
 
 async def answer(kit: Kit, row: Row, request: Request) -> Response:
-    """Answer one request; every domain error becomes a response here."""
+    """Answer one request; every domain error becomes a response here.
+
+    How far its transactions reach is set here and in :func:`_with_actor`. It holds for all that the
+    request's task and its threads do from now on, the streaming of the response as well.
+    """
+    scopes.enter(scopes.SYSTEM if row.gate is Gate.OPEN else scopes.NOBODY)
     call = _call(kit, row, request)
     try:
         if row.gate is Gate.OPEN:
@@ -77,6 +82,7 @@ async def answer(kit: Kit, row: Row, request: Request) -> Response:
         if row.body is Body.NONE and row.mode is Mode.INSIDE:
             return await _in_thread(_run, call)
         call = await _in_thread(_admitted, call)
+        scopes.enter(call.actor.scope)
         return await _HANDLED_BY[row.mode](call)
     except KursdocsError as error:
         return await refuse(call, error)
@@ -133,6 +139,7 @@ def _with_actor(call: Call, session: Session) -> Call:
         signed_in = accounts.actor_of_sign_in(session, call.token, now=call.now)
         if signed_in is not None:
             call = replace(call, signed_in=signed_in, actor=signed_in.actor)
+    scopes.move(session, call.actor.scope)
     # The refusal below is audited with this actor, outside this transaction.
     call.request.state.known = call
     _check_gate(call, session)

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from kursdocs.catalogue import Catalogue, FollowUpRule
+from kursdocs.core import scopes
 from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
 from kursdocs.core.documents.names import is_same_name
@@ -80,13 +81,21 @@ def by_document(session: Session, catalogue: Catalogue, document_id: UUID, *, no
     rules = [rule.code for rule in catalogue.follow_ups if document.kind in rule.fulfilled_by]
     if not rules or document.birth_date is None:
         return 0
+    # What it ends at the other agency may hang on a paper that the acting one is no party to.
+    with scopes.reaching_everything(session):
+        return _end_fulfilled(session, document, rules, now=now)
+
+
+def _end_fulfilled(
+    session: Session, document: Document, rules: Sequence[str], *, now: datetime
+) -> int:
     query = (
         sa.select(FollowUp, *subject_columns())
         .join(Document, col(Document.id) == FollowUp.document_id)
         .where(
             col(FollowUp.agency_id).in_(_agencies(session, document)),
             col(FollowUp.state) == FollowUpState.OPEN,
-            col(FollowUp.rule).in_(rules),
+            col(FollowUp.rule).in_(list(rules)),
             col(Document.birth_date) == document.birth_date,
         )
         .order_by(col(FollowUp.id))
