@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -18,8 +19,10 @@ from starlette.types import ASGIApp
 
 from kursdocs import catalogue
 from kursdocs.adapters import database, key_store
+from kursdocs.adapters.backup_folder import BackupFolder
 from kursdocs.adapters.bounces import open_bounces
 from kursdocs.adapters.database import Database
+from kursdocs.adapters.dumps import open_dump
 from kursdocs.adapters.identity import OidcProvider
 from kursdocs.adapters.key_store import SqlKeyStore
 from kursdocs.adapters.log_key import LogKey
@@ -28,14 +31,26 @@ from kursdocs.adapters.master_keys import MasterKeys
 from kursdocs.adapters.object_store import open_store
 from kursdocs.adapters.papers import SandboxedPapers
 from kursdocs.adapters.scanner import open_scanner
+from kursdocs.adapters.sealed_files import Recipients
 from kursdocs.catalogue import CatalogueError
 from kursdocs.core import agencies, installation, memberships
 from kursdocs.core.access import Role
 from kursdocs.core.accounts import ClaimRule
-from kursdocs.core.ports import BounceReader, ForeignInstance, Mailer, ObjectStore, Scanner, Schema
+from kursdocs.core.backups import Dump
+from kursdocs.core.ports import (
+    BounceReader,
+    ForeignInstance,
+    KeyStore,
+    Mailer,
+    ObjectStore,
+    Scanner,
+    Schema,
+)
 from kursdocs.demo import town
 from kursdocs.demo.mailbox import demo_mailbox
 from kursdocs.demo.provider import demo_provider
+from kursdocs.operations.backing_up import Means
+from kursdocs.operations.restoring import Place, Transaction
 from kursdocs.services import Services
 from kursdocs.settings import Settings, SettingsError, variable
 from kursdocs.web import pages
@@ -117,6 +132,95 @@ def open_services(
         )
         _claim(services)
         yield services
+
+
+@contextmanager
+def open_keys(settings: Settings) -> Iterator[KeyStore]:
+    """The key store of this installation alone, for work on master keys.
+
+    Raises as :func:`open_services` does, ``SettingsError`` too where nothing was ever started.
+    """
+    with ExitStack() as opened:
+        main, keys = _database(settings), _key_store(settings)
+        opened.callback(main.close)
+        opened.callback(keys.close)
+        _require_schema(main)
+        with main.transaction() as session:
+            ours = installation.known(session)
+        if ours is None or ours.bound_at is None:
+            raise SettingsError("this installation was never started: there are no keys yet")
+        keys.check()
+        keys.claim(ours.id)
+        yield keys
+
+
+# ── Copies of everything ─────────────────────────────────────────────────────────────────────
+
+
+def backup_means(
+    settings: Settings, folder: Path, keys_folder: Path | None, recipients: Path
+) -> Means:
+    """What a copy is made with; raises ``SettingsError`` and ``ValueError`` (the recipients)."""
+    return Means(
+        database=_main_dump(settings),
+        keys=_keys_dump(settings),
+        copies=BackupFolder(folder, keys_folder),
+        sealer=Recipients.load(recipients),
+    )
+
+
+def restore_place(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Place:
+    """Where a copy is put back, by the settings; nothing needs to be there yet."""
+    return Place(
+        database=_main_dump(settings),
+        keys=_keys_dump(settings),
+        store=_object_store(settings),
+        prepared=partial(_prepared, settings),
+        key_store=partial(_restored_keys, settings, clock),
+        shown=partial(_show, settings),
+        known_revisions=database.known_revisions(),
+    )
+
+
+def _main_dump(settings: Settings) -> Dump:
+    with _naming("database_url"):
+        parts = database.url_parts(settings.database_url)
+        return open_dump(parts, without=[database.VERSION_TABLE])
+
+
+def _keys_dump(settings: Settings) -> Dump:
+    with _naming("keys_url"):
+        return open_dump(database.url_parts(settings.keys_url))
+
+
+@contextmanager
+def _prepared(settings: Settings, revision: str) -> Iterator[Transaction]:
+    main = _database(settings)
+    try:
+        database.migrate_hidden(main, revision)
+        yield main.transaction
+        main.empty_log()
+    finally:
+        main.close()
+
+
+@contextmanager
+def _restored_keys(settings: Settings, clock: Callable[[], datetime]) -> Iterator[KeyStore]:
+    with _naming("keys_url"):
+        key_store.migrate(settings.keys_url)
+    keys = _key_store(settings, clock)
+    try:
+        yield keys
+    finally:
+        keys.close()
+
+
+def _show(settings: Settings) -> None:
+    main = _database(settings)
+    try:
+        database.show(main)
+    finally:
+        main.close()
 
 
 # ── One function a part, so that `check` can try each by itself ──────────────────────────────

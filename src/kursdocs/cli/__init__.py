@@ -8,8 +8,12 @@ import typer
 
 from kursdocs.catalogue import CatalogueError
 from kursdocs.cli import (
+    auditing,
+    backups,
+    checking,
     claims,
     installation,
+    keys,
     logs,
     mail,
     pushing,
@@ -41,12 +45,16 @@ app = typer.Typer(
 # In the order of the help. A group without a name adds its commands to the first level.
 app.add_typer(running.app)
 app.add_typer(installation.app)
+app.add_typer(keys.app, name="keys")
+app.add_typer(checking.app)
 app.add_typer(reminders.app)
 app.add_typer(mail.app, name="mail")
 app.add_typer(retention.app)
+app.add_typer(backups.app)
 app.add_typer(pushing.app)
 app.add_typer(rules.app, name="catalogue")
 app.add_typer(claims.app, name="claims")
+app.add_typer(auditing.app, name="audit")
 town.municipality_app.add_typer(town_settings.municipality_app)
 town.agency_app.add_typer(town_settings.agency_app)
 town.municipality_app.add_typer(town_calendar.municipality_app)

@@ -16,8 +16,11 @@ import typer
 import uvicorn
 
 from kursdocs import bootstrap, worker
+from kursdocs.adapters.log_key import LogKey
 from kursdocs.adapters.master_keys import MasterKeys
+from kursdocs.cli.auditing import log_name
 from kursdocs.demo import town
+from kursdocs.operations import starting
 from kursdocs.services import Services
 from kursdocs.settings import Settings, SettingsError, load
 
@@ -34,6 +37,14 @@ Drain = Annotated[
         " 503, so that a load balancer can turn away first.",
         min=0,
         max=60,
+    ),
+]
+
+DespiteMissingKeys = Annotated[
+    bool,
+    typer.Option(
+        "--despite-missing-keys",
+        help="Start although many papers have no key: only when these keys are lost for good.",
     ),
 ]
 
@@ -54,6 +65,7 @@ def serve(
         ),
     ] = None,
     drain_seconds: Drain = 0,
+    despite_missing_keys: DespiteMissingKeys = False,
 ) -> None:
     """Serve pages and API. SIGTERM ends it when what has begun is done."""
     settings = load()
@@ -62,6 +74,8 @@ def serve(
     with bootstrap.alone(settings), _listen(host, port) as listener:
         bootstrap.migrate(settings)
         with bootstrap.open_services(settings) as services:
+            if not despite_missing_keys:
+                starting.require_keys(services)
             log = structlog.get_logger()
             log.info("serve.started", url=settings.public_url, port=port, duties=with_worker)
             _serve(services, listener, with_worker=with_worker, drain_seconds=drain_seconds)
@@ -146,7 +160,7 @@ def _worker_beside(services: Services, stop: threading.Event) -> Iterator[thread
 
 
 @app.command("worker")
-def work() -> None:
+def work(despite_missing_keys: DespiteMissingKeys = False) -> None:
     """Do the recurring duties: mails, sweeping. Any number may run beside PostgreSQL.
 
     SIGTERM ends it after the duty that it is at.
@@ -160,6 +174,8 @@ def work() -> None:
         signal.signal(number, end)
     settings = load()
     with bootstrap.alone(settings), bootstrap.open_services(settings) as services:
+        if not despite_missing_keys:
+            starting.require_keys(services)
         log = structlog.get_logger()
         log.info("worker.started")
         # Not in this thread: a signal's handler that sets an event must not interrupt one who
@@ -178,6 +194,8 @@ def demo(
     """Serve a demo on this machine: invented people, embedded database, stores and mailbox."""
     var = var.resolve()
     var.mkdir(parents=True, exist_ok=True)
+    if not town.log_key_of(var).exists():
+        LogKey.create(town.log_key_of(var), log_name(f"http://127.0.0.1:{port}"))
     settings = load(**town.settings_for(var, port))
     if not settings.master_key_file.exists():
         MasterKeys.create(settings.master_key_file)

@@ -515,6 +515,13 @@ def known_ids(session: Session, ids: Sequence[UUID]) -> set[UUID]:
     return set(session.exec(select(Document.id).where(col(Document.id).in_(list(ids)))))
 
 
+def ends(session: Session, *, limit: int) -> Sequence[UUID]:
+    """The oldest and the newest documents that can be read, at most ``limit`` of each."""
+    live = select(Document.id).where(Document.state == DocumentState.LIVE).limit(limit)
+    ways = (col(Document.id).asc(), col(Document.id).desc())
+    return sorted({found for way in ways for found in session.exec(live.order_by(way))})
+
+
 def system_of(document: Document, duty: str) -> Actor:
     """kursdocs itself, acting on this document's municipality (so that its auditor sees it)."""
     return Actor(kind=ActorKind.SYSTEM, display_name=duty, municipality_id=document.municipality_id)
