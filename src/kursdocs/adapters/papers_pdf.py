@@ -12,23 +12,32 @@ The rules, in the order in which they are checked:
   truncated or altered, and two readers would repair it differently.
 * No encryption, not even with an owner password alone: the recipient could not print or archive.
 * 1 to 200 pages, and both parsers that we use count the same number.
-* Nothing that acts: scripts, launching, sending, embedded or external files, media, XFA forms,
-  actions on opening or on events. Plain links stay allowed; many official papers carry them.
-  Every object is looked at, referenced or not, so a leftover script refuses the file as well.
-* Bounded when unpacked: number of objects, bytes behind Flate, pixels of an image.
+* Nothing that acts (``papers_active``): scripts, launching, sending, embedded or external files,
+  media, XFA forms, actions on events. Plain links stay allowed; many official papers carry them.
+  Every object is looked at, referenced or not, also those that an update has replaced
+  (``papers_hidden``), so a leftover script refuses the file as well.
+* Nothing but a PDF: the same bytes are no web page, mail, TAR or ZIP (``papers_hidden``).
+* Bounded when unpacked: number of objects, bytes behind Flate, pixels of an image (by its own
+  head too), drawings in drawings (``papers_drawing``).
 
 Embedded files are refused as such, so there are no inner files which the malware scanner would
 have to be shown one by one.
 """
 
 import io
+import warnings
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pikepdf
 import pikepdf.settings
 import pypdfium2
+from PIL import Image, Jpeg2KImagePlugin, JpegImagePlugin
+
+from kursdocs.adapters.papers_active import is_active, named, plain
+from kursdocs.adapters.papers_drawing import Drawings
+from kursdocs.adapters.papers_hidden import is_other_format, unlisted
 
 PAGES_MAX = 200
 OBJECTS_MAX = 200_000
@@ -41,28 +50,14 @@ IMAGE_PIXELS_MAX = 200_000_000  # A4 at 1200 dpi has 139 million
 _WHITE_SPACE = b"\x00\t\n\x0c\r "
 _CHUNK_BYTES = 1024 * 1024
 
-_ACTIVE_ACTIONS = frozenset(
-    (
-        "/GoTo3DView",
-        "/GoToE",
-        "/GoToR",
-        "/ImportData",
-        "/JavaScript",
-        "/Launch",
-        "/Movie",
-        "/Rendition",
-        "/RichMediaExecute",
-        "/Sound",
-        "/SubmitForm",
-        "/Thread",
-    )
-)
-_ACTIVE_ANNOTATIONS = frozenset(
-    ("/3D", "/FileAttachment", "/Movie", "/RichMedia", "/Screen", "/Sound")
-)
-_ACTIVE_LINK_SCHEMES = (b"javascript:", b"vbscript:", b"data:", b"file:")
-_FILE_SPECIFICATION_KEYS = frozenset(("/F", "/UF", "/DOS", "/Mac", "/Unix"))
 _FLATE = frozenset(("/FlateDecode", "/Fl"))
+_PICTURES = frozenset(("/DCTDecode", "/DCT", "/JPXDecode"))
+_UNBOUNDED = frozenset(
+    ("/LZWDecode", "/LZW", "/RunLengthDecode", "/RL", "/ASCII85Decode", "/A85", "/ASCIIHexDecode")
+)
+
+# Pillow would load their readers late, when no file can be opened any more.
+_READERS = (JpegImagePlugin.JpegImageFile, Jpeg2KImagePlugin.Jpeg2KImageFile)
 
 
 class Refusal(Exception):
@@ -101,19 +96,37 @@ def bound_parser() -> None:
 def examine(data: bytes) -> Findings:
     """Check a PDF against every rule of this module; raises :class:`Refusal`."""
     _require_clean_end(data)
+    if is_other_format(data):
+        raise Refusal("file_damaged")
     with _opened(data) as pdf:
         page_count = _page_count(pdf)
         if _second_opinion(data) != page_count:
             raise Refusal("file_damaged")
-        is_signed = False
-        budget = _Budget()
-        for thing in _dictionaries(pdf):
-            if _is_active(thing):
-                raise Refusal("file_active")
-            if isinstance(thing, pikepdf.Stream):
-                budget.spend(thing)
-            is_signed = is_signed or _signs_all(thing, len(data))
+        is_signed = _walk_through(pdf, len(data))
+    for _ in _lifeless(list(unlisted(data, STREAM_BYTES_MAX))):
+        pass
     return Findings(page_count, is_signed)
+
+
+def _walk_through(pdf: pikepdf.Pdf, file_bytes: int) -> bool:
+    """Look at every object; returns whether one of them is a signature over the whole file."""
+    is_signed = False
+    budget = _Budget()
+    for thing in _lifeless([pdf.trailer, *pdf.objects]):
+        if isinstance(thing, pikepdf.Stream):
+            budget.spend(thing)
+        is_signed = is_signed or _signs_all(thing, file_bytes)
+    if budget.drawings.are_too_many(pdf):
+        raise Refusal("file_too_big_inside")
+    return is_signed
+
+
+def _lifeless(objects: Sequence[pikepdf.Object]) -> Iterator[pikepdf.Object]:
+    """Every dictionary and stream of these; raises :class:`Refusal` at the first that acts."""
+    for thing in _dictionaries(objects):
+        if is_active(thing):
+            raise Refusal("file_active")
+        yield thing
 
 
 def _require_clean_end(data: bytes) -> None:
@@ -168,9 +181,9 @@ def _second_opinion(data: bytes) -> int:
         pdf.close()
 
 
-def _dictionaries(pdf: pikepdf.Pdf) -> Iterator[pikepdf.Object]:
-    """Every dictionary and stream of the file, also those inside others; never recursive."""
-    waiting: list[pikepdf.Object] = [pdf.trailer, *pdf.objects]
+def _dictionaries(objects: Sequence[pikepdf.Object]) -> Iterator[pikepdf.Object]:
+    """Every dictionary and stream of these, also those inside others; never recursive."""
+    waiting = list(objects)
     seen = 0
     while waiting:
         thing = waiting.pop()
@@ -186,63 +199,6 @@ def _dictionaries(pdf: pikepdf.Pdf) -> Iterator[pikepdf.Object]:
             continue
         # References are left out: what they point to is in ``pdf.objects`` itself.
         waiting.extend(c for c in children if isinstance(c, pikepdf.Object) and not c.is_indirect)
-
-
-def _is_active(thing: pikepdf.Object) -> bool:
-    return (
-        _name(thing, "/S") in _ACTIVE_ACTIONS
-        or _name(thing, "/Subtype") in _ACTIVE_ANNOTATIONS
-        or _name(thing, "/Type") == "/EmbeddedFile"
-        or "/XFA" in thing
-        or "/EmbeddedFiles" in thing
-        or _holds_script(thing)
-        or _acts_by_itself(thing)
-        or _reaches_outside(thing)
-    )
-
-
-def _name(thing: pikepdf.Object, key: str) -> str:
-    return _plain(thing.get(key))
-
-
-def _plain(value: object) -> str:
-    # In qpdf's normal form, because old files hold names that are not UTF-8.
-    return value.unparse().decode("ascii", "replace") if isinstance(value, pikepdf.Name) else ""
-
-
-def _holds_script(thing: pikepdf.Object) -> bool:
-    # Fonts, images and colour spaces may bear any name, so the keys alone prove nothing.
-    script = thing.get("/JS")
-    if isinstance(script, pikepdf.String):
-        return True
-    if isinstance(script, pikepdf.Stream):
-        return _name(script, "/Subtype") not in ("/Image", "/Form")
-    return isinstance(thing.get("/JavaScript"), pikepdf.Dictionary)
-
-
-def _acts_by_itself(thing: pikepdf.Object) -> bool:
-    on_opening = thing.get("/OpenAction")
-    if isinstance(on_opening, pikepdf.Dictionary) and _name(on_opening, "/S") != "/GoTo":
-        return True
-    on_events = thing.get("/AA")
-    return isinstance(on_events, pikepdf.Dictionary) and any(
-        isinstance(action, pikepdf.Dictionary) and "/S" in action for action in on_events.values()
-    )
-
-
-def _reaches_outside(thing: pikepdf.Object) -> bool:
-    inner = thing.get("/EF")
-    if isinstance(inner, pikepdf.Dictionary) and _FILE_SPECIFICATION_KEYS.intersection(inner):
-        return True
-    # A stream with /F takes its data, a form with /Ref its picture, from another file.
-    if isinstance(thing, pikepdf.Stream) and ("/F" in thing or "/Ref" in thing):
-        return True
-    address = thing.get("/URI")
-    if not isinstance(address, pikepdf.String):
-        return False
-    # Only visible ASCII counts: not the zero bytes of UTF-16, nor what viewers skip.
-    visible = bytes(byte for byte in bytes(address) if 0x20 < byte < 0x7F).lower()
-    return visible.startswith(_ACTIVE_LINK_SCHEMES)
 
 
 def _signs_all(thing: pikepdf.Object, file_bytes: int) -> bool:
@@ -263,22 +219,18 @@ def _integers(values: Iterable[object]) -> list[int]:
 
 
 class _Budget:
-    """How much the streams of one file may unpack to, all together."""
+    """How much the streams of one file may unpack to, all together, and what they draw."""
 
     def __init__(self) -> None:
         self._left = UNPACKED_BYTES_MAX
+        self.drawings = Drawings()
 
     def spend(self, stream: pikepdf.Object) -> None:
         """Measure one stream without keeping its content; raises :class:`Refusal`."""
         _require_sane_image(stream)
-        filters = _filters(stream)
-        if len(filters) > FILTERS_MAX:
-            raise Refusal("file_too_big_inside")
-        chunks = iter([stream.read_raw_bytes()])
-        for name in filters:
-            if name not in _FLATE:
-                break  # DCT, CCITT, JBIG2 and JPX are bounded by the pixels, LZW by memory
-            chunks = _inflated(chunks)
+        chunks = _chunks(stream, _filters(stream))
+        if named(stream, "/Subtype") != "/Image":
+            chunks = self.drawings.hear(stream, chunks)
         unpacked = 0
         for chunk in chunks:
             unpacked += len(chunk)
@@ -287,8 +239,50 @@ class _Budget:
         self._left -= unpacked
 
 
+def _chunks(stream: pikepdf.Object, filters: list[str]) -> Iterator[bytes]:
+    """What the stream unpacks to, as far as its own bytes decide on the size."""
+    if len(filters) > FILTERS_MAX:
+        raise Refusal("file_too_big_inside")
+    if _UNBOUNDED.intersection(filters) and named(stream, "/Subtype") != "/Image":
+        return iter([_read_whole(stream)])
+    chunks = iter([stream.read_raw_bytes()])
+    for name in filters:
+        if name in _PICTURES:
+            return _of_sane_picture(chunks)
+        if name not in _FLATE:
+            break  # CCITT and JBIG2 are bounded by the pixels, LZW of pictures by memory
+        chunks = _inflated(chunks)
+    return chunks
+
+
+def _read_whole(stream: pikepdf.Object) -> bytes:
+    try:
+        return stream.read_bytes()
+    except pikepdf.PdfError:
+        return stream.read_raw_bytes()  # readers cannot unpack it either
+
+
+def _of_sane_picture(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The chunks as they are, once the picture in them is as small as it says outside."""
+    first = next(chunks, b"")
+    limit = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = IMAGE_PIXELS_MAX // 2  # Pillow refuses at twice as many
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            Image.open(io.BytesIO(first), formats=("JPEG", "JPEG2000")).close()
+    except Image.DecompressionBombError as error:
+        raise Refusal("file_too_big_inside") from error
+    except (OSError, SyntaxError, ValueError, EOFError):
+        pass  # what cannot be opened cannot be shown either
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+    yield first
+    yield from chunks
+
+
 def _require_sane_image(stream: pikepdf.Object) -> None:
-    if _name(stream, "/Subtype") != "/Image":
+    if named(stream, "/Subtype") != "/Image":
         return
     sides = _integers([stream.get("/Width"), stream.get("/Height")])
     if len(sides) < 2:
@@ -300,8 +294,8 @@ def _require_sane_image(stream: pikepdf.Object) -> None:
 def _filters(stream: pikepdf.Object) -> list[str]:
     named = stream.get("/Filter")
     if isinstance(named, pikepdf.Array):
-        return [_plain(name) for name in named]
-    return [] if named is None else [_plain(named)]
+        return [plain(name) for name in named]
+    return [] if named is None else [plain(named)]
 
 
 def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -1,0 +1,141 @@
+"""What in a PDF acts: scripts, launching, sending, inner and outer files, media, living forms.
+
+Runs only inside the paper-opening child (``papers_child``), on objects that qpdf has read. Knows
+nothing of files as a whole. Entry points: :func:`is_active`, :func:`named`, :func:`plain`.
+
+A file may open at a page and may ask to be printed; everything else that happens without a click
+makes it active. On a click a file may lead to another page, to a web page, to a mail or to a
+telephone number, and nowhere else: what a link to a program or to a folder does is decided by the
+reader's machine.
+"""
+
+import re
+from collections.abc import Iterator
+
+import pikepdf
+
+_ACTIONS = frozenset(
+    (
+        "/GoTo3DView",
+        "/GoToE",
+        "/GoToR",
+        "/ImportData",
+        "/JavaScript",
+        "/Launch",
+        "/Movie",
+        "/Rendition",
+        "/RichMediaExecute",
+        "/Sound",
+        "/SubmitForm",
+        "/Thread",
+    )
+)
+_ANNOTATIONS = frozenset(("/3D", "/FileAttachment", "/Movie", "/RichMedia", "/Screen", "/Sound"))
+_TYPES = frozenset(("/EmbeddedFile", "/SlideShow"))
+_KEYS = ("/XFA", "/EmbeddedFiles", "/AlternatePresentations", "/OnInstantiate")
+_FILE_SPECIFICATION_KEYS = frozenset(("/F", "/UF", "/DOS", "/Mac", "/Unix"))
+_CHAIN_MAX = 20  # actions one after the other; more is a circle
+
+_LINK_SCHEMES = frozenset(
+    (b"http", b"https", b"mailto", b"tel", b"fax", b"sms", b"ftp", b"ftps", b"geo", b"urn", b"doi")
+)
+_SCHEME = re.compile(rb"([a-z][a-z0-9+.-]*):")
+_HOST_AND_PORT = re.compile(rb"[a-z0-9-]+(\.[a-z0-9-]+)+:[0-9]+(/|$)")
+
+
+def is_active(thing: pikepdf.Object) -> bool:
+    """Whether this dictionary or stream (not what lies below it) acts or brings something along."""
+    return (
+        named(thing, "/S") in _ACTIONS
+        or named(thing, "/Subtype") in _ANNOTATIONS
+        or named(thing, "/Type") in _TYPES
+        or any(key in thing for key in _KEYS)
+        or _is_program_for_printers(thing)
+        or _holds_script(thing)
+        or _acts_by_itself(thing)
+        or _reaches_outside(thing)
+    )
+
+
+def named(thing: pikepdf.Object, key: str) -> str:
+    """The name under this key, as qpdf writes it; empty for anything else."""
+    return plain(thing.get(key))
+
+
+def plain(value: object) -> str:
+    """The name in qpdf's normal form, because old files hold names that are not UTF-8."""
+    return value.unparse().decode("ascii", "replace") if isinstance(value, pikepdf.Name) else ""
+
+
+def _is_program_for_printers(thing: pikepdf.Object) -> bool:
+    """PostScript, which printers and their drivers execute (ISO 32000-1, 8.8.2)."""
+    return isinstance(thing, pikepdf.Stream) and (
+        "/PS" in (named(thing, "/Subtype"), named(thing, "/Subtype2"))
+    )
+
+
+def _holds_script(thing: pikepdf.Object) -> bool:
+    # Fonts, images and colour spaces may bear any name, so the keys alone prove nothing.
+    script = thing.get("/JS")
+    if isinstance(script, pikepdf.String):
+        return True
+    if isinstance(script, pikepdf.Stream):
+        return named(script, "/Subtype") not in ("/Image", "/Form")
+    return isinstance(thing.get("/JavaScript"), pikepdf.Dictionary)
+
+
+def _acts_by_itself(thing: pikepdf.Object) -> bool:
+    on_opening = thing.get("/OpenAction")
+    if isinstance(on_opening, pikepdf.Dictionary) and not _is_calm(on_opening):
+        return True
+    on_events = thing.get("/AA")
+    return isinstance(on_events, pikepdf.Dictionary) and any(
+        isinstance(action, pikepdf.Dictionary) and "/S" in action for action in on_events.values()
+    )
+
+
+def _is_calm(action: pikepdf.Object) -> bool:
+    """Nothing but showing a page of this file, and asking whether to print it."""
+    for number, step in enumerate(_chain(action)):
+        shows = named(step, "/S") == "/GoTo"
+        prints = named(step, "/S") == "/Named" and named(step, "/N") == "/Print"
+        if number >= _CHAIN_MAX or not (shows or prints):
+            return False
+    return True
+
+
+def _chain(action: pikepdf.Object) -> Iterator[pikepdf.Object]:
+    """The action and those that follow it; without end if they stand in a circle."""
+    waiting = [action]
+    while waiting:
+        step = waiting.pop()
+        yield step
+        following = step.get("/Next")
+        steps = list(following) if isinstance(following, pikepdf.Array) else [following]
+        waiting.extend(step for step in steps if isinstance(step, pikepdf.Dictionary))
+
+
+def _reaches_outside(thing: pikepdf.Object) -> bool:
+    inner = thing.get("/EF")
+    if isinstance(inner, pikepdf.Dictionary) and _FILE_SPECIFICATION_KEYS.intersection(inner):
+        return True
+    # A stream with /F takes its data, a form with /Ref its picture, from another file.
+    if isinstance(thing, pikepdf.Stream) and ("/F" in thing or "/Ref" in thing):
+        return True
+    return any(_leads_astray(thing.get(key)) for key in ("/URI", "/Base"))
+
+
+def _leads_astray(address: object) -> bool:
+    """Whether a link does more than open a web page, a mail or a telephone."""
+    if not isinstance(address, pikepdf.String):
+        return False
+    # Only visible ASCII counts: not the zero bytes of UTF-16, nor what viewers skip.
+    visible = bytes(byte for byte in bytes(address) if 0x20 < byte < 0x7F).lower()
+    if visible.startswith(b"\\\\"):
+        return True
+    scheme = _SCHEME.match(visible)
+    return (
+        scheme is not None
+        and scheme[1] not in _LINK_SCHEMES
+        and _HOST_AND_PORT.match(visible) is None
+    )
