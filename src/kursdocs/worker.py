@@ -9,7 +9,15 @@ import structlog
 
 from kursdocs.core import heartbeats
 from kursdocs.core.errors import Unavailable
-from kursdocs.operations import delivery, following_up, mailing, reminding, retention, sweeping
+from kursdocs.operations import (
+    checkpointing,
+    delivery,
+    following_up,
+    mailing,
+    reminding,
+    retention,
+    sweeping,
+)
 from kursdocs.services import Services
 
 _log = structlog.get_logger()
@@ -35,7 +43,9 @@ class Duty:
 
 
 DUTIES: Sequence[Duty] = (
-    # First, so that nobody is reminded before it is known of what.
+    # It signs once an hour, and sooner after a thousand rows. Before the mails, which carry it.
+    Duty("checkpointing", 60, checkpointing.run, demo_seconds=5),
+    # Then this, so that nobody is reminded before it is known of what.
     Duty("follow_ups", 3600, following_up.refresh, demo_seconds=2),
     Duty("reminding", 60, reminding.remind, demo_seconds=2),
     Duty("mailing", 5, mailing.deliver_due, demo_seconds=2, is_stoppable=True),

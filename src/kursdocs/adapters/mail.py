@@ -71,6 +71,8 @@ def _message(letter: Letter, sender: str) -> bytes:
     message["Message-ID"] = letter.message_id
     # Keeps out-of-office answers from coming back (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
+    for name, value in letter.headers.items():
+        message[name] = value
     message.set_content(letter.text)
     message.add_alternative(letter.html, subtype="html")
     return message.as_bytes()

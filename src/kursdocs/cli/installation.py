@@ -37,6 +37,11 @@ def check(as_json: AsJson = False) -> None:
             typer.echo(f"{verdict:7} {name}" + (f": {problem}" if problem else ""))
         if settings.clamd == "off":
             typer.echo("Nothing is scanned for malware: KURSDOCS_CLAMD is off.")
+        if settings.log_key_file is None:
+            typer.echo(
+                "Nobody signs the log, and nothing of it is ever removed:"
+                " KURSDOCS_LOG_KEY_FILE is not set."
+            )
         if not settings.bounces_url:
             typer.echo("Nobody notices mails that come back: KURSDOCS_BOUNCES_URL is not set.")
     if any(problem for _, problem in parts):

@@ -26,11 +26,11 @@ DemoFolder = Annotated[
 DemoPort = Annotated[int, typer.Option("--port", help="Port of that demo.", min=1, max=65535)]
 
 
-def settings_of(var: Path | None, port: int) -> Settings:
+def settings_of(var: Path | None, port: int, *, must_exist: bool = True) -> Settings:
     """The settings of the environment, or those of the demo in that folder."""
     if var is None:
         return load()
-    if not (var / "kursdocs.sqlite").exists():
+    if must_exist and not (var / "kursdocs.sqlite").exists():
         raise typer.BadParameter(f"there is no demo in {var}; start one with: make run VAR={var}")
     return load(**town.settings_for(var.resolve(), port))
 

@@ -74,6 +74,7 @@ __all__ = [
     "SERVICES",
     "ask_samples",
     "claim_rules",
+    "log_key_of",
     "set_up",
     "settings_for",
     "write_samples",
@@ -83,7 +84,9 @@ __all__ = [
 def settings_for(var: Path, port: int) -> dict[str, Any]:
     """Settings of an embedded demo below ``var``, for where the environment is silent."""
     public_url = f"http://127.0.0.1:{port}"
+    log_key = log_key_of(var)
     return {
+        **({"log_key_file": log_key} if log_key.exists() else {}),
         "database_url": f"sqlite:///{var}/kursdocs.sqlite",
         "keys_url": f"sqlite:///{var}/keys.sqlite",
         "store_url": f"folder:{var}/objects",
@@ -98,6 +101,11 @@ def settings_for(var: Path, port: int) -> dict[str, Any]:
         "clamd": "off",
         "demo": True,
     }
+
+
+def log_key_of(var: Path) -> Path:
+    """Where a demo has the key that signs its log; it does without when there is none."""
+    return var / "log.key"
 
 
 def claim_rules() -> list[ClaimRule]:

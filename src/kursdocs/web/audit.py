@@ -36,6 +36,8 @@ SENTENCES = {
     Happening.LEAVING_LISTED: N_("hat angesehen, was bald gelöscht wird (Einträge: %(count)s)"),
     Happening.NUMBERS_LISTED: N_("hat die Zahlen der Stellen angesehen"),
     Happening.LOG_LISTED: N_("hat das Protokoll angesehen (Einträge: %(count)s)"),
+    Happening.LOG_EXPORTED: N_("hat Einträge des Protokolls herausgegeben (Einträge: %(rows)s)"),
+    Happening.LOG_SHORTENED: N_("hat alte Einträge des Protokolls gelöscht (bis Nr. %(through)s)"),
     Happening.DOCUMENT_SENT: N_("hat ein Papier gesendet (%(kind)s, %(recipients)s Empfänger)"),
     Happening.DOCUMENT_HELD: N_(
         "hat ein Papier gesendet, das noch geprüft wird (%(kind)s, %(recipients)s Empfänger)"

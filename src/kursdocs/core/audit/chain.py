@@ -1,7 +1,8 @@
-"""The chain of the audit log: its rows, each bound to the one before; adding and verifying."""
+"""The chain of the audit log: its rows, each bound to the one before; adding and listing."""
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -85,6 +86,8 @@ class AuditCheckpoint(SQLModel, table=True):
     root: str = Field(max_length=64)
     signer: str = Field(max_length=200)
     note: str = Field(max_length=1000)
+    # The tree as it was then (``tree.Frontier``), so that the next one need not begin at row 1.
+    frontier: str = Field(max_length=3000)
     signed_at: datetime
 
 
@@ -137,37 +140,29 @@ def record(
 
 
 def _hash(event: AuditEvent) -> str:
+    return hash_of({name: getattr(event, name) for name in _SAID_OF})
+
+
+_SAID_OF = tuple(name for name in AuditEvent.model_fields if name != "hash")
+_AS_IT_IS = tuple(name for name in _SAID_OF if name not in ("at", "detail"))
+
+
+def canonical(said: Mapping[str, Any]) -> dict[str, str]:
+    """Everything a row says but its own hash, as text. ``said`` is by the names of the columns."""
+    found = {name: str(said[name]) for name in _AS_IT_IS}
+    found["at"] = said["at"].astimezone(UTC).isoformat()
+    found["detail"] = json.dumps(said["detail"], sort_keys=True)
+    return found
+
+
+def hash_of(said: Mapping[str, Any]) -> str:
     """SHA-256 over the previous hash and everything the row says, in a canonical form."""
-    said = {
-        name: str(getattr(event, name))
-        for name in AuditEvent.model_fields
-        if name not in ("hash", "detail", "at")
-    }
-    said["at"] = event.at.astimezone(UTC).isoformat()
-    said["detail"] = json.dumps(event.detail, sort_keys=True)
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(canonical(said), sort_keys=True).encode()).hexdigest()
 
 
-def verify(session: Session) -> int | None:
-    """The ``seq`` of the first row that was altered, removed or inserted; ``None`` when whole."""
-    # The end first: others may append while this reads, and each row comes together with its end.
-    end = _end(session)
-    expected, seq = "", 0
-    known = select(AuditEvent).where(AuditEvent.seq <= end[0])
-    for event in session.exec(known.order_by(col(AuditEvent.seq))):
-        seq += 1
-        if event.seq != seq or event.previous_hash != expected or event.hash != _hash(event):
-            return seq
-        expected = event.hash
-    if end != (seq, expected):
-        return seq + 1
-    last = session.exec(select(sa.func.max(AuditEvent.seq))).one() or 0
-    return None if last <= _end(session)[0] else end[0] + 1
-
-
-def _end(session: Session) -> tuple[int, str]:
-    """Number and hash of the last row, as the end of the chain says now."""
-    return session.exec(select(AuditHead.seq, AuditHead.hash)).one()
+def end_of(session: Session) -> tuple[int, str]:
+    """Number and hash of the last row, as the end of the chain says now; without one, of none."""
+    return session.exec(select(AuditHead.seq, AuditHead.hash)).first() or (0, "")
 
 
 def page(

@@ -18,6 +18,8 @@ class Happening(StrEnum):
     LEAVING_LISTED = "leaving.listed"
     NUMBERS_LISTED = "numbers.listed"
     LOG_LISTED = "log.listed"
+    LOG_EXPORTED = "log.exported"
+    LOG_SHORTENED = "log.shortened"
     DOCUMENT_SENT = "document.sent"
     DOCUMENT_HELD = "document.held"
     DOCUMENT_RELEASED = "document.released"
@@ -100,6 +102,9 @@ DETAIL_KEYS: Mapping[Happening, frozenset[str]] = {
         Happening.LEAVING_LISTED: "count",
         Happening.NUMBERS_LISTED: "count",
         Happening.LOG_LISTED: "count",
+        Happening.LOG_EXPORTED: "rows",
+        # The number of the last row that went, and the day before which they were written.
+        Happening.LOG_SHORTENED: "through before",
         Happening.DOCUMENT_SENT: "kind recipients bytes",
         Happening.DOCUMENT_HELD: "kind recipients bytes",
         Happening.DOCUMENT_RELEASED: "",

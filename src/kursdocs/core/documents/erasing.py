@@ -205,6 +205,24 @@ def erase(
     return True
 
 
+def forget_without_key(
+    session: Session, actor: Actor, document_id: UUID, *, reason: str, now: datetime
+) -> bool:
+    """Forget a document whose key was destroyed after this (restored) database was copied.
+
+    Its content cannot be read any more, and the person was promised to be forgotten: so no rule
+    is asked. ``False`` when there is no content to forget.
+    """
+    document = lifecycle.locked(session, document_id)
+    if document is None or document.state not in WITH_CONTENT:
+        return False
+    _forget(session, document, now)
+    audit.record(
+        session, actor, Happening.DOCUMENT_ERASED, now=now, document_id=document_id, reason=reason
+    )
+    return True
+
+
 def _forget(session: Session, document: Document, now: datetime) -> None:
     """What remains is the record. The object's name is needed until its object is gone."""
     lifecycle.forget_words(session, document.id)
@@ -216,8 +234,8 @@ def _forget(session: Session, document: Document, now: datetime) -> None:
         session.add(delivery)
     document.stored_sha256 = ""
     document.state = DocumentState.ERASED
-    # That it was withdrawn, and when, stands in the log; a row says it of withdrawn ones only.
-    document.withdrawn_at = None
+    # ``withdrawn_at`` is of withdrawn ones only; the database sees to it.
+    document.was_withdrawn_at, document.withdrawn_at = document.withdrawn_at, None
     document.delete_on = None
     document.erased_at = now
     session.add(document)

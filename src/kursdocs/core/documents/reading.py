@@ -19,7 +19,6 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 from kursdocs.catalogue import AgencyKind
 from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
-from kursdocs.core.audit import AuditEvent, Happening
 from kursdocs.core.documents import holding, names
 from kursdocs.core.documents.counting import COUNT_CAP
 from kursdocs.core.documents.tables import (
@@ -439,7 +438,7 @@ def view(session: Session, actor: Actor, document_id: UUID) -> DocumentView:
     shown = set(DocumentView.__dataclass_fields__) & set(Document.model_fields)
     values = {name: getattr(document, name) for name in shown}
     if document.state is DocumentState.ERASED:
-        values["withdrawn_at"] = _withdrawn_at(session, document_id)
+        values["withdrawn_at"] = document.was_withdrawn_at
     if document.state is DocumentState.WITHDRAWN and not is_own:
         values |= _OF_PERSON
     return DocumentView(
@@ -459,15 +458,6 @@ def view_own(session: Session, actor: Actor, document_id: UUID) -> DocumentView:
     if not document.is_own:
         raise NotFound
     return document
-
-
-def _withdrawn_at(session: Session, document_id: UUID) -> datetime | None:
-    """When an erased document had been withdrawn: its row no longer says it, the log does."""
-    ways = (Happening.DOCUMENT_WITHDRAWN, Happening.DOCUMENT_DECLINED)
-    query = select(AuditEvent.at).where(
-        AuditEvent.document_id == document_id, col(AuditEvent.happening).in_(ways)
-    )
-    return session.exec(query).first()
 
 
 def document_delivered(session: Session, actor: Actor, delivery_id: UUID) -> UUID:

@@ -127,6 +127,8 @@ class Document(SQLModel, table=True):
     delete_reason: str = Field(default="", max_length=40, sa_column_kwargs={"server_default": ""})
     deletion_noticed_at: datetime | None = None
     erased_at: datetime | None = None
+    # Of an erased one: when it had been withdrawn, if it had; the row tells it longer than the log.
+    was_withdrawn_at: datetime | None = None
     # A corrected paper names what it replaces. Rows of documents are never deleted.
     replaces_id: UUID | None = None
     # Why, by the catalogue's list; the replaced one is withdrawn with it when this one goes out.

@@ -34,6 +34,15 @@ def _columns() -> None:
     op.create_index(
         "ix_document_state_scan_signatures", "document", ["state", "scan_signatures", "id"]
     )
+    # Only the log said it of erased ones, and the log may be shortened from now on.
+    op.add_column(
+        "document", sa.Column("was_withdrawn_at", sa.DateTime(timezone=True), nullable=True)
+    )
+    op.execute(
+        "UPDATE document SET was_withdrawn_at = (SELECT min(at) FROM audit_event"
+        " WHERE audit_event.document_id = document.id"
+        " AND happening IN ('document.withdrawn', 'document.declined')) WHERE state = 'erased'"
+    )
     op.add_column(
         "installation", sa.Column("backed_up_at", sa.DateTime(timezone=True), nullable=True)
     )
@@ -73,6 +82,7 @@ def _log_tables() -> None:
         sa.Column("root", sa.String(length=64), nullable=False),
         sa.Column("signer", sa.String(length=200), nullable=False),
         sa.Column("note", sa.String(length=1000), nullable=False),
+        sa.Column("frontier", sa.String(length=3000), nullable=False),
         sa.Column("signed_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("size", name=op.f("pk_audit_checkpoint")),
     )

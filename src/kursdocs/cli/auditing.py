@@ -1,0 +1,168 @@
+"""The log as evidence: verify it, prove a row of it, export a part, make the key that signs it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from kursdocs import bootstrap
+from kursdocs.adapters.log_key import LogKey, LogKeys
+from kursdocs.cli.options import DemoFolder, DemoPort, settings_of
+from kursdocs.cli.telling import EXIT_CODES, AsJson, fail, show_json
+from kursdocs.core.audit.verifying import Found, Tampering
+from kursdocs.operations import auditing, checkpointing
+from kursdocs.operations.auditing import Verified
+from kursdocs.settings import load
+
+app = typer.Typer(no_args_is_help=True, help="The log as evidence: verify, prove, export, key.")
+
+SENTENCES: Mapping[Tampering, str] = {
+    Tampering.ROW_ALTERED: "row {seq} was altered",
+    Tampering.ROW_UNREADABLE: "row {seq} was altered: it cannot be read any more",
+    Tampering.LINK_BROKEN: "row {seq} does not follow the one before it",
+    Tampering.ROWS_MISSING: "rows are missing from number {seq} on",
+    Tampering.END_MOVED: "the end of the log does not fit what stands before row {seq}",
+    Tampering.LEAF_UNEXPLAINED: "rows from number {seq} on were removed, but not by the rule",
+    Tampering.LEAF_BESIDE_ROW: "somebody prepared the removal of row {seq}",
+    Tampering.CHECKPOINT_FORGED: "the checkpoint of {seq} rows is not signed with a known key,"
+    " or was altered",
+    Tampering.CHECKPOINT_CONTRADICTS: "the log was rewritten: its first {seq} rows are not those"
+    " that were signed",
+    Tampering.CHECKPOINT_BEYOND_END: "{seq} rows were signed once, now there are fewer: the end was"
+    " cut off, or an older database was put back",
+}
+_HELD_FORGED = "the checkpoint you gave is not signed with a known key, or was altered"
+
+Checkpoints = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="FILE",
+        help="A checkpoint that somebody kept: the note, or a mail of kursdocs as a file (.eml)."
+        " May be given several times.",
+    ),
+]
+Verifiers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--key",
+        metavar="KEY",
+        help="The public key of the log, as you noted it (default: that of the settings).",
+    ),
+]
+
+
+@app.command()
+def verify(
+    checkpoint: Checkpoints = None,
+    key: Verifiers = None,
+    var: DemoFolder = None,
+    port: DemoPort = 8000,
+    as_json: AsJson = False,
+) -> None:
+    """Check the whole log: each row, the chain, every checkpoint, and those that you kept.
+
+    Exit codes: 0 everything holds; 1 something was altered, removed or put in; 2 a mistake in the
+    command or the settings.
+    """
+    held = [_note_of(path) for path in checkpoint or ()]
+    verifier = _keys(key) if key else None
+    with bootstrap.open_services(settings_of(var, port)) as services:
+        found = auditing.verify(services, held=held, verifier=verifier)
+    if as_json:
+        show_json(_plain(found))
+    else:
+        typer.echo(_told(found, held))
+    if not found.is_whole:
+        raise typer.Exit(1)
+
+
+def _note_of(path: Path) -> str:
+    try:
+        note = checkpointing.note_in(path.read_bytes())
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{path} cannot be read: {error.strerror}", param_hint="--checkpoint"
+        ) from error
+    if note is None:
+        raise typer.BadParameter(
+            f"{path} holds no checkpoint; give the note itself or a mail of kursdocs (.eml)",
+            param_hint="--checkpoint",
+        )
+    return note
+
+
+def _keys(given: Sequence[str]) -> LogKeys:
+    try:
+        return LogKeys(given)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--key") from error
+
+
+def _told(found: Verified, held: Sequence[str]) -> str:
+    if found.found:
+        lines = ["The log does NOT hold:", *(f"- {_sentence(one)}" for one in found.found)]
+        return "\n".join(lines)
+    lines = [f"The log holds: {found.rows} rows, checkpoints: {found.notes}."]
+    if found.first_row is not None and found.first_row > 1:
+        lines.append(f"Rows before number {found.first_row} were removed by rule.")
+    if not found.notes:
+        lines.append("Nothing of it is signed: whoever rewrites all of it is not noticed.")
+    elif not found.is_checked_by_key:
+        lines.append("Signatures were not checked: give --key or KURSDOCS_LOG_KEY_FILE.")
+    elif found.signed < found.rows:
+        lines.append(f"Signed are the first {found.signed}.")
+    if held:
+        lines.append("What you kept agrees with it.")
+    return "\n".join(lines)
+
+
+def _sentence(found: Found) -> str:
+    if found.is_held and found.what is Tampering.CHECKPOINT_FORGED:
+        return _HELD_FORGED
+    said = SENTENCES[found.what].format(seq=found.seq)
+    return f"{said} (says the checkpoint you gave)" if found.is_held else said
+
+
+def _plain(found: Verified) -> dict[str, object]:
+    return {
+        "whole": found.is_whole,
+        "rows": found.rows,
+        "first_row": found.first_row,
+        "signed": found.signed,
+        "checkpoints": found.notes,
+        "signatures_checked": found.is_checked_by_key,
+        "found": [
+            {"what": one.what.value, "seq": one.seq, "by_given_checkpoint": one.is_held}
+            for one in found.found
+        ],
+    }
+
+
+@app.command("key", epilog=EXIT_CODES)
+def make_key(
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help="File to write; it must not exist yet.")
+    ],
+    name: Annotated[
+        str,
+        typer.Option(
+            "--name", help="What the log is called. Default: the host of KURSDOCS_PUBLIC_URL."
+        ),
+    ] = "",
+) -> None:
+    """Write a new key that signs the log, and say the public key by which others check it."""
+    try:
+        made = LogKey.create(path, name or log_name(load().public_url))
+    except OSError as error:
+        fail(f"{path} cannot be written: {error.strerror}", 1)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--name") from error
+    typer.echo(f"Wrote {path}. Its public key, for everybody who checks the log:\n{made.verifier}")
+
+
+def log_name(public_url: str) -> str:
+    """What the log of the installation at that address is called."""
+    return f"{urlsplit(public_url).netloc}/log"

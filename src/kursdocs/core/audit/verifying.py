@@ -1,0 +1,240 @@
+"""Going along the log and saying whatever does not hold: bodies, links, leaves, signed heads.
+
+Rows are read in pages of columns and forgotten again, so a long log takes no more memory than a
+short one. :func:`entries` reads a page, :class:`Walk` goes along it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, select
+
+from kursdocs.core.audit.chain import AuditEvent, AuditLeaf, end_of, hash_of
+from kursdocs.core.audit.checkpoints import Statement
+from kursdocs.core.audit.happenings import Happening
+from kursdocs.core.audit.tree import Frontier
+
+PAGE = 2_000
+FOUND_MAX = 100
+"""Who altered more than that is told the first ones."""
+
+
+class Tampering(StrEnum):
+    """What does not hold."""
+
+    ROW_ALTERED = "row_altered"
+    ROW_UNREADABLE = "row_unreadable"
+    LINK_BROKEN = "link_broken"
+    ROWS_MISSING = "rows_missing"
+    END_MOVED = "end_moved"
+    LEAF_UNEXPLAINED = "leaf_unexplained"
+    LEAF_BESIDE_ROW = "leaf_beside_row"
+    CHECKPOINT_FORGED = "checkpoint_forged"
+    CHECKPOINT_CONTRADICTS = "checkpoint_contradicts"
+    CHECKPOINT_BEYOND_END = "checkpoint_beyond_end"
+
+
+@dataclass(frozen=True)
+class Found:
+    """One thing that does not hold: from which row on, or at a checkpoint of how many rows.
+
+    ``is_held`` when a checkpoint that somebody kept elsewhere says so.
+    """
+
+    what: Tampering
+    seq: int
+    is_held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the log, or what remains of it; ``said`` is ``None`` for a leaf."""
+
+    seq: int
+    hash: str
+    said: Mapping[str, Any] | None
+    is_readable: bool = True
+
+
+_TABLE: sa.Table = AuditEvent.metadata.tables["audit_event"]
+_NAMES = tuple(_TABLE.c.keys())
+# Closed lists are read as plain text: what somebody wrote past us must not stop the reading.
+_COLUMNS = [
+    sa.type_coerce(column, sa.String) if isinstance(column.type, sa.Enum) else column
+    for column in _TABLE.c
+]
+
+
+def entries(session: Session, *, after: int, through: int) -> list[Entry]:
+    """The rows and leaves with numbers from ``after`` + 1 to ``through``, in order."""
+    is_wanted = sa.and_(_TABLE.c.seq > after, _TABLE.c.seq <= through)
+    leaves = select(AuditLeaf.seq, AuditLeaf.hash).where(
+        AuditLeaf.seq > after, AuditLeaf.seq <= through
+    )
+    found = [Entry(seq, digest, None) for seq, digest in session.exec(leaves)]
+    found += _rows(session, is_wanted)
+    return sorted(found, key=lambda entry: (entry.seq, entry.said is None))
+
+
+def _rows(session: Session, is_wanted: sa.ColumnElement[bool]) -> list[Entry]:
+    query = sa.select(*_COLUMNS).where(is_wanted)
+    connection = session.connection()
+    try:
+        return [_entry(row) for row in connection.execute(query)]
+    except (ValueError, TypeError, LookupError, AttributeError):
+        # Something in this page is no value of its column: then each row for itself.
+        seqs = connection.execute(sa.select(_TABLE.c.seq).where(is_wanted)).scalars().all()
+        return [_alone(connection, seq) for seq in seqs]
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    said = dict(zip(_NAMES, row, strict=True))
+    return Entry(said["seq"], said["hash"], said)
+
+
+def _alone(connection: sa.Connection, seq: int) -> Entry:
+    try:
+        return _entry(connection.execute(sa.select(*_COLUMNS).where(_TABLE.c.seq == seq)).one())
+    except (ValueError, TypeError, LookupError, AttributeError):
+        digest = connection.execute(
+            sa.select(sa.type_coerce(_TABLE.c.hash, sa.String)).where(_TABLE.c.seq == seq)
+        ).scalar_one()
+        return Entry(seq, str(digest), None, is_readable=False)
+
+
+class Walk:
+    """What was seen of the log so far, and what of it does not hold.
+
+    ``signed`` are statements by the number of rows they are about, with whether somebody kept them
+    elsewhere. It may begin behind a tree that is known (``known``) and the hash of its last row.
+    """
+
+    def __init__(
+        self,
+        signed: Sequence[tuple[Statement, bool]] = (),
+        *,
+        known: Frontier | None = None,
+        last_hash: str | None = "",
+    ) -> None:
+        self.tree = known or Frontier()
+        self.seq = self.tree.size
+        self.found: list[Found] = []
+        self.first_row: int | None = None
+        self._last_hash = last_hash
+        self._is_whole = True
+        self._leaves_through = self._shortened_through = 0
+        self._signed: defaultdict[int, list[tuple[Statement, bool]]] = defaultdict(list)
+        for statement, is_held in signed:
+            self._signed[statement.size].append((statement, is_held))
+        self._compare()
+
+    def go(self, page: Sequence[Entry]) -> None:
+        """Go along these, which follow what was seen."""
+        for entry in page:
+            if entry.seq == self.seq:
+                # Only whoever wants to remove a row later puts a leaf beside it.
+                self._tell(Tampering.LEAF_BESIDE_ROW, entry.seq)
+                continue
+            if entry.seq != self.seq + 1:
+                self._tell(Tampering.ROWS_MISSING, self.seq + 1)
+                self._is_whole, self._last_hash = False, None
+            self.seq = entry.seq
+            self._look_at(entry)
+            self._grow(entry)
+
+    def _look_at(self, entry: Entry) -> None:
+        if not entry.is_readable:
+            self._tell(Tampering.ROW_UNREADABLE, entry.seq)
+            self._last_hash = None
+            return
+        if entry.said is None:
+            self._leaves_through = entry.seq
+        else:
+            self._look_at_row(entry.seq, entry.said)
+        self._last_hash = entry.hash
+
+    def _look_at_row(self, seq: int, said: Mapping[str, Any]) -> None:
+        self.first_row = self.first_row or seq
+        if self._last_hash is not None and said["previous_hash"] != self._last_hash:
+            self._tell(Tampering.LINK_BROKEN, seq)
+        if not _is_own_hash(said):
+            self._tell(Tampering.ROW_ALTERED, seq)
+        elif said["happening"] == Happening.LOG_SHORTENED:
+            self._shortened_through = max(self._shortened_through, said["detail"]["through"])
+
+    def _grow(self, entry: Entry) -> None:
+        try:
+            leaf = bytes.fromhex(entry.hash)
+        except ValueError:
+            self._is_whole = False
+            return
+        if self._is_whole:
+            self.tree.append(leaf)
+            self._compare()
+
+    def _compare(self) -> None:
+        for statement, is_held in self._signed.pop(self.tree.size, ()):
+            if statement.root != self.tree.root():
+                self._tell(Tampering.CHECKPOINT_CONTRADICTS, statement.size, is_held=is_held)
+
+    def end(self, seq: int, digest: str, *, has_more: bool, covered: int | None = None) -> None:
+        """The log ends here by its own account: with this row and hash.
+
+        ``has_more`` says whether there are rows behind it, ``covered`` how many rows are signed.
+        What is signed must lie before the end, and what is gone must have gone by rule.
+        """
+        if self.seq < seq:
+            self._tell(Tampering.ROWS_MISSING, self.seq + 1)
+        elif has_more or (self._last_hash is not None and self._last_hash != digest):
+            self._tell(Tampering.END_MOVED, seq + 1)
+        explained = self._shortened_through
+        if covered is not None:
+            explained = min(explained, covered)
+        if self._leaves_through > explained:
+            self._tell(Tampering.LEAF_UNEXPLAINED, explained + 1)
+        for size in sorted(self._signed):
+            for _, is_held in self._signed[size] if size > seq else ():
+                self._tell(Tampering.CHECKPOINT_BEYOND_END, size, is_held=is_held)
+
+    def _tell(self, what: Tampering, seq: int, *, is_held: bool = False) -> None:
+        if len(self.found) < FOUND_MAX:
+            self.found.append(Found(what, seq, is_held))
+
+
+def _is_own_hash(said: Mapping[str, Any]) -> bool:
+    try:
+        return bool(hash_of(said) == said["hash"])
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        return False
+
+
+def steps(after: int, end: int) -> Iterator[tuple[int, int]]:
+    """The pages of the log from behind ``after`` to ``end``: behind which row, through which."""
+    for start in range(after, end, PAGE):
+        yield start, min(start + PAGE, end)
+
+
+def has_rows_behind_end(session: Session) -> bool:
+    """Whether there are rows of which the end of the log knows nothing.
+
+    The rows first: others append, and each row comes together with its end.
+    """
+    last: int = session.exec(select(sa.func.max(AuditEvent.seq))).one() or 0
+    return last > end_of(session)[0]
+
+
+def verify(session: Session) -> int | None:
+    """The ``seq`` of the first row that was altered, removed or put in; ``None`` when whole.
+
+    In one transaction, for short logs; nothing signed is looked at.
+    """
+    walk = Walk()
+    seq, digest = end_of(session)
+    for after, through in steps(0, seq):
+        walk.go(entries(session, after=after, through=through))
+    walk.end(seq, digest, has_more=has_rows_behind_end(session))
+    return min((found.seq for found in walk.found), default=None)

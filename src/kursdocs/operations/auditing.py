@@ -1,0 +1,130 @@
+"""What the log is evidence of: verifying all of it, proving one row, exporting a part.
+
+Each page of it is read in a transaction of its own, so that nobody who writes has to wait. Entry
+points: :func:`verify`, :func:`prove`, :func:`export`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from kursdocs.core.audit import AuditCheckpoint, checkpoints, verifying
+from kursdocs.core.audit.chain import end_of
+from kursdocs.core.audit.checkpoints import Statement
+from kursdocs.core.audit.verifying import Found, Tampering, Walk
+from kursdocs.core.ports import LogVerifier
+from kursdocs.services import Services
+
+_NOTES_A_PAGE = 500
+
+
+@dataclass(frozen=True)
+class Verified:
+    """How the log is: its rows, the first that is still told in full, and what does not hold.
+
+    ``signed`` is how many rows the newest valid checkpoint covers, ``notes`` how many of them were
+    looked at; ``verifier`` says whether there was a key to check them with.
+    """
+
+    rows: int
+    first_row: int | None
+    signed: int
+    notes: int
+    is_checked_by_key: bool
+    found: Sequence[Found] = field(default=())
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything holds."""
+        return not self.found
+
+
+@dataclass
+class _Notes:
+    """Statements whose signatures hold, and those that do not."""
+
+    said: list[tuple[Statement, bool]] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
+
+    @property
+    def covered(self) -> int:
+        return max((statement.size for statement, _ in self.said), default=0)
+
+
+def verify(
+    services: Services, *, held: Sequence[str] = (), verifier: LogVerifier | None = None
+) -> Verified:
+    """Go along the whole log and every checkpoint; ``held`` are notes that somebody kept.
+
+    Signatures are checked with ``verifier``, else with the key of this process; without either,
+    only what the checkpoints say is held against the rows.
+    """
+    verifier = verifier or services.log_signer
+    notes = _read_notes(services, held, verifier)
+    walk = Walk(notes.said)
+    # Twice: what was shortened while the first round went on is told by a row that came meanwhile.
+    _go_on(services, walk)
+    end, digest = _go_on(services, walk)
+    with services.transaction() as session:
+        has_more = verifying.has_rows_behind_end(session)
+    walk.end(end, digest, has_more=has_more, covered=notes.covered)
+    return Verified(
+        rows=end,
+        first_row=walk.first_row,
+        signed=notes.covered,
+        notes=len(notes.said) + len(notes.found),
+        is_checked_by_key=verifier is not None,
+        found=sorted([*notes.found, *walk.found], key=lambda found: found.seq),
+    )
+
+
+def _go_on(services: Services, walk: Walk) -> tuple[int, str]:
+    """Go to the end as it is now; returns it."""
+    with services.transaction() as session:
+        end, digest = end_of(session)
+    for after, through in verifying.steps(walk.seq, end):
+        with services.transaction() as session:
+            page = verifying.entries(session, after=after, through=through)
+        walk.go(page)
+    return end, digest
+
+
+def _read_notes(services: Services, held: Sequence[str], verifier: LogVerifier | None) -> _Notes:
+    notes = _Notes()
+    for kept in _stored(services):
+        statement = _statement(kept.note, verifier)
+        if statement is None or not _is_as_written(kept, statement):
+            notes.found.append(Found(Tampering.CHECKPOINT_FORGED, kept.size))
+        else:
+            notes.said.append((statement, False))
+    for note in held:
+        statement = _statement(note, verifier)
+        if statement is None:
+            notes.found.append(Found(Tampering.CHECKPOINT_FORGED, 0, is_held=True))
+        else:
+            notes.said.append((statement, True))
+    return notes
+
+
+def _statement(note: str, verifier: LogVerifier | None) -> Statement | None:
+    if verifier is not None and not verifier.holds(note):
+        return None
+    try:
+        return Statement.read(note)
+    except ValueError:
+        return None
+
+
+def _is_as_written(kept: AuditCheckpoint, statement: Statement) -> bool:
+    """Whether the columns say what the note says."""
+    return (kept.size, kept.root) == (statement.size, statement.root_text)
+
+
+def _stored(services: Services) -> Iterator[AuditCheckpoint]:
+    after = -1
+    while True:
+        with services.transaction() as session:
+            page = checkpoints.page(session, after=after, limit=_NOTES_A_PAGE)
+        yield from page
+        if len(page) < _NOTES_A_PAGE:
+            return
+        after = page[-1].size

@@ -1,0 +1,143 @@
+"""Signing what the log says, again and again, so that others can hold it against the log later.
+
+A checkpoint is made every hour in which something happened, and after a thousand rows at the
+latest. It goes out with every mail (:func:`with_checkpoint`), so it lies in every agency's mail
+archive, where nobody who runs kursdocs can change it. What does not hold is never signed.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from email import message_from_bytes
+from email.policy import compat32
+
+import structlog
+
+from kursdocs.core.audit import AuditCheckpoint, checkpoints, verifying
+from kursdocs.core.audit.chain import end_of
+from kursdocs.core.audit.checkpoints import Statement
+from kursdocs.core.audit.tree import Frontier
+from kursdocs.core.audit.verifying import Entry, Found, Walk
+from kursdocs.core.ports import Letter, LogSigner
+from kursdocs.services import Services
+
+EVERY = timedelta(hours=1)
+ROWS = 1_000
+HEADER = "Kursdocs-Log-Checkpoint"
+_HEADER_LINE = 60
+_NOTE = re.compile(r"\n\n— ")
+
+_log = structlog.get_logger()
+
+
+def run(services: Services) -> AuditCheckpoint | None:
+    """Sign the log if it is time to; ``None`` when it is not, or nobody signs here."""
+    if services.log_signer is None:
+        return None
+    with services.transaction() as session:
+        last = checkpoints.newest(session)
+        end, _ = end_of(session)
+    new = end - (last.size if last else 0)
+    is_old = last is None or services.clock() - last.signed_at >= EVERY
+    if new < 1 or not (is_old or new >= ROWS):
+        return None
+    return sign(services, services.log_signer)
+
+
+def sign(services: Services, signer: LogSigner) -> AuditCheckpoint | None:
+    """Sign the log as it is now; ``None`` when another process did meanwhile, or it does not hold.
+
+    It goes on from the last checkpoint; one whose signature is not known here counts for nothing
+    but must not contradict the rows.
+    """
+    walk = _walk(services, signer)
+    with services.transaction() as session:
+        end, digest = end_of(session)
+    for after, through in verifying.steps(walk.seq, end):
+        walk.go(_page(services, after, through))
+    walk.end(end, digest, has_more=False)
+    if walk.found:
+        _refuse(walk.found)
+        return None
+    statement = Statement(signer.name, walk.tree.size, walk.tree.root())
+    with services.transaction() as session:
+        return checkpoints.keep(
+            session,
+            walk.tree,
+            signer=signer.verifier,
+            note=signer.sign(statement.text()),
+            now=services.clock(),
+        )
+
+
+def _walk(services: Services, signer: LogSigner) -> Walk:
+    """From the last checkpoint on if it is ours and says what its tree says, else from row 1."""
+    with services.transaction() as session:
+        last = checkpoints.newest(session)
+        end, _ = end_of(session)
+    if last is None:
+        return Walk()
+    statement = Statement.read(last.note)
+    tree = _tree(last)
+    is_ours = signer.holds(last.note) and statement.size == last.size <= end
+    if tree is None or not is_ours or tree.root() != statement.root:
+        _log.warning("log.signed_anew", size=last.size)
+        return Walk([(statement, False)])
+    before = _page(services, last.size - 1, last.size)
+    return Walk(known=tree, last_hash=before[0].hash if before else None)
+
+
+def _tree(checkpoint: AuditCheckpoint) -> Frontier | None:
+    try:
+        return Frontier.read(checkpoint.size, checkpoint.frontier)
+    except (ValueError, binascii.Error):
+        return None
+
+
+def _page(services: Services, after: int, through: int) -> Sequence[Entry]:
+    with services.transaction() as session:
+        return verifying.entries(session, after=after, through=through)
+
+
+def _refuse(found: Sequence[Found]) -> None:
+    first = found[0]
+    _log.error("log.not_signed", what=first.what.value, seq=first.seq, found=len(found))
+
+
+# ── Handing them out ─────────────────────────────────────────────────────────────────────────
+
+
+def with_checkpoint(services: Services, letter: Letter) -> Letter:
+    """The letter, carrying the newest checkpoint in a header, if there is one."""
+    with services.transaction() as session:
+        newest = checkpoints.newest(session)
+    if newest is None:
+        return letter
+    encoded = base64.b64encode(newest.note.encode()).decode()
+    # With spaces, because lines of a header may end only there.
+    parts = (encoded[at : at + _HEADER_LINE] for at in range(0, len(encoded), _HEADER_LINE))
+    return replace(letter, headers={**letter.headers, HEADER: " ".join(parts)})
+
+
+def note_in(data: bytes) -> str | None:
+    """The checkpoint in what somebody kept: the note itself, or a mail of ours (``.eml``).
+
+    ``None`` when there is none in it.
+    """
+    text = data.decode("utf-8", "replace").replace("\r\n", "\n")
+    if _NOTE.search(text):
+        return text if text.endswith("\n") else f"{text}\n"
+    for part in message_from_bytes(data, policy=compat32).walk():
+        if part[HEADER]:
+            return _decoded("".join(str(part[HEADER]).split()))
+    return None
+
+
+def _decoded(encoded: str) -> str | None:
+    try:
+        return base64.b64decode(encoded, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
