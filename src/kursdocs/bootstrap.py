@@ -185,7 +185,7 @@ def restore_place(settings: Settings, clock: Callable[[], datetime] = utc_now) -
 def _main_dump(settings: Settings) -> Dump:
     with _naming("database_url"):
         parts = database.url_parts(settings.database_url)
-        return open_dump(parts, without=[database.VERSION_TABLE])
+        return open_dump(parts, version_table=database.VERSION_TABLE)
 
 
 def _keys_dump(settings: Settings) -> Dump:

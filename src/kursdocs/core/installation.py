@@ -59,3 +59,10 @@ def follow_rules(session: Session, rules: str, *, now: datetime) -> bool:
     before, found.retention_rules = found.retention_rules, rules
     session.add(found)
     return before not in ("", rules)
+
+
+def mark_backed_up(session: Session, *, at: datetime) -> None:
+    """Note the moment of which there is a complete copy now."""
+    found = session.exec(select(Installation)).one()
+    found.backed_up_at = at
+    session.add(found)

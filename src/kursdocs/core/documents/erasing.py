@@ -235,7 +235,8 @@ def _forget(session: Session, document: Document, now: datetime) -> None:
     document.stored_sha256 = ""
     document.state = DocumentState.ERASED
     # ``withdrawn_at`` is of withdrawn ones only; the database sees to it.
-    document.was_withdrawn_at, document.withdrawn_at = document.withdrawn_at, None
+    document.was_withdrawn_at = document.withdrawn_at or document.was_withdrawn_at
+    document.withdrawn_at = None
     document.delete_on = None
     document.erased_at = now
     session.add(document)

@@ -317,3 +317,26 @@ def bury(session: Session, draft_id: UUID) -> None:
 def known_ids(session: Session, ids: Sequence[UUID]) -> set[UUID]:
     """Those of the ids that have a row: their keys may be needed."""
     return set(session.exec(select(Draft.id).where(col(Draft.id).in_(list(ids)))))
+
+
+# -- for whoever copies or restores everything -----------------------------------------------------
+
+
+def ready_contents(session: Session) -> Sequence[tuple[UUID, str]]:
+    """Id and object name of every draft whose bytes are needed."""
+    query = select(Draft.id, Draft.object_name).where(Draft.state == DraftState.READY)
+    return session.exec(query.order_by(col(Draft.id))).all()
+
+
+def is_ready(session: Session, draft_id: UUID) -> bool:
+    """Whether the draft needs its bytes and its key now."""
+    draft = session.get(Draft, draft_id)
+    return draft is not None and draft.state is DraftState.READY
+
+
+def end_lost(session: Session, draft_id: UUID, *, duty: str, reason: str, now: datetime) -> None:
+    """End a draft whose bytes or key a restored copy does not have."""
+    draft = locked(session, draft_id)
+    if draft is not None and draft.state is DraftState.READY:
+        end(session, draft, now=now)
+        log_end(session, _system_of(session, draft, duty), draft, reason=reason, now=now)

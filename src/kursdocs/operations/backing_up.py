@@ -1,0 +1,292 @@
+"""Making a copy of everything: first the database, then the objects it names, the keys last.
+
+In this order whatever the rows speak of is there. What is erased meanwhile has its key destroyed,
+which the copy of the keys then lacks: ``restoring`` forgets such rows. Copies older than a given
+number of days go, of the keys after 14 days at the latest, but never the newest.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from io import BytesIO
+from typing import BinaryIO
+from uuid import UUID
+
+import structlog
+from sqlmodel import Session, col, select
+
+from kursdocs import __version__
+from kursdocs.core import installation
+from kursdocs.core.audit import AuditCheckpoint, AuditHead
+from kursdocs.core.backups import (
+    BackupRefused,
+    Copies,
+    Dump,
+    Frozen,
+    Manifest,
+    Sealer,
+    moment_of,
+    stamp_of,
+)
+from kursdocs.core.documents import contents
+from kursdocs.core.documents.contents import Content
+from kursdocs.core.drafts import lifecycle as drafts
+from kursdocs.core.ports import KeyMissing, KeyStore, ObjectMissing, Tampered
+from kursdocs.operations.sealing import OVERHEAD_BYTES
+from kursdocs.services import Services
+
+KEYS_DAYS_MAX = 14
+"""So long a key that was destroyed can still lie in a copy."""
+
+DATABASE, MANIFEST, NOTE, SUMS = "database.age", "manifest.age", "manifest.json", "SHA256SUMS"
+_AT_A_TIME = 8
+_PAGE = 5_000
+_EVER, _NEVER = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a copy is made with: the two databases as a whole, the folder, and for whom."""
+
+    database: Dump
+    keys: Dump
+    copies: Copies
+    sealer: Sealer
+
+
+@dataclass(frozen=True)
+class BackedUp:
+    """What was done. ``lost`` counts what a row needs and was not there: ``fsck`` names it."""
+
+    stamp: str
+    documents: int
+    objects: int
+    copied: int
+    object_bytes: int
+    lost: int
+    copies_removed: int
+    objects_removed: int
+
+
+@dataclass(frozen=True)
+class _Copied:
+    """What became of one object: how long it is (``None``: it is not there), and its hash."""
+
+    name: str
+    bytes: int | None
+    sha256: str = ""
+    is_new: bool = False
+    is_lost: bool = False
+
+
+def back_up(services: Services, means: Means, *, keep_days: int) -> BackedUp:
+    """Make a copy, and remove those that are older than ``keep_days``.
+
+    Raises ``BackupRefused`` and ``Unavailable``; then there is no copy more and none less.
+    """
+    with means.copies.alone():
+        begun_at = services.clock().replace(microsecond=0)
+        manifest, done = _copy(services, means, stamp_of(begun_at))
+        with services.transaction() as session:
+            installation.mark_backed_up(session, at=begun_at)
+        copies_removed, objects_removed = _clear(means.copies, keep_days, services.clock())
+    told = BackedUp(
+        stamp=manifest.stamp,
+        documents=manifest.rows["document"],
+        objects=manifest.objects,
+        copied=sum(one.is_new for one in done),
+        object_bytes=manifest.object_bytes,
+        lost=len(manifest.lost_objects) + len(manifest.lost_keys),
+        copies_removed=copies_removed,
+        objects_removed=objects_removed,
+    )
+    _log.info("backup.made", **asdict(told))
+    return told
+
+
+def _copy(services: Services, means: Means, stamp: str) -> tuple[Manifest, Sequence[_Copied]]:
+    copies = means.copies
+    copies.begin(stamp)
+    with means.database.frozen() as frozen:
+        needed = _needed(frozen.session)
+        manifest = _beginning(frozen, stamp, means.database.kind)
+        database_sum = copies.write(stamp, DATABASE, _sealing(frozen, means.sealer))
+    done = _copy_objects(services, copies, needed)
+    with means.keys.frozen() as frozen:
+        keys_rows = frozen.rows()
+        copies.write_keys(stamp, _sealing(frozen, means.sealer))
+    sums = {f"{stamp}/{DATABASE}": database_sum}
+    sums |= {place_of(one.name): one.sha256 for one in done if one.bytes is not None}
+    listed = "".join(f"{found}  {place}\n" for place, found in sorted(sums.items()))
+    manifest = replace(
+        manifest,
+        keys_rows=keys_rows,
+        objects=len(sums) - 1,
+        object_bytes=sum(one.bytes or 0 for one in done),
+        sums_sha256=copies.write(stamp, SUMS, _writing(listed)),
+        lost_objects=sorted(one.name for one in done if one.is_lost),
+        lost_keys=sorted(map(str, _lost_keys(services, needed))),
+    )
+    _write_manifest(means, manifest)
+    copies.finish(stamp)
+    return manifest, done
+
+
+def place_of(object_name: str) -> str:
+    """Where an object lies in the folder, as the list of sums names it."""
+    return f"objects/{object_name[:2]}/{object_name}"
+
+
+def names_in(sums: str) -> set[str]:
+    """The objects that a list of sums names."""
+    places = (line.partition("  ")[2] for line in sums.splitlines())
+    return {place.rpartition("/")[2] for place in places if place.startswith("objects/")}
+
+
+# ── The database ─────────────────────────────────────────────────────────────────────────────
+
+
+def _needed(session: Session) -> Mapping[UUID, Content]:
+    found = {one.owner_id: one for one in contents.kept(session)}
+    for draft_id, object_name in drafts.ready_contents(session):
+        found[draft_id] = Content(draft_id, object_name)
+    return found
+
+
+def _beginning(frozen: Frozen, stamp: str, kind: str) -> Manifest:
+    """What the database says of itself at that moment; raises ``BackupRefused``."""
+    session, rows = frozen.session, frozen.rows()
+    ours = installation.known(session)
+    if ours is None:
+        raise BackupRefused("There is nothing to back up: this installation was never started.")
+    head = session.exec(select(AuditHead)).one()
+    if rows["audit_event"] + rows["audit_leaf"] < head.seq:
+        raise BackupRefused(
+            "The log has fewer rows than it says: either the role that the copy is made with may"
+            " not read them all, or some are lost. Run: kursdocs audit verify"
+        )
+    newest = select(AuditCheckpoint.note).order_by(col(AuditCheckpoint.size).desc()).limit(1)
+    return Manifest(
+        stamp=stamp,
+        instance=ours.id,
+        kind=kind,
+        revision=frozen.revision,
+        version=__version__,
+        rows=rows,
+        log_seq=head.seq,
+        log_hash=head.hash,
+        checkpoint=session.exec(newest).first() or "",
+    )
+
+
+def _sealing(frozen: Frozen, sealer: Sealer) -> Callable[[BinaryIO], None]:
+    def fill(target: BinaryIO) -> None:
+        with frozen.opened() as plain:
+            sealer.seal(plain, target)
+
+    return fill
+
+
+# ── Objects and keys ─────────────────────────────────────────────────────────────────────────
+
+
+def _copy_objects(
+    services: Services, copies: Copies, needed: Mapping[UUID, Content]
+) -> Sequence[_Copied]:
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        return list(pool.map(partial(_copy_object, services, copies), needed.values()))
+
+
+def _copy_object(services: Services, copies: Copies, content: Content) -> _Copied:
+    """Copy what is not there yet; damaged bytes never take the place of good ones."""
+    name, there = content.object_name, copies.size_of_object(content.object_name)
+    if content.sha256 and there == content.plain_bytes + OVERHEAD_BYTES:
+        return _Copied(name, there, content.sha256)
+    try:
+        data = services.store.get(name)
+    except (ObjectMissing, Tampered):
+        return _Copied(name, None, is_lost=_is_needed(services, content.owner_id))
+    found = hashlib.sha256(data).hexdigest()
+    if content.sha256 and found != content.sha256:
+        return _Copied(name, None, is_lost=_is_needed(services, content.owner_id))
+    copies.put_object(name, data)
+    return _Copied(name, len(data), found, is_new=there is None)
+
+
+def _is_needed(services: Services, owner_id: UUID) -> bool:
+    """Whether it still needs content and key; else it ended after the database was copied."""
+    with services.transaction() as session:
+        return contents.is_kept(session, owner_id) or drafts.is_ready(session, owner_id)
+
+
+def _lost_keys(services: Services, needed: Mapping[UUID, Content]) -> Sequence[UUID]:
+    """Of whom there is no key although they need one, also when asked one by one."""
+    missing = set(needed) - set(all_keys(services.keys))
+    return [one for one in missing if _is_needed(services, one) and not _has_key(services, one)]
+
+
+def all_keys(keys: KeyStore) -> Iterator[UUID]:
+    """Every document that has a key."""
+    after: UUID | None = None
+    while batch := keys.made_between(_EVER, _NEVER, after=after, limit=_PAGE):
+        yield from batch
+        after = batch[-1]
+
+
+def _has_key(services: Services, owner_id: UUID) -> bool:
+    try:
+        services.keys.get(owner_id)
+    except KeyMissing:
+        return False
+    except Tampered:
+        return True  # it is there; that it cannot be used is for ``fsck`` to say
+    return True
+
+
+# ── What belongs to a copy, and what is removed ──────────────────────────────────────────────
+
+
+def _write_manifest(means: Means, manifest: Manifest) -> None:
+    text = json.dumps(asdict(manifest), default=str, indent=1)
+    means.copies.write(
+        manifest.stamp, MANIFEST, lambda file: means.sealer.seal(BytesIO(text.encode()), file)
+    )
+    note = {
+        "moment": moment_of(manifest.stamp).isoformat(),
+        "database": manifest.kind,
+        "version": manifest.version,
+        "objects": manifest.objects,
+        "object_bytes": manifest.object_bytes,
+        "lost": len(manifest.lost_objects) + len(manifest.lost_keys),
+    }
+    means.copies.write(manifest.stamp, NOTE, _writing(json.dumps(note, indent=1) + "\n"))
+
+
+def _writing(text: str) -> Callable[[BinaryIO], None]:
+    def fill(target: BinaryIO) -> None:
+        target.write(text.encode())
+
+    return fill
+
+
+def _clear(copies: Copies, keep_days: int, now: datetime) -> tuple[int, int]:
+    """Remove what is too old, never the newest; returns how many copies and objects went."""
+    old = stamp_of(now - timedelta(days=keep_days))
+    removed = [stamp for stamp in copies.stamps()[:-1] if stamp < old]
+    for stamp in removed:
+        copies.remove(stamp)
+    old_keys = stamp_of(now - timedelta(days=min(keep_days, KEYS_DAYS_MAX)))
+    for stamp in copies.keys_stamps()[:-1]:
+        if stamp < old_keys:
+            copies.remove_keys(stamp)
+    named: set[str] = set()
+    for stamp in copies.stamps():
+        with copies.opened(stamp, SUMS) as file:
+            named |= names_in(file.read().decode("ascii"))
+    return len(removed), copies.keep_only(named)
