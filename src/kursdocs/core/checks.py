@@ -5,6 +5,7 @@ page of the coordinator and the next run. Ids of documents, never anything of a 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -33,6 +34,33 @@ class Health(StrEnum):
     CLEAN = "clean"
     REPAIRABLE = "repairable"
     LOSS = "loss"
+
+
+class Phase(StrEnum):
+    """What a row asks of the stores: nothing yet, its object and key, or that neither is there."""
+
+    BEGUN = "begun"
+    KEPT = "kept"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a row says of the stores, whichever noun it belongs to.
+
+    ``due`` is by when the phase must have come to its end: an intake finished or given up, what is
+    over removed. ``None``: it may last. ``swept_at`` is since when nothing can be left by our own
+    word. Hashes are empty where the row does not know them; ``byte_size`` is that of the plain PDF.
+    """
+
+    id: UUID
+    phase: Phase
+    object_name: str
+    byte_size: int
+    sha256: str = ""
+    stored_sha256: str = ""
+    due: datetime | None = None
+    swept_at: datetime | None = None
 
 
 class CheckRun(SQLModel, table=True):

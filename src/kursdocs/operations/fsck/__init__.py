@@ -1,0 +1,63 @@
+"""Whether what must hold does hold: rows, keys, objects, mails and the log against each other.
+
+:func:`check` looks, mends on request and remembers what it found; :func:`daily` is the worker's
+duty. The kinds of damage stand in ``damages``, how they are found without a false alarm on a
+working installation in ``looking``, what may be mended in ``repairing``.
+"""
+
+import random
+from datetime import timedelta
+
+from kursdocs.core import checks
+from kursdocs.core.checks import Depth
+from kursdocs.operations.fsck import repairing
+from kursdocs.operations.fsck.damages import LOSSES, Damage, Finding, health_of
+from kursdocs.operations.fsck.looking import look
+from kursdocs.operations.fsck.report import Report, keep
+from kursdocs.services import Services
+
+__all__ = ["LOSSES", "Damage", "Finding", "Report", "check", "daily", "health_of"]
+
+SAMPLE_PERCENT = 1.0
+"""So many of all papers are read by the daily check: in a hundred days, most of them."""
+
+EVERY = timedelta(hours=23)
+"""Once a day; a little less, so that the hour does not move on from day to day."""
+
+
+def check(
+    services: Services,
+    depth: Depth = Depth.FAST,
+    *,
+    percent: float = SAMPLE_PERCENT,
+    repair: bool = False,
+    dice: random.Random | None = None,
+) -> Report:
+    """Look at everything, mend what can be mended if asked to, and remember what is left.
+
+    Raises ``Unavailable`` when a part does not answer; then nothing is remembered.
+    """
+    started_at = services.clock()
+    seen = look(services, depth, percent=percent, dice=dice)
+    mended = repairing.mend(seen) if repair else {}
+    report = Report(
+        depth=depth,
+        started_at=started_at,
+        ended_at=services.clock(),
+        looked_at=dict(seen.seen),
+        found={damage: count for damage, count in seen.found.counts.items() if count},
+        named=tuple(seen.found.named),
+        mended=dict(mended),
+    )
+    with services.transaction() as session:
+        keep(session, report)
+    return report
+
+
+def daily(services: Services) -> Report | None:
+    """The daily check, with the bytes of a few papers; ``None`` when today's was made."""
+    with services.transaction() as session:
+        last = checks.latest(session)
+    if last and services.clock() - last[0].started_at < EVERY:
+        return None
+    return check(services, Depth.SAMPLE)
