@@ -39,13 +39,12 @@ def key_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def process(database_url: str, key_file: Path) -> Iterator[Process]:
+def process(keys_url: str, key_file: Path) -> Iterator[Process]:
     """Starts as one more process would: the file is read, the key store claimed."""
-    migrate(database_url)
     opened: list[SqlKeyStore] = []
 
     def start() -> SqlKeyStore:
-        opened.append(SqlKeyStore(database_url, MasterKeys.load(key_file), now=lambda: NOON))
+        opened.append(SqlKeyStore(keys_url, MasterKeys.load(key_file), now=lambda: NOON))
         opened[-1].claim(INSTANCE)
         return opened[-1]
 
@@ -126,7 +125,7 @@ def test_a_link_to_the_file_stays_a_link(process: Process, key_file: Path) -> No
 
 
 def test_who_was_running_reads_and_writes_with_the_fresh_key_at_once(
-    process: Process, database_url: str
+    process: Process, keys_url: str
 ) -> None:
     running, other = process(), process()
     old = running.create(first := uuid4())
@@ -137,7 +136,7 @@ def test_who_was_running_reads_and_writes_with_the_fresh_key_at_once(
     assert (running.get(first), running.get(second)) == (old, new)
     assert other.get(first) == old
     running.create(third := uuid4())
-    assert wrapped_by(database_url)[third] == fresh
+    assert wrapped_by(keys_url)[third] == fresh
 
 
 def test_of_many_who_rotate_at_once_every_key_stays_in_the_file(
@@ -191,7 +190,7 @@ def test_a_wrong_file_is_not_rotated(process: Process, key_file: Path) -> None:
 
 
 def test_a_key_put_first_into_the_file_by_hand_is_used_and_known(
-    process: Process, key_file: Path, database_url: str
+    process: Process, key_file: Path, keys_url: str
 ) -> None:
     running = process()
     running.create(uuid4())
@@ -200,7 +199,7 @@ def test_a_key_put_first_into_the_file_by_hand_is_used_and_known(
 
     running.create(document := uuid4())
 
-    assert wrapped_by(database_url)[document] == "by-hand"
+    assert wrapped_by(keys_url)[document] == "by-hand"
     assert process().get(document) == running.get(document)
 
 
@@ -223,24 +222,22 @@ def test_a_file_spoiled_under_a_running_process_is_said_and_does_not_stop_it(
 # --- Rewrapping ----------------------------------------------------------------------------------
 
 
-def test_rewrapping_goes_page_by_page_and_changes_no_key(
-    process: Process, database_url: str
-) -> None:
+def test_rewrapping_goes_page_by_page_and_changes_no_key(process: Process, keys_url: str) -> None:
     store = process()
     keys = {document: store.create(document) for document in (uuid4() for _ in range(30))}
-    before = set(wrapped_keys(database_url))
+    before = set(wrapped_keys(keys_url))
     fresh = store.rotate()
 
     assert rewrap_all(store) == 30
     assert rewrap_all(store) == 0
 
-    assert set(wrapped_by(database_url).values()) == {fresh}
-    assert not before & set(wrapped_keys(database_url))
+    assert set(wrapped_by(keys_url).values()) == {fresh}
+    assert not before & set(wrapped_keys(keys_url))
     assert {document: process().get(document) for document in keys} == keys
 
 
 def test_rewrapping_that_was_stopped_goes_on_from_the_beginning(
-    process: Process, database_url: str
+    process: Process, keys_url: str
 ) -> None:
     store = process()
     for _ in range(20):
@@ -274,22 +271,22 @@ def test_a_key_destroyed_while_it_is_rewrapped_never_comes_back(
         store.get(documents[0])
 
 
-def test_a_damaged_key_is_counted_and_left_as_it_is(process: Process, database_url: str) -> None:
+def test_a_damaged_key_is_counted_and_left_as_it_is(process: Process, keys_url: str) -> None:
     store = process()
     store.create(broken := uuid4())
     store.create(uuid4())
-    spoil(database_url, broken, wrapped_key=bytes(60))
-    old = wrapped_by(database_url)[broken]
+    spoil(keys_url, broken, wrapped_key=bytes(60))
+    old = wrapped_by(keys_url)[broken]
     store.rotate()
 
     page = store.rewrap(None, ALL)
 
     assert (page.done, page.failed, page.after) == (1, 1, None)
-    assert wrapped_by(database_url)[broken] == old
+    assert wrapped_by(keys_url)[broken] == old
 
 
 def test_others_make_read_and_destroy_keys_while_all_are_rewrapped_again_and_again(
-    process: Process, database_url: str
+    process: Process, keys_url: str
 ) -> None:
     stores = [process() for _ in range(3)]
     kept = {document: stores[0].create(document) for document in (uuid4() for _ in range(60))}
@@ -320,8 +317,8 @@ def test_others_make_read_and_destroy_keys_while_all_are_rewrapped_again_and_aga
         assert all(future.result() > 0 for future in working)
 
     rewrap_all(stores[2])
-    assert set(wrapped_by(database_url)) == {*kept, *made}
-    assert set(wrapped_by(database_url).values()) == {rotated[-1]}
+    assert set(wrapped_by(keys_url)) == {*kept, *made}
+    assert set(wrapped_by(keys_url).values()) == {rotated[-1]}
     for document, key in {**kept, **made}.items():
         assert stores[2].get(document) == key
 
@@ -350,7 +347,7 @@ def test_after_rewrapping_no_byte_of_the_old_wrapping_is_in_any_file(
 
 
 def test_a_master_key_is_retired_only_when_it_wraps_nothing(
-    process: Process, key_file: Path, database_url: str
+    process: Process, key_file: Path, keys_url: str
 ) -> None:
     store, running = process(), process()
     keys = {document: store.create(document) for document in (uuid4() for _ in range(3))}
@@ -373,7 +370,7 @@ def test_a_master_key_is_retired_only_when_it_wraps_nothing(
 
 
 def test_a_key_in_the_making_keeps_its_master_key_from_being_retired(
-    process: Process, key_file: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+    process: Process, key_file: Path, keys_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who sealed with the old one and comes too late to write is turned away, and uses the new."""
     slow, store = process(), process()
@@ -393,12 +390,12 @@ def test_a_key_in_the_making_keeps_its_master_key_from_being_retired(
 
     key = slow.create(document := uuid4())
 
-    assert wrapped_by(database_url) == {document: ids_in(key_file)[0]}
+    assert wrapped_by(keys_url) == {document: ids_in(key_file)[0]}
     assert process().get(document) == key
 
 
 def test_a_retired_key_does_not_come_back_by_an_old_copy_of_the_file(
-    process: Process, key_file: Path, database_url: str
+    process: Process, key_file: Path, keys_url: str
 ) -> None:
     stale, store = process(), process()
     stale.create(uuid4())
@@ -412,7 +409,7 @@ def test_a_retired_key_does_not_come_back_by_an_old_copy_of_the_file(
         stale.create(uuid4())
 
     assert "was retired" in logged[-1]["reason"]
-    assert len(wrapped_by(database_url)) == 1
+    assert len(wrapped_by(keys_url)) == 1
     with pytest.raises(ForeignInstance):
         process()
 
@@ -439,12 +436,12 @@ def test_all_master_keys_are_told_with_what_they_wrap(process: Process, key_file
 # --- Examining -----------------------------------------------------------------------------------
 
 
-def test_every_key_is_examined_once_page_by_page(process: Process, database_url: str) -> None:
+def test_every_key_is_examined_once_page_by_page(process: Process, keys_url: str) -> None:
     store = process()
     documents = sorted(uuid4() for _ in range(5))
     for document in documents:
         store.create(document)
-    spoil(database_url, documents[2], wrapped_key=bytes(60))
+    spoil(keys_url, documents[2], wrapped_key=bytes(60))
 
     first = store.examine(None, 3)
     second = store.examine(first[-1].document_id, 3)

@@ -7,8 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from html import unescape
@@ -26,7 +28,7 @@ from tests.servers import (
     stop_process,
     wait_until_ready,
 )
-from tests.web.house import JOBCENTER, OFFICE, VHS, sending_fields, the_file
+from tests.web.house import JOBCENTER, OFFICE, VHS, paper, sending_fields, the_file
 
 from kursdocs import bootstrap
 from kursdocs.adapters.master_keys import MasterKeys
@@ -37,6 +39,7 @@ from kursdocs.core.audit import AuditEvent, Happening
 from kursdocs.core.documents import lifecycle
 from kursdocs.core.tables import new_id
 from kursdocs.demo import town
+from kursdocs.operations import intake
 from kursdocs.services import Services
 from kursdocs.settings import Settings
 
@@ -316,6 +319,68 @@ def test_web_processes_and_workers_share_one_installation(
         postgres.drop_database(url)
 
 
+def test_nobody_waits_or_fails_while_the_master_key_is_replaced(
+    make: Make, postgres: PostgresServer
+) -> None:
+    """Two web processes receive and hand out while a fresh key comes and the old one goes."""
+    ports = free_port(), free_port()
+    urls = {name: postgres.new_database() for name in ("database_url", "keys_url")}
+    installed = make(ports[0], **urls)
+    file = installed.settings.master_key_file
+    (old,) = MasterKeys.load(file).ids
+    with ExitStack() as stack:
+        for port in ports:
+            stack.enter_context(installed.serving(port, "--no-worker"))
+        clerks = [Exchanging(stack, f"http://127.0.0.1:{port}", ports[0]) for port in ports]
+        threads = stack.enter_context(ThreadPoolExecutor(len(clerks)))
+        for clerk in clerks:
+            stack.callback(clerk.is_over.set)
+        working = [threads.submit(clerk.work) for clerk in clerks]
+        keys = stack.enter_context(bootstrap.open_keys(installed.settings))
+        until(lambda: all(len(clerk.sent) >= 2 for clerk in clerks))
+        fresh = keys.rotate()
+        rounds = [len(clerk.sent) for clerk in clerks]
+        until(lambda: all(len(c.sent) > was for c, was in zip(clerks, rounds, strict=True)))
+        while keys.rewrap(None, 1000).done:
+            pass
+        keys.retire(old)
+        with_old = file.read_text()
+        file.write_text("".join(with_old.splitlines(keepends=True)[:1]))
+        rounds = [len(clerk.sent) for clerk in clerks]
+        until(lambda: all(len(c.sent) > was + 1 for c, was in zip(clerks, rounds, strict=True)))
+        for clerk in clerks:
+            clerk.is_over.set()
+        assert [future.result(SECONDS) for future in working] == [None, None]
+        wrapping = {master.id: master.keys for master in keys.masters()}
+
+    sent = [document for clerk in clerks for document in clerk.sent]
+    assert wrapping == {fresh: len(set(sent))}
+    for url in urls.values():
+        postgres.drop_database(url)
+
+
+class Exchanging:
+    """A program that sends papers to one web process and reads them all again there."""
+
+    def __init__(self, stack: ExitStack, url: str, signs_in_at: int) -> None:
+        issuer = f"http://127.0.0.1:{signs_in_at}"
+        self._client = stack.enter_context(program_of(issuer, VHS))
+        self._url = f"{url}/api/v1/documents"
+        self.sent: list[str] = []
+        self.is_over = threading.Event()
+
+    def work(self) -> None:
+        """Until told to end; whatever is not answered as on any other day is an error."""
+        while not self.is_over.is_set():
+            fields = sending_fields(given_names=f"Probefried {len(self.sent)}")
+            sent = self._client.post(self._url, data=fields, files=the_file())
+            assert sent.status_code == 201, sent.text
+            self.sent.append(sent.json()["id"])
+            for document in {self.sent[0], *self.sent[-2:]}:
+                read = self._client.get(f"{self._url}/{document}/content")
+                assert (read.status_code, read.content) == (200, paper())
+
+
 def mailboxes() -> set[str]:
     return {f"{slug}@{town.DOMAIN}" for slug in (OFFICE, JOBCENTER)}
 
@@ -365,7 +430,8 @@ def leave_papers(services: Services) -> None:
     """Something to tell both offices of."""
     actor = sender(services)
     with services.transaction() as session:
-        factories.make_document(session, actor, OFFICE, JOBCENTER, now=services.clock())
+        sending = factories.make_sending(session, actor, OFFICE, JOBCENTER)
+    intake.store(services, actor, sending, (paper(),), "")
 
 
 def abandoned(services: Services) -> list[str]:

@@ -31,7 +31,7 @@ class KeyStoreTooOld(ForeignInstance):
 def require_keys(services: Services) -> None:
     """Look whether some of the newest and the oldest documents have their keys.
 
-    Raises :class:`KeyStoreTooOld` when more than a few have none, or not a single one has; and
+    Raises :class:`KeyStoreTooOld` when more than a few have none, or not one of several has; and
     ``Unavailable``. A few are logged as an error.
     """
     with services.transaction() as session:
@@ -40,7 +40,7 @@ def require_keys(services: Services) -> None:
     if not missing:
         return
     _log.error("keys.missing", looked_at=len(looked_at), missing=missing)
-    if missing > FEW or missing == len(looked_at):
+    if missing > FEW or missing == len(looked_at) > 1:
         raise KeyStoreTooOld(
             f"Of {len(looked_at)} papers looked at, {missing} have no key: the key store is older"
             " than the database. Put the newest key store back, or bring all parts to the same"
