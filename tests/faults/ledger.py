@@ -1,0 +1,146 @@
+"""What the clients of an installation know for themselves: their ledger, a file of their own.
+
+A client writes what it is about to do before it asks, and what it was told after the answer. Only
+what stands here is believed when an installation is judged: never its own rows. A line is written
+by one call, so that a client killed at any moment leaves whole lines and at most one that is cut.
+"""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from uuid import UUID
+
+
+class Word(StrEnum):
+    """What one line tells."""
+
+    TRY = "TRY"
+    """Asks to store the content of this key; the value is its SHA-256."""
+    ACK = "ACK"
+    """Was told "stored"; the value is the document."""
+    DROP = "DROP"
+    """Asks to withdraw the document (the value)."""
+    GONE = "GONE"
+    """Was told "withdrawn"; the value is the document."""
+    READ = "READ"
+    """Was handed the right content of the document (the value)."""
+    LOST = "LOST"
+    """Was told that an acknowledged document is not there, which nobody asked to withdraw."""
+    WRONG = "WRONG"
+    """Was handed other content."""
+    SWEPT = "SWEPT"
+    """The sweeper came through; the value is when it began."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: ``key`` is what the client calls its upload."""
+
+    word: Word
+    key: str
+    value: str = ""
+
+
+class Ledger:
+    """One client's file; each client process has its own."""
+
+    def __init__(self, path: Path) -> None:
+        """Goes on where the file ends."""
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        if path.stat().st_size:
+            os.write(self._descriptor, b"\n")  # ends a line that a kill has cut
+
+    def note(self, word: Word, key: str, value: object = "") -> None:
+        """Write one line; it outlives the process that wrote it."""
+        os.write(self._descriptor, f"{word} {key} {value}\n".encode())
+
+
+class Tail:
+    """Follows a file that others write: each look gives the whole lines that came since."""
+
+    def __init__(self, path: Path) -> None:
+        """The file need not exist yet."""
+        self.path, self._at = path, 0
+
+    def look(self) -> list[Line]:
+        """The new lines."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._at)
+                new = file.read()
+        except FileNotFoundError:
+            return []
+        whole = new[: new.rfind(b"\n") + 1]
+        self._at += len(whole)
+        return list(_parsed(whole.decode().splitlines()))
+
+
+def _parsed(lines: Sequence[str]) -> Iterator[Line]:
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        key, _, value = rest.partition(" ")
+        if word in Word.__members__ and key:  # anything else was cut by a kill
+            yield Line(Word(word), key, value)
+
+
+@dataclass
+class Known:
+    """All ledgers together."""
+
+    tried: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of the content, by key."""
+    stored: dict[str, UUID] = field(default_factory=dict)
+    """Documents acknowledged as stored, by key."""
+    doubled: list[str] = field(default_factory=list)
+    """Keys that were acknowledged as two documents."""
+    dropping: set[UUID] = field(default_factory=set)
+    """Documents that somebody asked to withdraw, acknowledged or not."""
+    gone: set[UUID] = field(default_factory=set)
+    """Documents acknowledged as withdrawn."""
+    read: Counter[UUID] = field(default_factory=Counter)
+    """How often a document was handed out."""
+    complaints: list[Line] = field(default_factory=list)
+    """What a reader met that must not be."""
+
+    def note(self, line: Line) -> None:
+        """Take in one line."""
+        match line.word:
+            case Word.TRY:
+                self.tried[line.key] = line.value
+            case Word.ACK:
+                self._stored(line.key, UUID(line.value))
+            case Word.DROP:
+                self.dropping.add(UUID(line.value))
+            case Word.GONE:
+                self.gone.add(UUID(line.value))
+            case Word.READ:
+                self.read[UUID(line.value)] += 1
+            case Word.LOST | Word.WRONG:
+                self.complaints.append(line)
+
+    def _stored(self, key: str, document_id: UUID) -> None:
+        if self.stored.setdefault(key, document_id) != document_id:
+            self.doubled.append(key)
+
+    @property
+    def open(self) -> list[str]:
+        """Keys that were tried and never acknowledged."""
+        return [key for key in self.tried if key not in self.stored]
+
+
+def read(paths: Sequence[Path]) -> Known:
+    """All ledgers together; a complaint about a document that is being withdrawn is none."""
+    known = Known()
+    for path in paths:
+        for line in Tail(path).look():
+            known.note(line)
+    return known
+
+
+def fingerprint(content: bytes) -> str:
+    """SHA-256 as ledgers and rows carry it."""
+    return hashlib.sha256(content).hexdigest()
