@@ -13,8 +13,10 @@ from kursdocs.operations import (
     checkpointing,
     delivery,
     following_up,
+    fsck,
     mailing,
     reminding,
+    rescanning,
     retention,
     sweeping,
 )
@@ -54,6 +56,11 @@ DUTIES: Sequence[Duty] = (
     Duty("outbox", 3600, mailing.forget_old),
     Duty("ledger", 300, reminding.close_ledger, demo_seconds=30),
     Duty("sweeping", 60, sweeping.sweep),
+    Duty("rescanning", 10, rescanning.rescan),
+    Duty("scanner", 3600, rescanning.watch),
+    Duty("shortening", 3600, checkpointing.shorten),
+    # It checks once a day, whenever that day's check is missing.
+    Duty("checking", 3600, fsck.daily, demo_seconds=60),
     # It acts by the day; once an hour, so that a day on which it could not run is made up for.
     Duty("retention", 3600, retention.run),
 )

@@ -131,6 +131,7 @@ def _catalogue(top: Table) -> Catalogue:
         silent_after_days=top.number("silent_after_days", 1, 60, default=7),
         person_has_days=top.number("person_has_days", 1, 60, default=7),
         answer_working_days=top.number("answer_working_days", 1, 60, default=10),
+        log_kept_months=top.number("log_kept_months", 1, 120, default=6),
         excluded=tuple(_excluded(table) for table in excluded_tables),
         return_reasons=tuple(
             ReturnReason(code, text) for code, text in _reasons(top, "return_reasons")

@@ -240,6 +240,9 @@ _SECTIONS: Mapping[str, Callable[[Catalogue], _Parts]] = {
             Text("Antwort in Arbeitstagen", "Answer in working days"),
             {"days": str(rules.answer_working_days)},
         ),
+        "log_kept_months": _Part(
+            Text("Protokoll in Monaten", "Log in months"), {"months": str(rules.log_kept_months)}
+        ),
         "request": _Part(Text("Anforderungen", "Requests"), _steps(rules.clocks.request)),
         "approval": _Part(Text("Zweite Person", "Second person"), _steps(rules.clocks.approval)),
     },

@@ -194,7 +194,8 @@ class Catalogue:
 
     ``person_has_days`` is how long a person who was asked for a paper has time before an agency
     may ask for it elsewhere (§ 14 Abs. 6 Satz 4 bis 7 IntV names no number). Whoever is asked for a
-    paper has ``answer_working_days``, unless the request names a day.
+    paper has ``answer_working_days``, unless the request names a day. A row of the log is kept for
+    ``log_kept_months``.
 
     ``kinds`` are those that may be sent. ``ended`` ones were switched off: they have no routes,
     but papers that came before keep name, fields and retention, so :meth:`kind` finds them.
@@ -209,6 +210,7 @@ class Catalogue:
     silent_after_days: int
     person_has_days: int
     answer_working_days: int
+    log_kept_months: int
     excluded: tuple[ExcludedPaper, ...]
     return_reasons: tuple[ReturnReason, ...]
     withdrawal_reasons: tuple[WithdrawalReason, ...]

@@ -21,8 +21,8 @@ _NOTES_A_PAGE = 500
 class Verified:
     """How the log is: its rows, the first that is still told in full, and what does not hold.
 
-    ``signed`` is how many rows the newest valid checkpoint covers, ``notes`` how many of them were
-    looked at; ``verifier`` says whether there was a key to check them with.
+    ``signed`` is how many rows the newest valid checkpoint covers, ``notes`` how many there are
+    here; ``is_checked_by_key`` says whether there was a key to check their signatures with.
     """
 
     rows: int
@@ -44,6 +44,7 @@ class _Notes:
 
     said: list[tuple[Statement, bool]] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
+    stored: int = 0
 
     @property
     def covered(self) -> int:
@@ -71,7 +72,7 @@ def verify(
         rows=end,
         first_row=walk.first_row,
         signed=notes.covered,
-        notes=len(notes.said) + len(notes.found),
+        notes=notes.stored,
         is_checked_by_key=verifier is not None,
         found=sorted([*notes.found, *walk.found], key=lambda found: found.seq),
     )
@@ -91,6 +92,7 @@ def _go_on(services: Services, walk: Walk) -> tuple[int, str]:
 def _read_notes(services: Services, held: Sequence[str], verifier: LogVerifier | None) -> _Notes:
     notes = _Notes()
     for kept in _stored(services):
+        notes.stored += 1
         statement = _statement(kept.note, verifier)
         if statement is None or not _is_as_written(kept, statement):
             notes.found.append(Found(Tampering.CHECKPOINT_FORGED, kept.size))

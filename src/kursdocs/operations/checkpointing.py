@@ -10,22 +10,31 @@ import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from email import message_from_bytes
 from email.policy import compat32
 
 import structlog
+from sqlmodel import Session, col, select
 
-from kursdocs.core.audit import AuditCheckpoint, checkpoints, verifying
+from kursdocs.core.agencies import Municipality
+from kursdocs.core.audit import AuditCheckpoint, checkpoints, shortening, verifying
 from kursdocs.core.audit.chain import end_of
 from kursdocs.core.audit.checkpoints import Statement
+from kursdocs.core.audit.shortening import LogAltered
 from kursdocs.core.audit.tree import Frontier
 from kursdocs.core.audit.verifying import Entry, Found, Walk
+from kursdocs.core.documents.retention import add_months
 from kursdocs.core.ports import Letter, LogSigner
+from kursdocs.core.workdays import LOCAL, local_date
+from kursdocs.operations import alarming
+from kursdocs.operations.alarming import Alarm
 from kursdocs.services import Services
 
 EVERY = timedelta(hours=1)
 ROWS = 1_000
+UNSIGNED_ALARM = timedelta(days=1)
+"""So long after the last checkpoint somebody is told that the key is missing where it was."""
 HEADER = "Kursdocs-Log-Checkpoint"
 _HEADER_LINE = 60
 _NOTE = re.compile(r"\n\n— ")
@@ -35,16 +44,16 @@ _log = structlog.get_logger()
 
 def run(services: Services) -> AuditCheckpoint | None:
     """Sign the log if it is time to; ``None`` when it is not, or nobody signs here."""
-    if services.log_signer is None:
-        return None
     with services.transaction() as session:
         last = checkpoints.newest(session)
         end, _ = end_of(session)
     new = end - (last.size if last else 0)
-    is_old = last is None or services.clock() - last.signed_at >= EVERY
-    if new < 1 or not (is_old or new >= ROWS):
-        return None
-    return sign(services, services.log_signer)
+    age = services.clock() - last.signed_at if last else timedelta.max
+    if services.log_signer is not None and new > 0 and (age >= EVERY or new >= ROWS):
+        return sign(services, services.log_signer)
+    if last is not None and new > 0 and age >= UNSIGNED_ALARM:
+        alarming.alarm(services, Alarm.LOG_UNSIGNED, now=services.clock())
+    return None
 
 
 def sign(services: Services, signer: LogSigner) -> AuditCheckpoint | None:
@@ -60,7 +69,7 @@ def sign(services: Services, signer: LogSigner) -> AuditCheckpoint | None:
         walk.go(_page(services, after, through))
     walk.end(end, digest, has_more=False)
     if walk.found:
-        _refuse(walk.found)
+        _report(services, walk.found[0])
         return None
     statement = Statement(signer.name, walk.tree.size, walk.tree.root())
     with services.transaction() as session:
@@ -102,9 +111,50 @@ def _page(services: Services, after: int, through: int) -> Sequence[Entry]:
         return verifying.entries(session, after=after, through=through)
 
 
-def _refuse(found: Sequence[Found]) -> None:
-    first = found[0]
-    _log.error("log.not_signed", what=first.what.value, seq=first.seq, found=len(found))
+def _report(services: Services, found: Found) -> None:
+    _log.error("log.altered", what=found.what.value, seq=found.seq)
+    alarming.alarm(services, Alarm.LOG_ALTERED, now=services.clock())
+
+
+# ── Shortening ───────────────────────────────────────────────────────────────────────────────
+
+
+def shorten(services: Services) -> int:
+    """Remove what is older than the catalogue's rule and covered by a checkpoint of ours.
+
+    Returns how many rows went. Nobody's word is taken for a checkpoint: without the key in this
+    process nothing goes.
+    """
+    if services.log_signer is None or not _is_signed(services, services.log_signer):
+        return 0
+    today = local_date(services.clock())
+    oldest = add_months(today, -services.catalogue.log_kept_months)
+    before = datetime.combine(oldest, time.min, LOCAL)
+    total = 0
+    while True:
+        try:
+            with services.transaction() as session:
+                gone = _shorten_once(session, before, services.clock())
+        except LogAltered as error:
+            _report(services, error.found)
+            return total
+        total += gone
+        if gone < shortening.BATCH:
+            break
+    if total:
+        _log.info("log.shortened", rows=total)
+    return total
+
+
+def _shorten_once(session: Session, before: datetime, now: datetime) -> int:
+    towns = list(session.exec(select(Municipality.id).order_by(col(Municipality.id))))
+    return shortening.shorten(session, towns, before=before, now=now)
+
+
+def _is_signed(services: Services, signer: LogSigner) -> bool:
+    with services.transaction() as session:
+        newest = checkpoints.newest(session)
+    return newest is not None and signer.holds(newest.note)
 
 
 # ── Handing them out ─────────────────────────────────────────────────────────────────────────

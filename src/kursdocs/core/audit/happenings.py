@@ -18,6 +18,7 @@ class Happening(StrEnum):
     LEAVING_LISTED = "leaving.listed"
     NUMBERS_LISTED = "numbers.listed"
     LOG_LISTED = "log.listed"
+    CHECKS_LISTED = "checks.listed"
     LOG_EXPORTED = "log.exported"
     LOG_SHORTENED = "log.shortened"
     DOCUMENT_SENT = "document.sent"
@@ -102,6 +103,7 @@ DETAIL_KEYS: Mapping[Happening, frozenset[str]] = {
         Happening.LEAVING_LISTED: "count",
         Happening.NUMBERS_LISTED: "count",
         Happening.LOG_LISTED: "count",
+        Happening.CHECKS_LISTED: "count",
         Happening.LOG_EXPORTED: "rows",
         # The number of the last row that went, and the day before which they were written.
         Happening.LOG_SHORTENED: "through before",

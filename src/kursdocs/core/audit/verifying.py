@@ -132,6 +132,13 @@ class Walk:
             self._signed[statement.size].append((statement, is_held))
         self._compare()
 
+    @classmethod
+    def from_row(cls, seq: int) -> "Walk":
+        """One that looks at rows and links from there on, and at no tree."""
+        walk = cls(last_hash=None)
+        walk.seq, walk._is_whole = seq - 1, False
+        return walk
+
     def go(self, page: Sequence[Entry]) -> None:
         """Go along these, which follow what was seen."""
         for entry in page:
@@ -169,7 +176,7 @@ class Walk:
     def _grow(self, entry: Entry) -> None:
         try:
             leaf = bytes.fromhex(entry.hash)
-        except ValueError:
+        except (ValueError, TypeError):
             self._is_whole = False
             return
         if self._is_whole:
