@@ -42,6 +42,7 @@ from kursdocs.core.accounts import User
 from kursdocs.core.agencies import Agency
 from kursdocs.core.documents.sending import SendingForm
 from kursdocs.core.documents.tables import Delivery
+from kursdocs.core.drafts.tables import Draft, DraftState
 from kursdocs.core.follow_ups.tables import FollowUp, FollowUpState
 from kursdocs.core.ports import SignInProvider
 from kursdocs.core.requests import asking
@@ -448,8 +449,9 @@ def draft_of(house: House, subject: str, slug: str, data: bytes | None = None) -
     visitor = house.person(subject)
     answer = visitor.post("/desk/files", {"acting_agency": slug}, files=the_file(data))
     assert answer.status_code == 303, answer.text
-    (row,) = house._read("SELECT id FROM draft WHERE state = 'ready' ORDER BY id DESC LIMIT 1")
-    return str(UUID(str(row[0])))
+    with house.services.transaction() as session:
+        ready = select(Draft.id).where(Draft.state == DraftState.READY)
+        return str(max(session.exec(ready)))
 
 
 def request_form(requester: str, provider: str) -> dict[str, str]:
