@@ -217,20 +217,8 @@ class PostgresDump:
             *(program, "--single-transaction", "--exit-on-error", "--no-owner"),
             *("--no-privileges", f"--dbname={self._conninfo}"),
         ]
-        child = _start(command, self._environment, stdin=subprocess.PIPE)
-        said = _listening(child)
-        try:
-            yield cast("BinaryIO", child.stdin)
-            _close(child)
-        except BaseException:
-            # Without the end of its input it commits nothing.
-            child.kill()
-            raise
-        finally:
-            code = child.wait()
-            said.join()
-        if code:
-            raise BackupRefused(f"pg_restore refuses: {said.text}")
+        with _running(command, self._environment, stdin=subprocess.PIPE) as child:
+            yield cast("BinaryIO", child.process.stdin)
 
     def rows(self) -> Mapping[str, int]:
         """How many rows each table has now."""
@@ -309,24 +297,15 @@ class _FrozenServer:
     @contextlib.contextmanager
     def opened(self) -> Iterator[BinaryIO]:
         """What pg_dump says, while a second program counts the rows in it."""
-        dump = _start(self._dump, self._environment, stdout=subprocess.PIPE)
-        check = _start(
-            self._check, self._environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        counting, said, objected = _Counting(check), _listening(dump), _listening(check)
-        try:
-            yield cast("BinaryIO", _Tee(dump, check))
-            _close(check)
-        except BaseException:
-            dump.kill()
-            check.kill()
-            raise
-        finally:
-            codes = dump.wait(), check.wait()
-            for thread in (counting, said, objected):
-                thread.join()
-        if any(codes):
-            raise BackupRefused(f"pg_dump refuses: {said.text or objected.text}")
+        pipe = subprocess.PIPE
+        with (
+            _running(self._dump, self._environment, stdout=pipe) as dump,
+            _running(self._check, self._environment, stdin=pipe, stdout=pipe) as check,
+        ):
+            counting = _Counting(check.process)
+            yield cast("BinaryIO", _Tee(dump.process, check.process))
+            check.end_input()
+            counting.join()
         expected = {name: count for name, count in self.rows().items() if count}
         if counting.rows != expected:
             raise BackupRefused(
@@ -377,42 +356,71 @@ class _Counting(threading.Thread):
                     self.rows[found[1].decode("ascii")] = count
 
 
-class _Listening(threading.Thread):
-    """Keeps the first of what a program complains of; its words name tables, not people."""
+class _Child(threading.Thread):
+    """A program, and the first of what it complains of; its words name tables, not people."""
 
-    def __init__(self, program: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
         super().__init__(daemon=True)
+        self.process = process
         self.text = ""
-        self._lines = cast("IO[bytes]", program.stderr)
         self.start()
 
     def run(self) -> None:
-        """Until the program has ended."""
-        for line in self._lines:
+        """Listen until the program has ended."""
+        for line in cast("IO[bytes]", self.process.stderr):
             # A line of detail or context can quote a row.
             if b"error: " in line and not self.text:
                 self.text = line.decode("utf-8", "replace").strip()
 
+    def end_input(self) -> None:
+        """Tell the program that nothing more comes."""
+        if self.process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):  # its exit code says why
+                self.process.stdin.close()
 
-def _listening(program: subprocess.Popen[bytes]) -> _Listening:
-    return _Listening(program)
 
-
-def _start(
+@contextlib.contextmanager
+def _running(
     command: Sequence[str],
     environment: Mapping[str, str],
     *,
     stdin: int = subprocess.DEVNULL,
     stdout: int = subprocess.DEVNULL,
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603 - a program found by its own name, with fixed words
-        list(command), stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, env=dict(environment)
+) -> Iterator[_Child]:
+    """A program, until it has ended well; raises ``BackupRefused`` with its words otherwise.
+
+    When the block fails it is killed before the end of its input, so that it commits nothing.
+    """
+    child = _Child(
+        subprocess.Popen(  # noqa: S603 - a program found by its own name, with fixed words
+            list(command), stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, env=dict(environment)
+        )
     )
+    try:
+        yield child
+    except BaseException as error:
+        child.process.kill()
+        _ended(child)
+        if isinstance(error, BackupRefused) and child.text:
+            raise BackupRefused(_refusal(command, child)) from error
+        raise
+    child.end_input()
+    if _ended(child):
+        raise BackupRefused(_refusal(command, child))
 
 
-def _close(program: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(BrokenPipeError):
-        cast("IO[bytes]", program.stdin).close()
+def _ended(child: _Child) -> int:
+    code = child.process.wait()
+    child.join()
+    for pipe in (child.process.stdin, child.process.stdout, child.process.stderr):
+        with contextlib.suppress(BrokenPipeError):
+            if pipe is not None:
+                pipe.close()
+    return code
+
+
+def _refusal(command: Sequence[str], child: _Child) -> str:
+    return f"{Path(command[0]).name} refuses: {child.text or 'it was ended'}"
 
 
 def _reach_everything(connection: sa.Connection) -> None:

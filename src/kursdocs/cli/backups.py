@@ -1,7 +1,7 @@
 """Copies of everything: backup, backup-list, backup-key, restore."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -12,9 +12,10 @@ from kursdocs import bootstrap
 from kursdocs.adapters.backup_folder import BackupFolder
 from kursdocs.adapters.sealed_files import Identities, create_identity
 from kursdocs.cli.options import DemoFolder, DemoPort, settings_of
-from kursdocs.cli.telling import AsJson, done, fail, show, show_json
+from kursdocs.cli.telling import AsJson, done, fail, show
 from kursdocs.core.backups import BackupRefused, Copies, moment_of
-from kursdocs.operations import backing_up, restoring
+from kursdocs.core.checks import Depth
+from kursdocs.operations import backing_up, fsck, restoring
 from kursdocs.operations.backing_up import NOTE, BackedUp
 
 app = typer.Typer()
@@ -158,6 +159,7 @@ def restore(
         restored = restoring.restore(place, copies, opener, stamp=stamp, now=bootstrap.utc_now)
         with bootstrap.open_services(settings) as services:
             restoring.tidy(services)
+            checked = fsck.check(services, Depth.DEEP)
     told = {
         "moment": moment_of(stamp).isoformat(),
         "keys": restored.keys_stamp,
@@ -165,16 +167,22 @@ def restore(
         "objects": restored.objects,
         "forgotten": restored.forgotten,
         "log_rows": restored.manifest.log_seq,
+        "health": checked.health.value,
+        "found": {damage.value: count for damage, count in checked.found.items()},
     }
-    if as_json:
-        show_json(told)
-        return
-    typer.echo(
+    done(_told_of(told), as_json=as_json, **told)
+    if checked.found:
+        fail("The deep check found what stands above. For its meaning: kursdocs fsck --deep", 1)
+
+
+def _told_of(told: Mapping[str, object]) -> str:
+    return (
         f"Restored as of {told['moment']}: {told['documents']} documents,"
         f" {told['objects']} objects, {told['log_rows']} rows of the log. Forgotten again, because"
         f" they were erased since: {told['forgotten']}.\n"
-        "Now look at every byte: kursdocs fsck --deep\n"
-        "and at the log: kursdocs audit verify --checkpoint MAIL (the newest that anybody has)"
+        f"Every byte was read again: {told['health']} {told['found'] or ''}".rstrip()
+        + "\nNow compare the log: kursdocs audit verify --checkpoint FILE (the newest mail that"
+        " anybody has kept)"
     )
 
 

@@ -1,0 +1,101 @@
+"""Copies of a whole installation for tests: where they lie, and empty places to put them back into.
+
+Knows nothing of pytest.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tests.operations.house import House
+
+from kursdocs import bootstrap
+from kursdocs.adapters.backup_folder import BackupFolder
+from kursdocs.adapters.sealed_files import Identities, create_identity
+from kursdocs.core.backups import Copies
+from kursdocs.operations import backing_up, restoring
+from kursdocs.operations.backing_up import BackedUp, Means
+from kursdocs.operations.restoring import Place, Restored
+from kursdocs.settings import Settings
+
+
+@dataclass
+class Backups:
+    """The copies of a house. ``new_place`` gives settings that name an empty place each time."""
+
+    house: House
+    folder: Path
+    new_place: Callable[[], Settings]
+
+    @classmethod
+    def of(cls, house: House, folder: Path, new_place: Callable[[], Settings]) -> "Backups":
+        """Recipients and their secret key lie beside the folder."""
+        made = cls(house, folder / "copies", new_place)
+        made.recipients.write_text(create_identity(made.identity) + "\n")
+        return made
+
+    @property
+    def identity(self) -> Path:
+        """The file with the secret key."""
+        return self.folder.with_name("identity.txt")
+
+    @property
+    def recipients(self) -> Path:
+        """The file with its recipient."""
+        return self.folder.with_name("recipients.txt")
+
+    @property
+    def copies(self) -> BackupFolder:
+        """The folder, opened anew."""
+        return BackupFolder(self.folder)
+
+    @property
+    def opener(self) -> Identities:
+        """What opens the copies."""
+        return Identities.load(self.identity)
+
+    def means(self) -> Means:
+        """What a copy of the house is made with."""
+        settings = self.house.services.settings
+        return bootstrap.backup_means(settings, self.folder, None, self.recipients)
+
+    def make(self, *, keep_days: int = 14, copies: Copies | None = None) -> BackedUp:
+        """Make a copy now; at most one a second."""
+        means = self.means()
+        if copies is not None:
+            means = replace(means, copies=copies)
+        return backing_up.back_up(self.house.services, means, keep_days=keep_days)
+
+    def put_back(
+        self,
+        settings: Settings,
+        stamp: str = "",
+        *,
+        copies: Copies | None = None,
+        place: Place | None = None,
+    ) -> Restored:
+        """Restore the newest copy, or that of a stamp."""
+        clock = self.house.clock
+        return restoring.restore(
+            place or bootstrap.restore_place(settings, clock),
+            copies or self.copies,
+            self.opener,
+            stamp=stamp or self.copies.stamps()[-1],
+            now=clock,
+        )
+
+    @contextmanager
+    def opened(self, settings: Settings) -> Iterator[House]:
+        """The restored town, tidied, with the people of the one that was copied."""
+        with bootstrap.open_services(settings, clock=self.house.clock) as services:
+            restoring.tidy(services)
+            yield House(services, self.house.clock, self.house.actors)
+
+    @contextmanager
+    def restored(self, stamp: str = "") -> Iterator[House]:
+        """The same, from a copy."""
+        settings = self.new_place()
+        self.put_back(settings, stamp)
+        with self.opened(settings) as house:
+            yield house
