@@ -271,6 +271,26 @@ def test_a_key_destroyed_while_it_is_rewrapped_never_comes_back(
         store.get(documents[0])
 
 
+def test_a_key_made_anew_while_the_old_one_is_rewrapped_stays(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, other = process(), process()
+    store.create(document := uuid4())
+    store.rotate()
+    exchange = SqlKeyStore._exchange
+    made: list[bytes] = []
+
+    def overtaken(self: SqlKeyStore, *arguments: object) -> int:
+        other.destroy(document)
+        made.append(other.create(document))
+        return exchange(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SqlKeyStore, "_exchange", overtaken)
+
+    assert store.rewrap(None, ALL).done == 0
+    assert store.get(document) == made[0]
+
+
 def test_a_damaged_key_is_counted_and_left_as_it_is(process: Process, keys_url: str) -> None:
     store = process()
     store.create(broken := uuid4())
