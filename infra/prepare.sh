@@ -41,11 +41,17 @@ folder "$config/town" 755
 folder "$secrets" 711
 folder "$data" 755
 
-if missing master-keys; then
+# A folder of its own: 'kursdocs keys rotate' puts a new file into the place of the old one.
+master=$config/master
+folder "$master" 700
+belongs_to $kursdocs "$master"
+if [ ! -e "$master/keys" ]; then
   # One line ID:BASE64, as 'kursdocs master-key' writes it.
-  printf 'k-%s:%s\n' "$(hex 4)" \
-    "$(head -c 32 /dev/urandom | base64)" | secret master-keys $kursdocs
-  echo "Made $secrets/master-keys. Keep a copy in a safe place, apart from all backups:"
+  printf 'k-%s:%s\n' "$(hex 4)" "$(head -c 32 /dev/urandom | base64)" >"$master/.keys.new"
+  chmod 400 "$master/.keys.new"
+  belongs_to $kursdocs "$master/.keys.new"
+  mv "$master/.keys.new" "$master/keys"
+  echo "Made $master/keys. Keep a copy in a safe place, apart from all backups:"
   echo "without it every stored document is lost."
 fi
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.infra.reading import INFRA, ROOT, Service, compose, services, settings_in, stages
 
+from kursdocs.adapters.master_keys import MasterKeys
 from kursdocs.settings import Settings, secret_fields, variable
 
 OURS = {"web1", "web2", "worker", "migrate", "kursdocs"}
@@ -64,7 +65,8 @@ def test_nothing_runs_as_root_or_writes_where_it_should_not() -> None:
 def test_ours_write_to_memory_alone_and_have_time_to_end() -> None:
     for name in OURS:
         raw = services()[name].raw
-        assert [volume for volume in raw["volumes"] if not volume.endswith(":ro")] == [], name
+        written = ["/etc/kursdocs/master:/run/master"] if name == "kursdocs" else []
+        assert [one for one in raw["volumes"] if not one.endswith(":ro")] == written, name
         assert all(mount.startswith("/tmp:") for mount in raw["tmpfs"]), name  # noqa: S108
         assert int(raw["stop_grace_period"].removesuffix("s")) > 30, name
 
@@ -80,7 +82,10 @@ def test_secrets_are_files_and_no_value_stands_in_a_file_of_ours() -> None:
         for variable_name, value in service.raw.get("environment", {}).items():
             if re.search(r"SECRET|PASSWORD|KEY_FILE|KEY$", variable_name):
                 public = variable_name == "KURSDOCS_S3_ACCESS_KEY"
-                assert public or value in service.secrets(), variable_name
+                is_file = value in service.secrets() or Path(value).parent in map(
+                    Path, service.mounts()
+                )
+                assert public or is_file, variable_name
     assert not [n for n in settings_in(INFRA / "env.example") if "SECRET" in n or "PASSWORD" in n]
 
 
@@ -194,7 +199,9 @@ def test_preparing_makes_every_secret_but_the_one_that_is_not_ours(tmp_path: Pat
     made = {path.name for path in (tmp_path / "etc/secrets").iterdir()}
     assert made == set(compose()["secrets"]) - {"oidc-client-secret"}
     assert "oidc-client-secret" in said
-    for path in (tmp_path / "etc/secrets").iterdir():
+    assert MasterKeys.load(tmp_path / "etc/master/keys").active_id.startswith("k-")
+    assert [path.name for path in (tmp_path / "etc/master").iterdir()] == ["keys"]
+    for path in (*(tmp_path / "etc/secrets").iterdir(), tmp_path / "etc/master/keys"):
         assert path.stat().st_mode & 0o777 == 0o400, path.name
         text = path.read_text("utf-8").strip()
         assert not text or text not in said
@@ -220,8 +227,9 @@ def test_each_secret_and_folder_belongs_to_who_reads_it(name: str, tmp_path: Pat
 
     for secret in set(service.secrets().values()) - {"oidc-client-secret"}:
         assert (tmp_path / "etc/secrets" / secret).stat().st_uid == expected, secret
+    own = (tmp_path / "srv", tmp_path / "etc/master")
     for source in service.mounts().values():
-        if source.is_relative_to(tmp_path / "srv"):
+        if any(source.is_relative_to(folder) for folder in own):
             assert source.stat().st_uid == expected
             assert source.stat().st_mode & 0o777 == 0o700
 
