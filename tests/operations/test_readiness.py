@@ -13,14 +13,14 @@ from tests.operations.outages import cut_off, moved_away, stopped
 from tests.servers import PostgresServer, S3Server, free_port
 
 from kursdocs.adapters.scanner import open_scanner
-from kursdocs.core import heartbeats, outbox
+from kursdocs.core import heartbeats, installation, outbox
 from kursdocs.core.documents.tables import Document, DocumentState
 from kursdocs.operations import delivery
 from kursdocs.operations.readiness import PROBES, Condition, Part, Report
 from kursdocs.services import Services
 
 NEEDED = {"database", "migrations", "key_store", "object_store"}
-WATCHED = {"mail", "bounces", "worker", "held", "scanner"}
+WATCHED = {"mail", "bounces", "worker", "held", "scanner", "integrity", "backup"}
 OK = Part(Condition.OK)
 
 
@@ -45,6 +45,8 @@ def test_when_everything_answers_every_part_is_well_or_off(house: House) -> None
         **dict.fromkeys(NEEDED | WATCHED, OK),
         "scanner": Part(Condition.OFF),
         "bounces": Part(Condition.OFF),
+        "backup": Part(Condition.OFF),
+        "integrity": Part(Condition.UNKNOWN, "integrity_unchecked"),
     }
     assert (report.is_ready, report.is_degraded) == (True, False)
 
@@ -64,6 +66,8 @@ def test_a_database_that_is_away_is_named_until_it_is_back(
         "bounces",
         "worker",
         "held",
+        "integrity",
+        "backup",
     }
     assert not report.is_ready
     assert look(services).is_ready
@@ -232,3 +236,17 @@ def test_a_look_changes_nothing(house: House) -> None:
 
     assert house.events() == before
     assert (house.objects(), house.keys()) == ([], [])
+
+
+def test_a_copy_of_everything_that_is_too_old_is_worth_an_alarm(embedded: House) -> None:
+    work_done(embedded)
+    with embedded.services.transaction() as session:
+        installation.mark_backed_up(session, at=embedded.clock())
+
+    fresh = look(embedded.services).parts["backup"]
+    embedded.clock.advance(timedelta(days=2, seconds=1))
+    late = look(embedded.services)
+
+    assert fresh == Part(Condition.OK, seconds=0)
+    assert late.parts["backup"] == Part(Condition.DEGRADED, "backup_late", 2 * 86_400 + 1)
+    assert late.is_ready

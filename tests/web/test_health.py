@@ -13,7 +13,7 @@ from kursdocs.web.health import Readiness
 
 PARTS = {
     *("database", "migrations", "key_store", "object_store"),
-    *("mail", "bounces", "worker", "held", "scanner"),
+    *("mail", "bounces", "worker", "held", "integrity", "backup", "scanner"),
 }
 
 

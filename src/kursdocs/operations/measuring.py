@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from kursdocs.core import heartbeats, outbox
+from kursdocs.core import checks, heartbeats, installation, outbox
+from kursdocs.core.checks import CheckRun
 from kursdocs.core.documents import counting
 from kursdocs.core.documents.counting import Unscanned
 from kursdocs.core.documents.tables import DocumentState
@@ -17,7 +18,8 @@ class Numbers:
     """How things stood at ``taken_at``. ``untouched`` has one count per age of ``counting``.
 
     ``addresses_unreached`` is how many addresses their last mail did not reach, ``mails_returned``
-    how many mails came back in the last days.
+    how many mails came back in the last days, ``check`` the newest check of rows, keys and objects,
+    ``backed_up_at`` the moment of the newest copy of everything.
     """
 
     taken_at: datetime
@@ -29,6 +31,8 @@ class Numbers:
     mails_returned: int
     oldest_mail_at: datetime | None
     duties: Sequence[Heartbeat]
+    check: CheckRun | None
+    backed_up_at: datetime | None
 
 
 def take(services: Services) -> Numbers:
@@ -36,6 +40,7 @@ def take(services: Services) -> Numbers:
     now = services.clock()
     with services.transaction() as session:
         waiting, unreached = outbox.counts(session, now=now)
+        ours = installation.known(session)
         return Numbers(
             taken_at=now,
             documents=counting.by_state(session),
@@ -46,4 +51,6 @@ def take(services: Services) -> Numbers:
             mails_returned=outbox.returned(session, now=now),
             oldest_mail_at=outbox.oldest_waiting(session, now=now),
             duties=heartbeats.latest(session),
+            check=checks.newest(session),
+            backed_up_at=ours.backed_up_at if ours else None,
         )

@@ -13,7 +13,8 @@ from enum import StrEnum
 
 from sqlmodel import Session
 
-from kursdocs.core import heartbeats, outbox
+from kursdocs.core import checks, heartbeats, installation, outbox
+from kursdocs.core.checks import Health
 from kursdocs.core.documents import counting
 from kursdocs.core.errors import Unavailable
 from kursdocs.core.ports import Schema
@@ -23,6 +24,8 @@ from kursdocs.services import Services
 
 # Mails go out within seconds; what is older than this is stuck at the mail server or has no worker.
 MAIL_LIMIT = timedelta(minutes=30)
+# Copies are made daily; what happened since the newest would be lost with the machine.
+BACKUP_LIMIT = timedelta(days=2)
 
 
 class Condition(StrEnum):
@@ -49,7 +52,7 @@ Parts = Mapping[str, Part]
 
 OK = Part(Condition.OK)
 _UNKNOWN = Part(Condition.UNKNOWN)
-_TOLD_BY_DATABASE = ("migrations", "mail", "bounces", "worker", "held")
+_TOLD_BY_DATABASE = ("migrations", "mail", "bounces", "worker", "held", "integrity", "backup")
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ def _database(services: Services) -> Parts:
                 "bounces": _bounces(services, session, now),
                 "worker": _worker(session, now),
                 "held": _held(session, now),
+                "integrity": _integrity(session, now),
+                "backup": _backup(session, now),
             }
     except Unavailable as error:
         down = Part(Condition.DOWN, error.code)
@@ -103,6 +108,24 @@ def _mail(session: Session, now: datetime) -> Part:
 
 def _held(session: Session, now: datetime) -> Part:
     return _waiting_since(counting.unscanned(session).since, now, HELD_LIMIT, "held_too_long")
+
+
+def _integrity(session: Session, now: datetime) -> Part:
+    """What the newest check found, and whether it was made lately; before the first: unknown."""
+    newest = checks.newest(session)
+    if newest is None:
+        return Part(Condition.UNKNOWN, "integrity_unchecked")
+    if newest.verdict is Health.LOSS:
+        return Part(Condition.DEGRADED, "integrity_loss")
+    return _waiting_since(newest.started_at, now, checks.UNCHECKED, "integrity_unchecked")
+
+
+def _backup(session: Session, now: datetime) -> Part:
+    """The newest copy of everything; off where nobody makes them with kursdocs."""
+    ours = installation.known(session)
+    if ours is None or ours.backed_up_at is None:
+        return Part(Condition.OFF)
+    return _waiting_since(ours.backed_up_at, now, BACKUP_LIMIT, "backup_late")
 
 
 def _waiting_since(since: datetime | None, now: datetime, limit: timedelta, code: str) -> Part:

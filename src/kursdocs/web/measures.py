@@ -24,9 +24,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from kursdocs.core.checks import CheckRun, Health
 from kursdocs.core.documents.counting import AGES_DAYS
 from kursdocs.core.errors import Unavailable
 from kursdocs.operations import measuring
+from kursdocs.operations.fsck import Damage
 from kursdocs.operations.measuring import Numbers
 from kursdocs.services import Services
 from kursdocs.web.multipart import ByteBudget
@@ -138,6 +140,8 @@ class _Installation(Collector):
             yield from _documents(numbers)
             yield from _mails(numbers)
             yield from _duties(numbers)
+            yield from _check(numbers.check)
+            yield _backup(numbers.backed_up_at)
 
     def _latest(self) -> Numbers | None:
         with self._lock:
@@ -213,6 +217,47 @@ def _duties(numbers: Numbers) -> Iterator[Metric]:
         failures.add_metric([beat.duty], beat.failures)
         success.add_metric([beat.duty], beat.beaten_at.timestamp() if beat.beaten_at else 0)
     yield from (runs, failures, success)
+
+
+def _check(check: CheckRun | None) -> Iterator[Metric]:
+    """The newest check of rows, keys, objects, mails and the log; a zero time before the first."""
+    yield GaugeMetricFamily(
+        "kursdocs_check_last_timestamp_seconds",
+        "When the newest check was begun (Unix time); 0 when there was none.",
+        value=check.started_at.timestamp() if check else 0,
+    )
+    if check is None:
+        return
+    yield GaugeMetricFamily(
+        "kursdocs_check_health",
+        "What it came to: 0 clean, 1 repairable, 2 loss.",
+        value=list(Health).index(check.verdict),
+    )
+    yield GaugeMetricFamily(
+        "kursdocs_check_seconds",
+        "How long it took.",
+        value=(check.ended_at - check.started_at).total_seconds(),
+    )
+    found = GaugeMetricFamily(
+        "kursdocs_check_findings", "What it found, by damage.", labels=["damage"]
+    )
+    for damage in Damage:
+        found.add_metric([damage], check.found.get(damage, 0))
+    yield found
+    looked_at = GaugeMetricFamily(
+        "kursdocs_check_looked_at", "How much it looked at, by what.", labels=["what"]
+    )
+    for what, count in check.looked_at.items():
+        looked_at.add_metric([what], count)
+    yield looked_at
+
+
+def _backup(backed_up_at: datetime | None) -> Metric:
+    return GaugeMetricFamily(
+        "kursdocs_backup_last_timestamp_seconds",
+        "Of which moment the newest copy of everything is (Unix time); 0 when there is none.",
+        value=backed_up_at.timestamp() if backed_up_at else 0,
+    )
 
 
 def _age(numbers: Numbers, since: datetime | None) -> float:
