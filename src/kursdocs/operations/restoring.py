@@ -23,7 +23,7 @@ from sqlmodel import Session
 from kursdocs.core.backups import BackupRefused, Copies, Dump, Manifest, Opener
 from kursdocs.core.documents import contents, erasing, lifecycle
 from kursdocs.core.drafts import lifecycle as drafts
-from kursdocs.core.ports import KeyStore, ObjectStore
+from kursdocs.core.ports import ForeignInstance, KeyStore, ObjectStore
 from kursdocs.operations import sweeping
 from kursdocs.operations.backing_up import (
     DATABASE,
@@ -100,7 +100,7 @@ def restore(
     with copies.opened_keys(keys_stamp) as sealed, place.keys.filling() as plain:
         opener.open(sealed, plain)
     with place.key_store() as keys:
-        keys.claim(manifest.instance)
+        _require_master_key(keys, manifest.instance)
         with copies.opened(stamp, DATABASE) as sealed, place.database.filling() as plain:
             opener.open(sealed, plain)
         _check_rows(place.database, manifest)
@@ -219,6 +219,16 @@ def _put(store: ObjectStore, copies: Copies, name: str) -> None:
                 "An object of that name with other bytes is in the store: let"
                 " KURSDOCS_STORE_URL name a new one."
             ) from None
+
+
+def _require_master_key(keys: KeyStore, instance: UUID) -> None:
+    try:
+        keys.claim(instance)
+    except ForeignInstance as error:
+        raise BackupRefused(
+            f"{error} Put the master key file of the copied installation in its place, remove the"
+            " key store that was just restored (KURSDOCS_KEYS_URL), and try again."
+        ) from error
 
 
 def _check_rows(database: Dump, manifest: Manifest) -> None:
