@@ -12,6 +12,7 @@ from uuid import UUID
 
 from tests.web.samples_desk import desk_pages, sent_pages
 from tests.web.samples_follow_ups import follow_up_pages
+from tests.web.samples_integrity import integrity_pages
 from tests.web.samples_mail import mail_pages, refusing_boxes
 from tests.web.samples_numbers import number_pages
 from tests.web.samples_reminders import reminded_deliveries, reminder_pages
@@ -81,6 +82,7 @@ def delivery(number: int, **changes: object) -> SimpleNamespace:
         "taken_over_at": None,
         "returned_at": None,
         "withdrawn_at": None,
+        "blocked_at": None,
         "withdrawal_reason": "",
         "delete_on": None,
         "erased_at": None,
@@ -125,6 +127,7 @@ def document(**changes: object) -> SimpleNamespace:
         "replaces": None,
         "replaced_by": None,
         "is_corrected": False,
+        "was_delivered": False,
         "correction_reason": "",
         "sent_by_user_id": identifier(7),
         "released": SimpleNamespace(
@@ -367,6 +370,15 @@ def _inbox_pages() -> list[Sample]:
                 acknowledged_at=NOW,
                 replaced_by_id=identifier(14),
             ),
+            delivery(
+                15,
+                state="withdrawn",
+                family_name="",
+                given_names="",
+                blocked_at=NOW,
+                withdrawal_reason="infected",
+                acknowledge_since=NOW,
+            ),
         ],
     }
     pages = []
@@ -376,6 +388,7 @@ def _inbox_pages() -> list[Sample]:
             "state": state,
             "count_max": 100,
             "approvals_count": 0,
+            "blocked_count": 0,
             "refusing": [],
             "leaving_count": 0,
             **_inbox_frame(state),
@@ -385,6 +398,7 @@ def _inbox_pages() -> list[Sample]:
             "deliveries": deliveries,
             "counts": {"new": 101, "taken_over": 1, "returned": 1, "withdrawn": 1, "erased": 2},
             "approvals_count": 2,
+            "blocked_count": 1 if state == "taken_over" else 2,
             "refusing": refusing_boxes(HOSTILE, NOW),
             "leaving_count": 1,
             "searched": "",
@@ -431,7 +445,7 @@ def _inbox_frame(state: str) -> dict[str, object]:
         "notice": None,
         "mine_count": 1,
         "overdue_count": 2,
-        "to_acknowledge": [ended, delivery(19, acknowledge_since=NOW)] if state == "new" else [],
+        "to_acknowledge": [ended, *_ended_deliveries()] if state == "new" else [],
         "more_to_acknowledge": {"new": 1, "taken_over": 0}.get(state, 101),
         "return_reasons": rules.load().return_reasons,
         "can_settle": state == "new",
@@ -439,6 +453,16 @@ def _inbox_frame(state: str) -> dict[str, object]:
         "has_keys": True,
         "version": "1",
     }
+
+
+def _ended_deliveries() -> list[SimpleNamespace]:
+    """What must be taken note of: withdrawn, and blocked with and without having been opened."""
+    blocked = {"acknowledge_since": NOW, "blocked_at": NOW, "sender_name": HOSTILE}
+    return [
+        delivery(19, acknowledge_since=NOW),
+        delivery(20, opened_at=NOW, **blocked),
+        delivery(21, **blocked),
+    ]
 
 
 RESULTS = [
@@ -605,6 +629,29 @@ def _replaced_pages(
     ]
 
 
+def _blocked_pages(
+    page: Page, sent: dict[str, object], received: dict[str, object], receipt: dict[str, object]
+) -> list[Sample]:
+    """Malware was found after the delivery: for the sender, and for whom it was delivered to."""
+    late = document(state="blocked", was_delivered=True, end_reason="infected")
+    trace = document(state="blocked", was_delivered=True, family_name="", given_names="")
+    may = SimpleNamespace(
+        withdraw=False, correct=False, resend=False, acknowledge=True, forward=False
+    )
+    told = received | {"document": trace, "can": may, "can_settle": False, "can_read": False}
+    never = delivery(1, **way(step("Zugestellt", days=2)))
+    unopened = {"own": never, "deliveries": [never]}
+    show, reminded = "documents/show.html", next(iter(reminded_deliveries(told, NOW)))
+    return [
+        Sample(
+            "receipt-blocked-late", "documents/receipt.html", page, receipt | {"document": late}
+        ),
+        Sample("show-blocked-late", show, page, sent | {"document": late, "can_read": False}),
+        Sample("show-blocked-received", show, page, told | reminded),
+        Sample("show-blocked-unopened", show, page, told | unopened),
+    ]
+
+
 def _document_pages(reasons: dict[str, object], return_reason: str) -> list[Sample]:
     page = replace(CLERK, path=f"/documents/{identifier(101)}")
     mine = delivery(
@@ -718,6 +765,7 @@ def _document_pages(reasons: dict[str, object], return_reason: str) -> list[Samp
             )
             for state in ("held", "withdrawn", "blocked", "erased")
         ),
+        *_blocked_pages(page, sent, received, receipt),
         Sample("show-sender", "documents/show.html", page, sent | {"document": document()}),
         *_replaced_pages(page, sent, received),
         Sample("show-recipient", "documents/show.html", page, received | {"document": document()}),
@@ -950,12 +998,23 @@ def _other_pages(catalogue: Catalogue) -> list[Sample]:
         document(id=identifier(104), state="pending", stored_at=None),
     ]
     log_page = replace(CLERK, path="/log")
+    signed = {
+        "checkpoint": SimpleNamespace(
+            size=12_345,
+            signed_at=NOW,
+            signer=f"kursdocs.musterstadt.example/log+1a2b3c4d+{'A' * 44}",
+        ),
+        "is_shortened": True,
+    }
     log: dict[str, object] = {
         "scope": "Ausländerbehörde Musterstadt",
         "day_from": "",
         "day_to": "",
         "errors": {},
         "next_href": "",
+        "checkpoint": None,
+        "is_shortened": False,
+        "kept_months": 6,
     }
     entries = [
         log_entry("Eingang angesehen (Neu, 3 Einträge)"),
@@ -991,6 +1050,7 @@ def _other_pages(catalogue: Catalogue) -> list[Sample]:
                 {
                     "state": state,
                     "waiting_count": number,
+                    "blocked_count": number,
                     "count_max": 100,
                     "user_id": identifier(7),
                     "documents": sent if number else [],
@@ -1016,6 +1076,8 @@ def _other_pages(catalogue: Catalogue) -> list[Sample]:
                 ("done", 0),
                 ("withdrawn", 1),
                 ("withdrawn", 0),
+                ("blocked", 101),
+                ("blocked", 0),
             )
         ),
         *(
@@ -1040,10 +1102,11 @@ def _other_pages(catalogue: Catalogue) -> list[Sample]:
             {"catalogue": catalogue, "groups": catalogue.by_group(catalogue.kinds)},
         ),
         *_kind_pages(catalogue),
-        Sample("log", "audit/index.html", log_page, log | {"entries": entries}),
+        Sample("log", "audit/index.html", log_page, log | signed | {"entries": entries}),
         Sample("log-empty", "audit/index.html", log_page, log | {"entries": []}),
         *(Sample(name, at, coordinating, given) for name, at, given in town_pages(HOSTILE, NOW)),
         *(Sample(name, at, coordinating, given) for name, at, given in mail_pages(HOSTILE, NOW)),
+        *(Sample(name, at, coordinating, given) for name, at, given in integrity_pages(NOW)),
         *(
             Sample(name, at, CLERK if "own" in name else coordinating, given)
             for name, at, given in number_pages(HOSTILE, NOW)

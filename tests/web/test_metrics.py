@@ -3,7 +3,7 @@
 import re
 import threading
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,8 @@ from tests.web.house import (
 )
 from tests.web.test_outages import stopped
 
-from kursdocs.core import heartbeats, outbox
+from kursdocs.core import checks, heartbeats, outbox
+from kursdocs.core.checks import CheckRun, Depth, Health
 from kursdocs.operations import measuring
 from kursdocs.operations.measuring import Numbers
 from kursdocs.services import Services
@@ -104,6 +105,7 @@ def test_the_state_of_the_installation_is_told_from_its_database(quick_folder: P
             )
             heartbeats.beat(session, "mailing", every_seconds=5, succeeded=True, now=now)
             heartbeats.beat(session, "mailing", every_seconds=5, succeeded=False, now=now)
+            checks.keep(session, checked(now))
         found = samples(house)
 
     assert value(found, "kursdocs_database_up") == 1
@@ -120,6 +122,25 @@ def test_the_state_of_the_installation_is_told_from_its_database(quick_folder: P
     assert value(found, "kursdocs_duty_failures_total", duty="mailing") == 1
     last = value(found, "kursdocs_duty_last_success_timestamp_seconds", duty="mailing")
     assert abs(last - now.timestamp()) < 0.001
+    assert abs(value(found, "kursdocs_check_last_timestamp_seconds") - now.timestamp()) < 0.001
+    assert value(found, "kursdocs_check_health") == 2
+    assert value(found, "kursdocs_check_seconds") == 90
+    assert value(found, "kursdocs_check_findings", damage="lost_object") == 3
+    assert value(found, "kursdocs_check_findings", damage="undead") == 0
+    assert value(found, "kursdocs_check_looked_at", what="rows") == 12
+
+
+def checked(at: datetime) -> CheckRun:
+    """A check that found three papers without their objects."""
+    return CheckRun(
+        depth=Depth.SAMPLE,
+        started_at=at,
+        ended_at=at + timedelta(seconds=90),
+        verdict=Health.LOSS,
+        looked_at={"rows": 12},
+        found={"lost_object": 3},
+        examples=[],
+    )
 
 
 def test_many_who_ask_at_once_ask_the_database_once(

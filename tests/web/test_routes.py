@@ -310,6 +310,7 @@ settings                  -            403  200      403      200   303 403  403
 municipality              -            403  403      403      403   200 403  403      in        in
 municipality.change       -            403  403      403      403   303 403  403     401       401
 mail                      -            403  403      403      403   200 403  403      in        in
+integrity                 -            403  403      403      403   200 200  403      in        in
 mail.try                  own          403  303      403      303   303 403  403     401       401
 mail.try                  unknown      403  404      403      404   404 403  403     401       401
 mail.resend               own          403  303      403      303   303 403  403     401       401
@@ -333,6 +334,7 @@ agencies.paces.change     unknown      403  404      403      404   404 403  403
 municipality.claims       -            403  403      403      403   200 403  403      in        in
 municipality.claims.try   -            403  403      403      403   200 403  403     401       401
 log                       -            403  200      403      200   403 200  403      in        in
+log.checkpoint            -            403  200      403      200   403 200  403      in        in
 numbers                   -            200  200      200      200   200 403  403      in        in
 numbers.sheet             -            403  403      403      403   200 403  403      in        in
 numbers.csv               -            403  403      403      403   200 403  403      in        in
@@ -427,6 +429,7 @@ api.deliveries.forward    unknown      404  404      404      404   403 403  403
 api.me                    -            200  200      200      200   200 200  200     200       401
 api.catalogue             -            200  200      200      200   200 200  403     200       401
 api.agencies              -            200  200      200      200   200 403  403     200       401
+api.log.checkpoint        -            200  200      200      200   200 200  200     200       401
 
 api.openapi               -            200  200      200      200   200 200  200     200       200
 health.alive              -            200  200      200      200   200 200  200     200       200

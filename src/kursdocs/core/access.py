@@ -54,6 +54,7 @@ class Permission(StrEnum):
     REMINDERS_READ = "reminders.read"
     MAIL_WATCH = "mail.watch"
     PACES_SET = "paces.set"
+    INTEGRITY_READ = "integrity.read"
 
 
 _CLERK = frozenset(
@@ -89,10 +90,17 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
             Permission.AGENCIES_READ,
             Permission.MUNICIPALITY_NUMBERS_READ,
             Permission.MEMBERS_MANAGE,
+            Permission.INTEGRITY_READ,
         }
     )
     | _WATCH,
-    Role.AUDITOR: frozenset({Permission.CATALOGUE_READ, Permission.MUNICIPALITY_LOG_READ}),
+    Role.AUDITOR: frozenset(
+        {
+            Permission.CATALOGUE_READ,
+            Permission.MUNICIPALITY_LOG_READ,
+            Permission.INTEGRITY_READ,
+        }
+    ),
 }
 
 

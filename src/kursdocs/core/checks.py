@@ -6,7 +6,7 @@ page of the coordinator and the next run. Ids of documents, never anything of a 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,9 @@ import sqlalchemy as sa
 from sqlmodel import Field, Session, SQLModel, col, delete, select
 
 from kursdocs.core.tables import new_id, one_of, stored_as_value
+
+UNCHECKED = timedelta(days=2)
+"""So long after the newest run nobody knows any more whether all is well."""
 
 KEPT = 400
 """So many runs are remembered: a year of daily ones."""
@@ -88,6 +91,17 @@ def keep(session: Session, run: CheckRun) -> None:
     session.flush()
     newest = select(CheckRun.id).order_by(col(CheckRun.id).desc()).limit(KEPT)
     session.exec(delete(CheckRun).where(col(CheckRun.id).not_in(newest)))
+
+
+def newest(session: Session) -> CheckRun | None:
+    """The newest run, if there was one."""
+    return next(iter(latest(session)), None)
+
+
+def newest_reading(session: Session) -> CheckRun | None:
+    """The newest run that also read bytes of papers."""
+    query = select(CheckRun).where(CheckRun.depth != Depth.FAST)
+    return session.exec(query.order_by(col(CheckRun.id).desc()).limit(1)).first()
 
 
 def latest(session: Session, *, limit: int = 1) -> Sequence[CheckRun]:

@@ -12,8 +12,9 @@ from uuid import UUID
 import structlog
 from sqlmodel import Session, col, select
 
-from kursdocs.core import outbox
+from kursdocs.core import checks, outbox
 from kursdocs.core.agencies import Municipality
+from kursdocs.core.checks import Health
 from kursdocs.core.documents import counting
 from kursdocs.core.outbox import OutboxMail, Purpose
 from kursdocs.core.ports import Letter
@@ -103,7 +104,13 @@ def _malware_delivered(session: Session, now: datetime) -> int:
     return counting.blocked_since(session, now - _LASTS)
 
 
+def _integrity_lost(session: Session, now: datetime) -> int:
+    newest = checks.newest(session)
+    return int(newest is not None and newest.verdict is Health.LOSS)
+
+
 _COUNTERS: Mapping[Alarm, Callable[[Session, datetime], int]] = {
     Alarm.HELD_LONG: _held_long,
     Alarm.MALWARE_DELIVERED: _malware_delivered,
+    Alarm.INTEGRITY_LOSS: _integrity_lost,
 }

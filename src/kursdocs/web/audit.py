@@ -7,16 +7,22 @@ from types import SimpleNamespace
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from kursdocs.catalogue import DateFormat
 from kursdocs.catalogue.fields import fits, read_value
 from kursdocs.core import accounts, agencies, audit
 from kursdocs.core.access import ActorKind, Permission, Role
-from kursdocs.core.audit import AuditEvent, Happening
-from kursdocs.core.errors import Forbidden, Invalid, InvalidForm
+from kursdocs.core.audit import (
+    AuditCheckpoint,
+    AuditEvent,
+    Happening,
+    checkpoints,
+    shortening,
+)
+from kursdocs.core.errors import Forbidden, Invalid, InvalidForm, NotFound
 from kursdocs.core.workdays import LOCAL
-from kursdocs.web import errors
+from kursdocs.web import errors, models
 from kursdocs.web.call import Call
 from kursdocs.web.pace_words import rule_name
 from kursdocs.web.pages import N_, ROLE_NAMES, plain_date
@@ -35,6 +41,7 @@ SENTENCES = {
     Happening.SENT_LISTED: N_("hat „Gesendet“ angesehen (Einträge: %(count)s)"),
     Happening.LEAVING_LISTED: N_("hat angesehen, was bald gelöscht wird (Einträge: %(count)s)"),
     Happening.NUMBERS_LISTED: N_("hat die Zahlen der Stellen angesehen"),
+    Happening.CHECKS_LISTED: N_("hat den Prüfbericht angesehen (Prüfungen: %(count)s)"),
     Happening.LOG_LISTED: N_("hat das Protokoll angesehen (Einträge: %(count)s)"),
     Happening.LOG_EXPORTED: N_("hat Einträge des Protokolls herausgegeben (Einträge: %(rows)s)"),
     Happening.LOG_SHORTENED: N_("hat alte Einträge des Protokolls gelöscht (bis Nr. %(through)s)"),
@@ -152,10 +159,7 @@ class LogQuery(BaseModel):
 
 def index(call: Call) -> Response:
     """The log of the acting agency, or of the municipality."""
-    in_agency = call.actor.agency is not None
-    needed = Permission.AGENCY_LOG_READ if in_agency else Permission.MUNICIPALITY_LOG_READ
-    if not call.actor.may(needed):
-        raise Forbidden("not_permitted")
+    _require_reader(call)
     query: LogQuery = call.query()
     mistakes = [
         Invalid("field_date_impossible", field=name)
@@ -175,7 +179,42 @@ def index(call: Call) -> Response:
         day_to=query.day_to,
         errors=told.fields if told else {},
         next_href=_next_href(query, shown) if len(events) > PAGE_SIZE else "",
+        checkpoint=checkpoints.newest(call.session),
+        is_shortened=shortening.is_shortened(call.session),
+        kept_months=call.services.catalogue.log_kept_months,
     )
+
+
+def _require_reader(call: Call) -> None:
+    in_agency = call.actor.agency is not None
+    needed = Permission.AGENCY_LOG_READ if in_agency else Permission.MUNICIPALITY_LOG_READ
+    if not call.actor.may(needed):
+        raise Forbidden("not_permitted")
+
+
+def checkpoint_file(call: Call) -> Response:
+    """The newest checkpoint as a file to keep; raises ``NotFound`` while nobody signs the log."""
+    _require_reader(call)
+    newest = _newest(call)
+    name = f"kursdocs-log-{newest.size}.txt"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return PlainTextResponse(newest.note, headers=headers)
+
+
+def checkpoint(call: Call) -> Response:
+    """The newest checkpoint for programs, which may keep one a day."""
+    newest = _newest(call)
+    told = models.CheckpointOut(
+        size=newest.size, signed_at=newest.signed_at, note=newest.note, key=newest.signer
+    )
+    return Response(told.model_dump_json(), media_type="application/json")
+
+
+def _newest(call: Call) -> AuditCheckpoint:
+    newest = checkpoints.newest(call.session)
+    if newest is None:
+        raise NotFound
+    return newest
 
 
 def _events(call: Call, query: LogQuery) -> list[AuditEvent]:

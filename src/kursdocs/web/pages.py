@@ -235,6 +235,8 @@ _NAVIGATION: tuple[tuple[str, str, frozenset[Permission]], ...] = (
         N_("Protokoll"),
         frozenset({Permission.AGENCY_LOG_READ, Permission.MUNICIPALITY_LOG_READ}),
     ),
+    # A coordinator finds it on the page of the municipality.
+    ("/integrity", N_("Prüfbericht"), frozenset({Permission.MUNICIPALITY_LOG_READ})),
     ("/catalogue", N_("Papierarten"), frozenset({Permission.CATALOGUE_READ})),
     # Of heads only: a coordinator finds the settings of many agencies in their list.
     ("/settings", N_("Einstellungen"), frozenset({Permission.AGENCY_LOG_READ})),

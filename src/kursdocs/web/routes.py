@@ -2,8 +2,9 @@
 
 Pages and API stand side by side; what is about members stands in ``people_routes``, the inbox in
 ``inbox_routes``, one document in ``document_routes``, sending in ``sending_routes``, requests in
-``request_routes``, paces of reminders in ``pace_routes``. A row without a permission says why by
-its gate. OpenAPI is made from the rows of the API; a test walks every row with every role.
+``request_routes``, paces of reminders in ``pace_routes``, the log in ``log_routes``. A row
+without a permission says why by its gate. OpenAPI is made from the rows of the API; a test walks
+every row with every role.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,6 @@ from kursdocs.web import (
     accounts,
     agencies,
     api,
-    audit,
     catalogue,
     health,
     help,
@@ -31,6 +31,8 @@ from kursdocs.web.document_routes import DOCUMENTS, DOCUMENTS_API
 from kursdocs.web.follow_up_routes import FOLLOW_UPS, FOLLOW_UPS_API
 from kursdocs.web.inbox_api_routes import INBOX_API
 from kursdocs.web.inbox_routes import INBOX
+from kursdocs.web.integrity_routes import INTEGRITY
+from kursdocs.web.log_routes import LOG, LOG_API
 from kursdocs.web.mail_routes import MAIL
 from kursdocs.web.number_routes import NUMBERS
 from kursdocs.web.pace_routes import PACES
@@ -235,16 +237,6 @@ PAGES: Sequence[Row] = (
         happening=Happening.CLAIMS_TRIED,
         body=Body.FORM,
     ),
-    # Head and auditor read different logs; the handler asks for the permission that fits.
-    Row(
-        "GET",
-        "/log",
-        audit.index,
-        Gate.SIGNED_IN,
-        "log",
-        happening=Happening.LOG_LISTED,
-        query=audit.LogQuery,
-    ),
 )
 
 API: Sequence[Row] = (
@@ -393,7 +385,9 @@ ROUTES: Sequence[Row] = (
     *PEOPLE,
     *PACES,
     *NUMBERS,
+    *LOG,
     *MAIL,
+    *INTEGRITY,
     *REMINDERS,
     *REQUESTS,
     *FOLLOW_UPS,
@@ -401,5 +395,6 @@ ROUTES: Sequence[Row] = (
     *DOCUMENTS_API,
     *REQUESTS_API,
     *FOLLOW_UPS_API,
+    *LOG_API,
     *OPERATION,
 )

@@ -9,7 +9,9 @@ import random
 from datetime import timedelta
 
 from kursdocs.core import checks
-from kursdocs.core.checks import Depth
+from kursdocs.core.checks import Depth, Health
+from kursdocs.core.errors import Unavailable
+from kursdocs.operations.alarming import Alarm, alarm
 from kursdocs.operations.fsck import repairing
 from kursdocs.operations.fsck.damages import LOSSES, Damage, Finding, health_of
 from kursdocs.operations.fsck.looking import look
@@ -55,9 +57,22 @@ def check(
 
 
 def daily(services: Services) -> Report | None:
-    """The daily check, with the bytes of a few papers; ``None`` when today's was made."""
+    """The daily check, with the bytes of a few papers; ``None`` when today's was made.
+
+    The operator is told of loss on each day on which it is found, and when for days no check could
+    be made. Raises ``Unavailable`` when a part does not answer.
+    """
+    now = services.clock()
     with services.transaction() as session:
-        last = checks.latest(session)
-    if last and services.clock() - last[0].started_at < EVERY:
+        last, read = checks.newest(session), checks.newest_reading(session)
+    if read is not None and now - read.started_at < EVERY:
         return None
-    return check(services, Depth.SAMPLE)
+    try:
+        report = check(services, Depth.SAMPLE)
+    except Unavailable:
+        if last is not None and now - last.started_at > checks.UNCHECKED:
+            alarm(services, Alarm.INTEGRITY_UNCHECKED, now=now)
+        raise
+    if report.health is Health.LOSS:
+        alarm(services, Alarm.INTEGRITY_LOSS, now=now)
+    return report
