@@ -486,8 +486,11 @@ def _check_database(settings: Settings) -> None:
     main = _database(settings)
     try:
         _require_schema(main)
+        problem = main.missing_lock()
     finally:
         main.close()
+    if problem:
+        raise SettingsError(f"{variable('database_url')}: {problem}")
 
 
 async def _check_provider(settings: Settings) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 import pytest
 import sqlalchemy as sa
+from psycopg import sql
 from sqlalchemy.exc import ProgrammingError
 from sqlmodel import select
 from tests.factories import (
@@ -26,6 +27,7 @@ from tests.factories import (
     make_stored,
     make_town,
 )
+from tests.servers import PostgresServer
 
 from kursdocs.adapters.database import Database
 from kursdocs.catalogue import AgencyKind, FollowUpClock
@@ -392,3 +394,43 @@ def test_of_1200_switches_on_shared_connections_none_shows_a_foreign_row(
 
     with ThreadPoolExecutor(4) as threads:
         assert all(threads.map(look, turns))
+
+
+# ── What would be no lock at all ─────────────────────────────────────────────────────────────
+
+
+def test_an_owner_without_privileges_is_held_by_the_lock(database: Database) -> None:
+    assert database.missing_lock() == ""
+
+
+@pytest.mark.parametrize("privilege", ["SUPERUSER", "BYPASSRLS"])
+def test_a_role_that_passes_by_the_lock_is_named(
+    database: Database, postgres: PostgresServer, privilege: str
+) -> None:
+    name = f"mighty_{privilege.lower()}"
+    may = {"SUPERUSER": sql.SQL("SUPERUSER"), "BYPASSRLS": sql.SQL("BYPASSRLS")}[privilege]
+    postgres.execute(sql.SQL("CREATE ROLE {} LOGIN {}").format(sql.Identifier(name), may))
+    mighty = Database(database.engine.url.set(username=name).render_as_string(hide_password=False))
+    try:
+        assert mighty.missing_lock().startswith(f"the role '{name}' passes by row-level security")
+    finally:
+        mighty.close()
+        postgres.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+@pytest.mark.parametrize("deed", ["DISABLE", "NO FORCE"])
+def test_a_table_whose_lock_was_taken_off_is_named(database: Database, deed: str) -> None:
+    back = {"DISABLE": "ENABLE", "NO FORCE": "FORCE"}[deed]
+    do(database, scopes.EVERYTHING, f"ALTER TABLE draft {deed} ROW LEVEL SECURITY")
+    try:
+        assert "off for draft" in database.missing_lock()
+    finally:
+        do(database, scopes.EVERYTHING, f"ALTER TABLE draft {back} ROW LEVEL SECURITY")
+
+
+def test_whoever_reads_past_the_policies_fails_instead_of_missing_rows(
+    database: Database, town: Town
+) -> None:
+    """As ``pg_dump`` does it: a copy that the lock would thin out must not look whole."""
+    with pytest.raises(ProgrammingError, match="row-level security policy"):
+        do(database, scopes.EVERYTHING, "SET LOCAL row_security = off; SELECT 1 FROM document")

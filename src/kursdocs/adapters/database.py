@@ -38,6 +38,16 @@ _OVERFLOW = 20
 _LOCK_SECONDS = 15.0
 
 
+_PASSING_ROLE = (
+    "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)"
+)
+# Every table with a policy must be locked, for its owner as well.
+_LOOSE_TABLES = (
+    "SELECT DISTINCT relname FROM pg_policy JOIN pg_class ON pg_class.oid = polrelid"
+    " WHERE NOT (relrowsecurity AND relforcerowsecurity) ORDER BY relname"
+)
+
+
 class DatabaseUnavailable(Unavailable):
     """The database did not answer; the transaction was rolled back."""
 
@@ -121,6 +131,23 @@ class Database:
         if found == known[0]:
             return Schema.CURRENT
         return Schema.BEHIND if found is None or found in known else Schema.AHEAD
+
+    def missing_lock(self) -> str:
+        """See :class:`kursdocs.core.ports.DatabaseState`."""
+        if self.is_sqlite:
+            return ""
+        with self.transaction() as session:
+            if (role := session.scalar(sa.text(_PASSING_ROLE))) is not None:
+                return (
+                    f"the role {role!r} passes by row-level security: take one that owns the"
+                    " database and is neither superuser nor has BYPASSRLS"
+                )
+            loose = session.scalars(sa.text(_LOOSE_TABLES)).all()
+        if not loose:
+            return ""
+        return (
+            f"row-level security is off for {', '.join(loose)}: restore it from a backup's schema"
+        )
 
     def pool(self) -> Pool:
         """The connections of this process; asks nobody."""

@@ -76,10 +76,17 @@ def serve(
         with bootstrap.open_services(settings) as services:
             if not despite_missing_keys:
                 starting.require_keys(services)
+            _tell_of_missing_lock(services)
             log = structlog.get_logger()
             log.info("serve.started", url=settings.public_url, port=port, duties=with_worker)
             _serve(services, listener, with_worker=with_worker, drain_seconds=drain_seconds)
             log.info("serve.ended")
+
+
+def _tell_of_missing_lock(services: Services) -> None:
+    """Loud, but no reason not to start: the conditions of our queries hold all the same."""
+    if problem := services.database.missing_lock():
+        structlog.get_logger().warning("database.second_lock_missing", problem=problem)
 
 
 class _Server(uvicorn.Server):
@@ -176,6 +183,7 @@ def work(despite_missing_keys: DespiteMissingKeys = False) -> None:
     with bootstrap.alone(settings), bootstrap.open_services(settings) as services:
         if not despite_missing_keys:
             starting.require_keys(services)
+        _tell_of_missing_lock(services)
         log = structlog.get_logger()
         log.info("worker.started")
         # Not in this thread: a signal's handler that sets an event must not interrupt one who

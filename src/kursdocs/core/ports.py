@@ -58,6 +58,12 @@ class DatabaseState(Protocol):
     def schema(self) -> Schema:
         """Whether the schema is ours; raises :class:`Unavailable` when nothing answers."""
 
+    def missing_lock(self) -> str:
+        """What lets us pass by row-level security, as a sentence; empty where it holds us.
+
+        Also empty on SQLite, which has none. Raises :class:`Unavailable`.
+        """
+
     def pool(self) -> Pool:
         """The connections of this process; asks nobody."""
 
