@@ -453,7 +453,10 @@ HOSTILE: Mapping[str, tuple[Build, str]] = {
         ),
         "file_active",
     ),
-    "link to a file": (lambda: action(b"/S /URI /URI (file:///etc/passwd)"), "file_active"),
+    "link to a program": (
+        lambda: action(b"/S /URI /URI (file:///C:/Windows/System32/calc.exe)"),
+        "file_active",
+    ),
     "rich media": (lambda: annotation(b"RichMedia"), "file_active"),
     "movie": (lambda: annotation(b"Movie"), "file_active"),
     "sound": (lambda: annotation(b"Sound"), "file_active"),

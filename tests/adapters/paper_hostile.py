@@ -608,6 +608,23 @@ HIDDEN: Mapping[str, tuple[Build, tuple[str, ...]]] = {
         lambda: action(b"/S /URI /URI (\\\\\\\\example.org\\\\teilen)"),
         ACTIVE,
     ),
+    **{
+        f"link to {name}": (functools.partial(action, b"/S /URI /URI (%s)" % address), ACTIVE)
+        for name, address in (
+            ("a file of another machine", b"file://example.org/teilen/a.pdf"),
+            ("a file of another machine by slashes", b"file://///example.org/teilen/a.pdf"),
+            ("a file of another machine by backslashes", b"file:///\\\\\\\\example.org\\\\a.pdf"),
+            ("a file of another machine, escaped", b"file:///%5C%5Cexample.org%5Ca.pdf"),
+            ("a script on the disk", b"file:///C|/Users/a.PS1"),
+            ("a shortcut on the disk, escaped", b"file:///C:/a%2Elnk"),
+            ("a program that Windows would complete", b"file:///C:/Windows/System32/calc"),
+            ("a program with a dot behind", b"file:///C:/a.exe."),
+            ("a program with an end in the middle", b"file:///C:/a.exe%00.pdf"),
+            ("a program behind a colon", b"file:///C:/a.exe:x.pdf"),
+            ("a program behind a document's name", b"file:///C:/a.exe?.pdf"),
+            ("a disk", b"c:/windows/a.pdf"),
+        )
+    },
     "link with data": (
         lambda: action(b"/S /URI /URI (data:text/html,<script>alert\\(1\\)</script>)"),
         ACTIVE,
@@ -618,18 +635,18 @@ HIDDEN: Mapping[str, tuple[Build, tuple[str, ...]]] = {
         ACTIVE,
     ),
     # Two kinds in one file
-    "PDF and ZIP": (_zip_and_pdf, DAMAGED),
-    "PDF and ZIP of a Word file": (lambda: _zip_and_pdf(archive("word/vbaProject.bin")), DAMAGED),
-    "PDF and TAR": (_tar_and_pdf, DAMAGED),
-    "web archive behind the first line": (_mail_with_a_macro, DAMAGED),
-    "web page behind the first line": (lambda: _shifted(b"%" + _MARKUP + b"\n"), DAMAGED),
+    "PDF and ZIP": (_zip_and_pdf, ACTIVE),
+    "PDF and ZIP of a Word file": (lambda: _zip_and_pdf(archive("word/vbaProject.bin")), ACTIVE),
+    "PDF and TAR": (_tar_and_pdf, ACTIVE),
+    "web archive behind the first line": (_mail_with_a_macro, ACTIVE),
+    "web page behind the first line": (lambda: _shifted(b"%" + _MARKUP + b"\n"), ACTIVE),
     "drawing with a script behind the first line": (
         lambda: _shifted(b"%<svg onload='alert(1)'>\n"),
-        DAMAGED,
+        ACTIVE,
     ),
     "script of a server behind the first line": (
         lambda: _shifted(b"%<?php system($_GET[0]); ?>\n"),
-        DAMAGED,
+        ACTIVE,
     ),
     "picture before a PDF": (lambda: b"GIF89a/*" + certificate() + b"*/", ("file_type",)),
     "program before a PDF": (lambda: b"MZ\x90\x00" + certificate(), ("file_type",)),

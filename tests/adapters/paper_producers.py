@@ -206,6 +206,8 @@ _ADDRESSES = (
     *("mailto:info@example.org?subject=Kurs", "tel:+49301234567", "info@example.org"),
     *("anmeldung.html", "/kurse/2026", "ftp://example.org/a", "HTTPS://EXAMPLE.ORG", "#oben"),
     *("example.org:8443/a", " https://www.example.org", "https://example.org/a:b", "//example.org"),
+    *("file:///srv/ablage/anlage.pdf", "file:///C:\\Daten\\Liste.docx", "file:///tmp/a.html#x"),
+    *("file:///C:/Daten/Ordner%20neu/a%20b.PDF",),
 )
 _FIELDS: Mapping[str, Draw] = {
     "line": _field("textfield", name="a", value="Muster", width=200, height=20),

@@ -5,12 +5,13 @@ nothing of files as a whole. Entry points: :func:`is_active`, :func:`named`, :fu
 
 A file may open at a page and may ask to be printed; everything else that happens without a click
 makes it active. On a click a file may lead to another page, to a web page, to a mail or to a
-telephone number, and nowhere else: what a link to a program or to a folder does is decided by the
-reader's machine.
+telephone number. It may also name a document on the reader's own disk, because some programs write
+every link so that does not start with ``https``; but no program there and no other machine.
 """
 
 import re
 from collections.abc import Iterator
+from urllib.parse import unquote_to_bytes
 
 import pikepdf
 
@@ -40,6 +41,12 @@ _LINK_SCHEMES = frozenset(
     (b"http", b"https", b"mailto", b"tel", b"fax", b"sms", b"ftp", b"ftps", b"geo", b"urn", b"doi")
 )
 _SCHEME = re.compile(rb"([a-z][a-z0-9+.-]*):")
+# Neither a host nor a second slash, behind which Windows would look for another machine; a kind of
+# file that is only looked at, for of a bare name Windows would make a program.
+_OWN_DOCUMENT = re.compile(
+    rb"file:///([a-z][:|][/\\])?[^/\\:\0-\x1f][^:?#\0-\x1f]*"
+    rb"\.(pdf|html?|txt|rtf|csv|od[tsp]|docx?|xlsx?|pptx?|jpe?g|png|gif|tiff?)([?#]|$)"
+)
 _HOST_AND_PORT = re.compile(rb"[a-z0-9-]+(\.[a-z0-9-]+)+:[0-9]+(/|$)")
 
 
@@ -138,4 +145,5 @@ def _leads_astray(address: object) -> bool:
         scheme is not None
         and scheme[1] not in _LINK_SCHEMES
         and _HOST_AND_PORT.match(visible) is None
+        and _OWN_DOCUMENT.match(unquote_to_bytes(visible)) is None
     )

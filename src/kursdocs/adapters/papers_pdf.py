@@ -97,7 +97,7 @@ def examine(data: bytes) -> Findings:
     """Check a PDF against every rule of this module; raises :class:`Refusal`."""
     _require_clean_end(data)
     if is_other_format(data):
-        raise Refusal("file_damaged")
+        raise Refusal("file_active")
     with _opened(data) as pdf:
         page_count = _page_count(pdf)
         if _second_opinion(data) != page_count:
