@@ -1,7 +1,8 @@
 """A real ``clamd`` for the tests, with a few signatures of its own instead of ClamAV's database.
 
 :func:`running_clamd` is a context manager: on entry the daemon answers on a socket in the folder,
-on exit no process of it is left. Knows nothing of kursdocs.
+on exit no process of it is left; :func:`clamd_for_tests` makes the folder too. Knows nothing of
+kursdocs.
 """
 
 import contextlib
@@ -12,12 +13,14 @@ import signal
 import socket
 import subprocess
 import tarfile
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.conftest import leave_out
 from tests.servers import free_port, start_process, stop_process, wait_until_ready
 
 STREAM_MEGABYTES = 40
@@ -156,3 +159,15 @@ def running_clamd(folder: Path) -> Iterator[ClamdServer]:
         yield server
     finally:
         server.stop()
+
+
+@contextlib.contextmanager
+def clamd_for_tests() -> Iterator[ClamdServer]:
+    """The same in a folder of its own; whoever has no clamd leaves the test out."""
+    if clamd_binary() is None:
+        leave_out("ClamAV is not installed (Debian: clamav-daemon)")
+    # Not in pytest's folder: the path of a local socket may have 107 bytes only.
+    with tempfile.TemporaryDirectory(prefix="kd-clamd-") as folder:
+        Path(folder).chmod(0o755)
+        with running_clamd(Path(folder)) as server:
+            yield server

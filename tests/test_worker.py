@@ -153,6 +153,8 @@ def test_a_worker_outlives_a_database_that_is_away(
 def test_the_duties_are_done_this_often() -> None:
     assert {duty.name: duty.every_seconds for duty in worker.DUTIES} == {
         "checkpointing": 60,
+        "rescanning": 10,
+        "scanner": 3600,
         "follow_ups": 3600,
         "reminding": 60,
         "mailing": 5,

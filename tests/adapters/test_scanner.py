@@ -9,17 +9,14 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from tests.adapters.paper_corpus import certificate, jpeg
-from tests.conftest import leave_out
 from tests.servers_clamd import (
     EICAR,
     STREAM_MEGABYTES,
     ClamdServer,
-    clamd_binary,
-    running_clamd,
+    clamd_for_tests,
 )
 
 from kursdocs.adapters.scanner import ClamdScanner, OwnChecksOnly, open_scanner
@@ -31,13 +28,8 @@ MEGABYTE = 1024 * 1024
 
 @pytest.fixture(scope="module")
 def clamd() -> Iterator[ClamdServer]:
-    if clamd_binary() is None:
-        leave_out("ClamAV is not installed (Debian: clamav-daemon)")
-    # Not in pytest's folder: the path of a local socket may have 107 bytes only.
-    with tempfile.TemporaryDirectory(prefix="kd-clamd-") as folder:
-        Path(folder).chmod(0o755)
-        with running_clamd(Path(folder)) as server:
-            yield server
+    with clamd_for_tests() as server:
+        yield server
 
 
 @pytest.fixture(params=["unix", "tcp"])

@@ -3,7 +3,6 @@ repeated, and what happens when a part is down or answers falsely.
 """
 
 import hashlib
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,14 +15,13 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 from tests.adapters.paper_corpus import certificate, jpeg, photograph, small_pdf, stream
-from tests.conftest import leave_out
 from tests.factories import JOBCENTER, OFFICE, PROVIDER, make_form
 from tests.operations.house import OTHER_PAPER, PAPER, House
 from tests.operations.outages import cut_off, moved_away, stopped
 from tests.operations.points import probed
 from tests.scanners import Saying
 from tests.servers import PostgresServer, S3Server
-from tests.servers_clamd import EICAR, ClamdServer, clamd_binary, running_clamd
+from tests.servers_clamd import EICAR, ClamdServer, clamd_for_tests
 
 from kursdocs.adapters.scanner import ClamdScanner
 from kursdocs.core import audit
@@ -211,13 +209,8 @@ def test_a_key_that_is_too_long_is_refused(embedded: House) -> None:
 
 @pytest.fixture(scope="module")
 def clamd() -> Iterator[ClamdServer]:
-    if clamd_binary() is None:
-        leave_out("ClamAV is not installed (Debian: clamav-daemon)")
-    # Not in pytest's folder: the path of a local socket may have 107 bytes only.
-    with tempfile.TemporaryDirectory(prefix="kd-clamd-") as folder:
-        Path(folder).chmod(0o755)
-        with running_clamd(Path(folder)) as server:
-            yield server
+    with clamd_for_tests() as server:
+        yield server
 
 
 @pytest.fixture

@@ -8,16 +8,17 @@ Everything swept is in the audit log.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 
-from kursdocs.core.documents import holding, lifecycle
+from kursdocs.core.documents import holding, lifecycle, rescanning
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
+from kursdocs.core.documents.reasons import INFECTED
 from kursdocs.core.documents.tables import Document
 from kursdocs.core.drafts import lifecycle as drafts
-from kursdocs.core.errors import Conflict
+from kursdocs.core.errors import Conflict, Unavailable
 from kursdocs.core.follow_ups import fulfilling
 from kursdocs.core.ports import Scan, Verdict
 from kursdocs.operations import drafting
@@ -26,6 +27,10 @@ from kursdocs.services import Services
 
 BATCH = 100
 HELD_LIMIT = timedelta(hours=4)
+DOUBT_EVERY = timedelta(minutes=30)
+"""So often the scanner is asked again about what it could not judge, after as long of every run."""
+
+_DOUBT_WINDOW = timedelta(minutes=2)  # the sweeper comes once a minute
 DUTY = "sweeper"
 
 _log = structlog.get_logger()
@@ -151,13 +156,18 @@ def _rescan_held(services: Services) -> tuple[int, int]:
     """Ask the scanner again about everything it has not judged yet."""
     released = blocked = 0
     after: UUID | None = None
+    signatures = _present_signatures(services)
     while True:
         with services.transaction() as session:
             batch = holding.awaiting_scan(session, after=after, limit=BATCH)
         for document in batch:
+            if signatures is None or not _is_to_be_asked(document, signatures, services.clock()):
+                _tell_when_late(services, document)
+                continue
             scan = _scanned(services, document)
             if scan.verdict is Verdict.UNSCANNABLE:
                 _tell_when_late(services, document)
+                signatures = _doubted(services, document)
                 continue
             if _judge(services, document, scan):
                 released += scan.verdict is Verdict.CLEAN
@@ -165,6 +175,34 @@ def _rescan_held(services: Services) -> tuple[int, int]:
         if len(batch) < BATCH:
             return released, blocked
         after = batch[-1].id
+
+
+def _present_signatures(services: Services) -> str | None:
+    """With what the scanner would look now; ``None`` while it does not answer.
+
+    Then nobody waits for it once per document.
+    """
+    try:
+        return services.scanner.signatures().version
+    except Unavailable:
+        return None
+
+
+def _is_to_be_asked(document: Document, signatures: str, now: datetime) -> bool:
+    """Whether it is of use: what the scanner could not judge with these, it is asked rarely."""
+    if not rescanning.is_in_doubt(document, signatures) or document.stored_at is None:
+        return True
+    age = now - document.stored_at
+    return age < DOUBT_EVERY or age % DOUBT_EVERY < _DOUBT_WINDOW
+
+
+def _doubted(services: Services, document: Document) -> str | None:
+    """Note that the scanner could not judge it, if it is well; its signatures, as it is now."""
+    signatures = _present_signatures(services)
+    if signatures is not None:
+        with services.transaction() as session:
+            rescanning.doubt(session, [document.id], signatures)
+    return signatures
 
 
 def _tell_when_late(services: Services, document: Document) -> None:
@@ -205,7 +243,7 @@ def _judge(services: Services, document: Document, scan: Scan) -> bool:
                 session,
                 actor,
                 document.id,
-                reason="infected",
+                reason=INFECTED,
                 signatures=scan.signatures,
                 catalogue=services.catalogue,
                 now=now,

@@ -15,8 +15,8 @@ from kursdocs.core import agencies
 from kursdocs.core.agencies import Agency
 from kursdocs.core.agencies.lands import LANDS
 from kursdocs.core.audit import Happening
-from kursdocs.core.documents import reading
-from kursdocs.core.documents.reading import AgencyNumbers
+from kursdocs.core.documents import counting
+from kursdocs.core.documents.counting import AgencyNumbers
 from kursdocs.core.errors import Conflict, Invalid, InvalidForm
 from kursdocs.web import errors, mail
 from kursdocs.web.call import Call, redirect
@@ -46,7 +46,7 @@ class DoneQuery(BaseModel):
 
 def index(call: Call) -> Response:
     """Agencies with counts, open ones first, and where something must be mended."""
-    numbers = reading.numbers(call.session, call.actor, now=call.now)
+    numbers = counting.numbers(call.session, call.actor, now=call.now)
     rows = {agency.slug: agency for agency in agencies.of_municipality(call.session, call.actor)}
     call.record(Happening.NUMBERS_LISTED, count=len(numbers))
     shown = [_row(rows[each.slug], each) for each in numbers]
@@ -150,7 +150,7 @@ def confirm_closing(call: Call) -> Response:
     agency = agencies.in_charge(call.session, call.actor, call.request.path_params["slug"])
     if agency.closed_at is not None:
         return redirect(f"/agencies/{agency.slug}/settings")
-    numbers = reading.numbers(call.session, call.actor, now=call.now)
+    numbers = counting.numbers(call.session, call.actor, now=call.now)
     call.record(Happening.NUMBERS_LISTED, count=1)
     return call.render(
         "agencies/closing.html",

@@ -240,7 +240,8 @@ def _document(call: Call, document: DocumentView, names: dict[UUID, str]) -> Sim
         )
     values = {name: getattr(document, name) for name in document.__dataclass_fields__}
     values["fields"] = fields_of(call, document)
-    return SimpleNamespace(**values, released=released, is_corrected=document.is_corrected)
+    told = {"is_corrected": document.is_corrected, "was_delivered": document.was_delivered}
+    return SimpleNamespace(**values, **told, released=released)
 
 
 def fields_of(call: Call, document: DocumentView) -> list[tuple[str, str]]:

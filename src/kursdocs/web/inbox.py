@@ -7,7 +7,7 @@ Everything about what is listed stands in the address, but for names. What settl
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, Literal, Self
 from urllib.parse import parse_qsl, urlencode
@@ -271,6 +271,10 @@ def _render(
     )
 
 
+_LATELY = timedelta(days=7)
+"""So long the sender of a paper with malware is told above the inbox."""
+
+
 def _around(call: Call, query: InboxQuery) -> Mapping[str, Any]:
     """What stands around the list: counters, filters, notices."""
     session, actor = call.session, call.actor
@@ -288,6 +292,7 @@ def _around(call: Call, query: InboxQuery) -> Mapping[str, Any]:
         "overdue_count": inbox.overdue_count(session, actor, now=call.now),
         **_to_acknowledge(call),
         "approvals_count": _approvals(call),
+        "blocked_count": reading.blocked_count(session, actor.acting.id, since=call.now - _LATELY),
         "refusing": mail.refusing(call),
         "leaving_count": noticed_count(session, actor.acting.id, today=local_date(call.now)),
         "file_name_pattern": agencies.get(session, actor.acting.id).file_name_pattern,

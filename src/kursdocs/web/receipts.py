@@ -28,6 +28,9 @@ _STATEMENTS = {
     DocumentState.BLOCKED: N_("Das Papier wurde niemandem zugestellt: Es enthielt Schadsoftware."),
     DocumentState.ERASED: N_("Das Papier war gespeichert; inzwischen ist sein Inhalt gelöscht."),
 }
+_BLOCKED_LATER = N_(
+    "Das Papier war zugestellt und ist jetzt gesperrt: Die Prüfung hat Schadsoftware gemeldet."
+)
 
 
 def show(call: Call) -> Response:
@@ -71,6 +74,8 @@ def _sent_by(call: Call, document: DocumentView) -> str:
 
 def _receipt(call: Call, document: DocumentView) -> receipts.Receipt:
     sentence = _STATEMENTS.get(document.state, _STATEMENTS[DocumentState.HELD])
+    if document.state is DocumentState.BLOCKED and document.was_delivered:
+        sentence = _BLOCKED_LATER
     address = f"{call.services.settings.public_url}/documents/{document.id}/receipt"
     return receipts.Receipt(
         language=call.language,
@@ -135,6 +140,7 @@ def _recipient(call: Call, document: DocumentView, delivery: DeliveryView) -> tu
 def _state(call: Call, document: DocumentView, delivery: DeliveryView) -> str:
     """How far it is, in one phrase with its time."""
     steps = (
+        (N_("Gesperrt am %(moment)s"), document.blocked_at),
         (N_("Zurückgezogen am %(moment)s"), document.withdrawn_at),
         (N_("Zurückgegeben am %(moment)s"), delivery.returned_at),
         (N_("Übernommen am %(moment)s"), delivery.taken_over_at),

@@ -26,7 +26,8 @@ class SentQuery(Query):
         default=SentState.ALL,
         description=(
             "`waiting`: a second person must approve them; `open`: somebody has not settled them;"
-            " `done`: everybody has; `returned`: came back; `withdrawn`: taken back."
+            " `done`: everybody has; `returned`: came back; `withdrawn`: taken back; `blocked`:"
+            " malware was found."
         ),
     )
     kind: str = Field(default="", max_length=60, description="Only papers of this kind.")
@@ -88,6 +89,7 @@ def _sent(call: Call, query: SentQuery, *, name: str) -> Response:
         searched=name,
         is_cut=goes_on and bool(name),
         waiting_count=reading.approvals_waiting(call.session, call.actor.acting.id),
+        blocked_count=reading.blocked_count(call.session, call.actor.acting.id),
         count_max=COUNT_MAX,
         user_id=call.actor.user_id,
         documents=shown,

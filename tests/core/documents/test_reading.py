@@ -415,7 +415,7 @@ def test_the_coordinator_sees_counts_of_the_own_town_and_nothing_else(
             session, town[OFFICE], Role.COORDINATOR, subject="ines.muster"
         )
 
-        numbers = reading.numbers(session, coordinator, now=NOW)
+        numbers = counting.numbers(session, coordinator, now=NOW)
 
     assert {
         row.slug: (row.sent_count, row.received_count, row.waiting_count, row.oldest_waiting_days)
@@ -461,7 +461,7 @@ def test_lists_cost_as_many_statements_for_one_row_as_for_thirty(
             in_inbox = len(statements)
             sent = reading.sent(session, people[PROVIDER])
             in_sent = len(statements) - in_inbox
-            reading.numbers(session, people[PROVIDER], now=NOW)
+            counting.numbers(session, people[PROVIDER], now=NOW)
         costs.append((in_inbox, in_sent, len(statements)))
         lengths.append((len(listed), len(sent)))
 

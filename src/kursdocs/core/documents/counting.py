@@ -1,7 +1,7 @@
 """Numbers for whoever runs the installation: of all of it, or of one agency; no person, no kind.
 
 Entry points: :func:`by_state`, :func:`untouched_by_age`, :func:`unscanned`,
-:func:`unscanned_since`, :func:`blocked_since`, :func:`waiting`.
+:func:`unscanned_since`, :func:`blocked_since`, :func:`waiting`, :func:`numbers`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
+from sqlmodel.sql.sqltypes import UTCDateTime
 
+from kursdocs.catalogue import AgencyKind
+from kursdocs.core.access import Actor
+from kursdocs.core.agencies import Agency
 from kursdocs.core.documents.tables import Delivery, DeliveryState, Document, DocumentState
 
 # Nobody reads higher numbers from a page, and counting them takes long.
@@ -106,3 +110,64 @@ def waiting(session: Session, agency_id: UUID) -> int:
         )
     )
     return session.scalar(query) or 0
+
+
+@dataclass(frozen=True)
+class AgencyNumbers:
+    """One agency in the coordinator's list: counts only (rule 9)."""
+
+    slug: str
+    name: str
+    kind: AgencyKind
+    sent_count: int
+    received_count: int
+    waiting_count: int
+    oldest_waiting_days: int | None
+    last_sent_at: datetime | None
+
+
+def numbers(session: Session, actor: Actor, *, now: datetime) -> list[AgencyNumbers]:
+    """Per agency of the actor's municipality: sent, received and waiting documents."""
+    of_agencies = (
+        sa.select(col(Agency.id), col(Agency.slug), col(Agency.name), col(Agency.kind))
+        .where(col(Agency.municipality_id) == actor.municipality)
+        .order_by(col(Agency.name))
+    )
+    live = col(Document.state) == DocumentState.LIVE
+    is_new = sa.case((col(Delivery.state) == DeliveryState.NEW, 1))
+    since = sa.case((col(Delivery.state) == DeliveryState.NEW, col(Delivery.delivered_at)))
+    received = {
+        row[0]: row[1:]
+        for row in session.execute(
+            sa.select(
+                col(Delivery.recipient_agency_id),
+                sa.func.count(),
+                sa.func.count(is_new),
+                sa.func.min(since, type_=UTCDateTime()),
+            )
+            .join(Document, col(Document.id) == Delivery.document_id)
+            .where(live, col(Document.municipality_id) == actor.municipality)
+            .group_by(col(Delivery.recipient_agency_id))
+        )
+    }
+    sent_by = {
+        row[0]: row[1:]
+        for row in session.execute(
+            sa.select(
+                col(Document.sender_agency_id),
+                sa.func.count(),
+                sa.func.max(col(Document.stored_at), type_=UTCDateTime()),
+            )
+            .where(live, col(Document.municipality_id) == actor.municipality)
+            .group_by(col(Document.sender_agency_id))
+        )
+    }
+    found = []
+    for agency_id, slug, name, kind in session.execute(of_agencies):
+        count, waiting_count, oldest = received.get(agency_id, (0, 0, None))
+        days = (now - oldest).days if oldest else None
+        sent_count, last_sent_at = sent_by.get(agency_id, (0, None))
+        found.append(
+            AgencyNumbers(slug, name, kind, sent_count, count, waiting_count, days, last_sent_at)
+        )
+    return found

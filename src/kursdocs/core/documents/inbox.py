@@ -34,7 +34,10 @@ from kursdocs.core.workdays import local_date, local_moment
 
 
 class InboxState(StrEnum):
-    """The tabs of an inbox. ``withdrawn`` and ``erased`` list traces, without the person."""
+    """The tabs of an inbox. ``withdrawn`` and ``erased`` list traces, without the person.
+
+    What was blocked after its delivery stands among what was withdrawn.
+    """
 
     NEW = "new"
     TAKEN_OVER = "taken_over"
@@ -69,6 +72,7 @@ class Match(StrEnum):
 
 _TRACES = {
     DocumentState.WITHDRAWN: InboxState.WITHDRAWN,
+    DocumentState.BLOCKED: InboxState.WITHDRAWN,
     DocumentState.ERASED: InboxState.ERASED,
 }
 _MATCHES = tuple(Match)
@@ -160,6 +164,7 @@ class InboxRow:
     acknowledge_since: datetime | None
     acknowledged_at: datetime | None
     withdrawn_at: datetime | None
+    blocked_at: datetime | None
     withdrawal_reason: str
     delete_on: date | None
     erased_at: datetime | None
@@ -309,12 +314,16 @@ def _columns(actor: Actor) -> tuple[Any, ...]:
         col(Delivery.acknowledge_since),
         col(Delivery.acknowledged_at),
         col(Document.withdrawn_at),
+        _BLOCKED_AT.label("blocked_at"),
         col(Document.end_reason).label("withdrawal_reason"),
         col(Document.delete_on),
         col(Document.erased_at),
         col(Document.byte_size),
         col(Document.page_count),
     )
+
+
+_BLOCKED_AT = sa.case((col(Document.state) == DocumentState.BLOCKED, col(Document.scanned_at)))
 
 
 def _replaced(actor: Actor) -> sa.ScalarSelect[UUID]:
@@ -368,9 +377,8 @@ def _inbox_row(row: sa.Row[Any]) -> InboxRow:
 
 
 def _in_inbox(actor: Actor, state: InboxState) -> tuple[sa.ColumnElement[bool], ...]:
-    for ended, trace in _TRACES.items():
-        if state is trace:
-            return (*_came_in(actor), col(Document.state) == ended)
+    if traced := [ended for ended, trace in _TRACES.items() if trace is state]:
+        return (*_came_in(actor), col(Document.state).in_(traced))
     is_so = col(Delivery.state) == DeliveryState(state.value)
     return (*_came_in(actor), col(Document.state) == DocumentState.LIVE, is_so)
 

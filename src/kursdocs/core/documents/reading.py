@@ -14,13 +14,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
-from sqlmodel.sql.sqltypes import UTCDateTime
 
-from kursdocs.catalogue import AgencyKind
 from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
 from kursdocs.core.documents import holding, names
 from kursdocs.core.documents.counting import COUNT_CAP
+from kursdocs.core.documents.reasons import INFECTED
 from kursdocs.core.documents.tables import (
     Delivery,
     DeliveryState,
@@ -36,7 +35,7 @@ class SentState(StrEnum):
     """Which of its documents a sender lists.
 
     All; to be approved; on its way (somebody has not settled it yet); settled by everybody; come
-    back from somebody; withdrawn.
+    back from somebody; withdrawn; blocked because of malware.
     """
 
     ALL = "all"
@@ -45,6 +44,7 @@ class SentState(StrEnum):
     DONE = "done"
     RETURNED = "returned"
     WITHDRAWN = "withdrawn"
+    BLOCKED = "blocked"
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,16 @@ class DocumentView:
         return other is not None and other.state is not DocumentState.HELD
 
     @property
+    def blocked_at(self) -> datetime | None:
+        """When the scanner found malware in it; it is said of an erased one as well."""
+        return self.scanned_at if self.end_reason == INFECTED else None
+
+    @property
+    def was_delivered(self) -> bool:
+        """Whether somebody whom the actor may see has received it."""
+        return any(one.delivered_at is not None for one in self.deliveries)
+
+    @property
     def own_delivery(self) -> DeliveryView | None:
         """The recipient's own delivery; ``None`` for the sender."""
         return None if self.is_own or not self.deliveries else self.deliveries[0]
@@ -243,6 +253,7 @@ def _in_state(state: SentState) -> tuple[sa.ColumnElement[bool], ...]:
         SentState.DONE: (live, ~untouched),
         SentState.RETURNED: _come_back(),
         SentState.WITHDRAWN: (col(Document.state) == DocumentState.WITHDRAWN,),
+        SentState.BLOCKED: (col(Document.state) == DocumentState.BLOCKED,),
     }
     return conditions[state]
 
@@ -310,6 +321,17 @@ def _awaiting_approval() -> tuple[sa.ColumnElement[bool], ...]:
     )
 
 
+def blocked_count(session: Session, agency_id: UUID, *, since: datetime | None = None) -> int:
+    """How many documents of the agency are blocked; ``since``: only those that were found then."""
+    query = select(Document.id).where(
+        Document.sender_agency_id == agency_id, Document.state == DocumentState.BLOCKED
+    )
+    if since is not None:
+        query = query.where(col(Document.scanned_at) >= since)
+    capped = query.limit(COUNT_CAP).subquery()
+    return session.scalar(sa.select(sa.func.count()).select_from(capped)) or 0
+
+
 def approvals_waiting(session: Session, agency_id: UUID, *, not_sent_by: UUID | None = None) -> int:
     """How many documents of the agency a second person must decide on.
 
@@ -363,7 +385,13 @@ _SENDER_SEES = (
     DocumentState.BLOCKED,
     DocumentState.ERASED,
 )
-_RECIPIENTS_SEE = (DocumentState.LIVE, DocumentState.WITHDRAWN, DocumentState.ERASED)
+_RECIPIENTS_SEE = (
+    DocumentState.LIVE,
+    DocumentState.WITHDRAWN,
+    DocumentState.BLOCKED,
+    DocumentState.ERASED,
+)
+_TRACES = (DocumentState.WITHDRAWN, DocumentState.BLOCKED)
 _OF_PERSON: Mapping[str, Any] = {
     "family_name": "",
     "given_names": "",
@@ -375,15 +403,16 @@ _OF_PERSON: Mapping[str, Any] = {
     "sha256": "",
     "received_sha256": "",
 }
-"""What a recipient no longer sees of a paper that was withdrawn: it may have been another's."""
+"""What a recipient no longer sees of a paper that was withdrawn (it may have been another's), or in
+which malware was found: its copy is to go."""
 
 
 def in_reach(session: Session, actor: Actor, document_id: UUID) -> tuple[Document, bool]:
     """The document's row and whether the acting agency sent it; raises ``NotFound``.
 
     This is the object gate: the sender reaches its own, a recipient what is delivered to it; of
-    what is withdrawn it reaches the trace, of what is erased both reach the record. Nothing else
-    can be told from an id that never existed.
+    what is withdrawn or blocked it reaches the trace, of what is erased both reach the record.
+    Nothing else can be told from an id that never existed.
     """
     agency_id = actor.acting.id
     query = select(Document).where(Document.id == document_id, _is_in_reach(agency_id))
@@ -437,9 +466,9 @@ def view(session: Session, actor: Actor, document_id: UUID) -> DocumentView:
     sender = session.get_one(Agency, document.sender_agency_id)
     shown = set(DocumentView.__dataclass_fields__) & set(Document.model_fields)
     values = {name: getattr(document, name) for name in shown}
-    if document.state is DocumentState.ERASED:
+    if document.state in (DocumentState.BLOCKED, DocumentState.ERASED):
         values["withdrawn_at"] = document.was_withdrawn_at
-    if document.state is DocumentState.WITHDRAWN and not is_own:
+    if document.state in _TRACES and not is_own:
         values |= _OF_PERSON
     return DocumentView(
         **values,
@@ -513,6 +542,7 @@ def timeline(document: DocumentView, delivery: DeliveryView) -> list[TimelineEve
     """What happened to one delivery, oldest first, like a parcel's way."""
     forwarded_at = delivery.delivered_at if delivery.forwarded_by else None
     ended = "corrected" if document.is_corrected else "withdrawn"
+    why = "" if document.blocked_at else document.end_reason
     steps = (
         ("sent", document.stored_at, document.sender_name, ""),
         ("approved", document.approved_at, document.sender_name, ""),
@@ -521,70 +551,10 @@ def timeline(document: DocumentView, delivery: DeliveryView) -> list[TimelineEve
         ("opened", delivery.opened_at, delivery.recipient_name, ""),
         ("taken_over", delivery.taken_over_at, delivery.recipient_name, ""),
         ("returned", delivery.returned_at, delivery.recipient_name, delivery.return_reason),
-        (ended, document.withdrawn_at, document.sender_name, document.end_reason),
+        (ended, document.withdrawn_at, document.sender_name, why),
+        ("blocked", document.blocked_at, "", ""),
         ("acknowledged", delivery.acknowledged_at, delivery.recipient_name, ""),
         ("erased", document.erased_at, "", ""),
     )
     events = [TimelineEvent(code, at, name, reason) for code, at, name, reason in steps if at]
     return sorted(events, key=lambda event: event.at)
-
-
-@dataclass(frozen=True)
-class AgencyNumbers:
-    """One agency in the coordinator's list: counts only (rule 9)."""
-
-    slug: str
-    name: str
-    kind: AgencyKind
-    sent_count: int
-    received_count: int
-    waiting_count: int
-    oldest_waiting_days: int | None
-    last_sent_at: datetime | None
-
-
-def numbers(session: Session, actor: Actor, *, now: datetime) -> list[AgencyNumbers]:
-    """Per agency of the actor's municipality: sent, received and waiting documents."""
-    of_agencies = (
-        sa.select(col(Agency.id), col(Agency.slug), col(Agency.name), col(Agency.kind))
-        .where(col(Agency.municipality_id) == actor.municipality)
-        .order_by(col(Agency.name))
-    )
-    live = col(Document.state) == DocumentState.LIVE
-    is_new = sa.case((col(Delivery.state) == DeliveryState.NEW, 1))
-    since = sa.case((col(Delivery.state) == DeliveryState.NEW, col(Delivery.delivered_at)))
-    received = {
-        row[0]: row[1:]
-        for row in session.execute(
-            sa.select(
-                col(Delivery.recipient_agency_id),
-                sa.func.count(),
-                sa.func.count(is_new),
-                sa.func.min(since, type_=UTCDateTime()),
-            )
-            .join(Document, col(Document.id) == Delivery.document_id)
-            .where(live, col(Document.municipality_id) == actor.municipality)
-            .group_by(col(Delivery.recipient_agency_id))
-        )
-    }
-    sent_by = {
-        row[0]: row[1:]
-        for row in session.execute(
-            sa.select(
-                col(Document.sender_agency_id),
-                sa.func.count(),
-                sa.func.max(col(Document.stored_at), type_=UTCDateTime()),
-            )
-            .where(live, col(Document.municipality_id) == actor.municipality)
-            .group_by(col(Document.sender_agency_id))
-        )
-    }
-    found = []
-    for agency_id, slug, name, kind in session.execute(of_agencies):
-        count, waiting_count, oldest = received.get(agency_id, (0, 0, None))
-        days = (now - oldest).days if oldest else None
-        sent_count, last_sent_at = sent_by.get(agency_id, (0, None))
-        found.append(
-            AgencyNumbers(slug, name, kind, sent_count, count, waiting_count, days, last_sent_at)
-        )
-    return found

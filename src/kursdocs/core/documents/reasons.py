@@ -23,6 +23,9 @@ UNTOUCHED = "untouched"
 UNAPPROVED = "not_approved_in_time"
 """Why a document ended on which no second person decided."""
 
+INFECTED = "infected"
+"""Why a document is blocked."""
+
 DECLINE_REASONS = (
     Reason(
         "not_approved_facts",
@@ -57,6 +60,10 @@ BY_ITSELF = (
             "Von keiner zweiten Person freigegeben; automatisch beendet",
             "Approved by no second person; ended automatically",
         ),
+    ),
+    Reason(
+        INFECTED,
+        Text("Die Prüfung hat Schadsoftware gemeldet", "The scanner has reported malware"),
     ),
 )
 """What the program itself says; nobody can choose it."""

@@ -95,7 +95,9 @@ def leaving(
         since = local_date(document.withdrawn_at or document.created_at)
         return _after(since + timedelta(days=ENDED_DAYS), LeavingReason.WITHDRAWN)
     if document.state is DocumentState.BLOCKED:
-        return _after(_stored(document) + timedelta(days=ENDED_DAYS), LeavingReason.BLOCKED)
+        # Malware may be found long after it was stored: its sender still needs to see of what.
+        since = local_date(document.scanned_at) if document.scanned_at else _stored(document)
+        return _after(since + timedelta(days=ENDED_DAYS), LeavingReason.BLOCKED)
     if document.state is DocumentState.HELD:
         return _of_held(kind, document)
     return _of_live(kind, document, deliveries)

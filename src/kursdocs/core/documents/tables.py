@@ -114,7 +114,8 @@ class Document(SQLModel, table=True):
     # Held until the scanner has spoken and, where the catalogue asks for four eyes, a second person
     # of the sender has approved.
     scanned_at: datetime | None = None
-    # With which signatures the scanner spoke last; others since then ask for another look.
+    # With which signatures the scanner spoke last, behind a question mark when it could not decide;
+    # others since then ask for another look. Of a blocked one ``scanned_at`` is since when.
     scan_signatures: str = Field(
         default="", max_length=120, sa_column_kwargs={"server_default": ""}
     )
@@ -127,7 +128,8 @@ class Document(SQLModel, table=True):
     delete_reason: str = Field(default="", max_length=40, sa_column_kwargs={"server_default": ""})
     deletion_noticed_at: datetime | None = None
     erased_at: datetime | None = None
-    # Of an erased one: when it had been withdrawn, if it had; the row tells it longer than the log.
+    # Of an erased or blocked one: when it had been withdrawn, if it had; the row tells it longer
+    # than the log.
     was_withdrawn_at: datetime | None = None
     # A corrected paper names what it replaces. Rows of documents are never deleted.
     replaces_id: UUID | None = None

@@ -117,6 +117,7 @@ def _of_deliveries(clock: Clock, result: object, at: object) -> _Rows:
 
 
 _WITHDRAWN = col(Document.state) == DocumentState.WITHDRAWN
+_BLOCKED_AT = sa.case((col(Document.state) == DocumentState.BLOCKED, col(Document.scanned_at)))
 
 
 def _waiting() -> _Rows:
@@ -134,6 +135,7 @@ def _waiting() -> _Rows:
         col(Delivery.taken_over_at),
         col(Delivery.returned_at),
         col(Document.withdrawn_at),
+        _BLOCKED_AT,
         col(Document.erased_at),
     )
     return _of_deliveries(Clock.WAITING, result, at).where(
@@ -164,7 +166,7 @@ def _approvals() -> _Rows:
         Outcome.ENDED,
     )
     at = sa.func.coalesce(
-        col(Document.approved_at), col(Document.withdrawn_at), col(Document.erased_at)
+        col(Document.approved_at), col(Document.withdrawn_at), _BLOCKED_AT, col(Document.erased_at)
     )
     return (
         _rows(Clock.APPROVAL, result, at)
