@@ -5,17 +5,21 @@ two can fail.
 """
 
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
+from typing import cast
 from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 from tests.servers import PostgresServer
 from tests.web.house import (
+    METRICS_TOKEN,
     OFFICE,
     SPRACHWERK,
     UNKNOWN,
@@ -26,13 +30,17 @@ from tests.web.house import (
     followed,
     open_house,
     requested,
+    the_file,
 )
 
-from kursdocs.core import audit
+from kursdocs.adapters.database import Database
+from kursdocs.core import audit, scopes
 from kursdocs.core.documents import downloads, inbox, lifecycle, reading, settling
 from kursdocs.core.drafts import desk
 from kursdocs.core.follow_ups import reading as follow_ups
 from kursdocs.core.requests import reading as requests
+from kursdocs.core.scopes import Reach, Scope
+from kursdocs.web import endpoint
 
 LOCKED = (
     "document",
@@ -50,7 +58,9 @@ STRANGER, NAME = "selin.beispiel", "Mustermann-Öztürk"
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer) -> Iterator[House]:
     url = postgres.new_database()
-    with open_house(tmp_path_factory.mktemp("locks") / "var", database_url=url) as opened:
+    with open_house(
+        tmp_path_factory.mktemp("locks") / "var", database_url=url, metrics_token=METRICS_TOKEN
+    ) as opened:
         yield opened
     postgres.drop_database(url)
 
@@ -276,3 +286,119 @@ def test_without_both_locks_it_leaks(
 
     with policies_off(house):
         assert attempt(house)
+
+
+# ── How far each transaction of a request reaches ────────────────────────────────────────────
+
+
+@contextmanager
+def begun(house: House) -> Iterator[list[Scope]]:
+    """The scope of each transaction that begins meanwhile, in whatever thread."""
+    engine, found = cast(Database, house.services.database).engine, list[Scope]()
+
+    def note(_: sa.Connection) -> None:
+        found.append(scopes.present())
+
+    sa.event.listen(engine, "begin", note)
+    try:
+        yield found
+    finally:
+        sa.event.remove(engine, "begin", note)
+
+
+def scope_of(house: House, slug: str) -> Scope:
+    return Scope(Reach.AGENCY, house.actor(slug).acting.id)
+
+
+def download(house: House) -> Callable[[], Answer]:
+    sent, clerk = house.sent(VHS, OFFICE), house.person("jonas.muster")
+    return lambda: clerk.get(f"/documents/{sent.document_id}/content")
+
+
+def zip_of_one(house: House) -> Callable[[], Answer]:
+    sent, program = house.sent(VHS, OFFICE), house.service(OFFICE)
+    wanted = {"deliveries": [str(sent.delivery_id)]}
+    return lambda: program.post("/api/v1/inbox/bundle", json=wanted)
+
+
+def refused(house: House) -> Callable[[], Answer]:
+    clerk = house.person("jonas.muster")
+    return lambda: clerk.get(f"/documents/{UNKNOWN}")
+
+
+def sending(house: House) -> Callable[[], Answer]:
+    clerk = house.person("amina.muster")
+    return lambda: clerk.send()
+
+
+def onto_the_desk(house: House) -> Callable[[], Answer]:
+    clerk = house.person("amina.muster")
+    return lambda: clerk.post("/desk/files", {"acting_agency": VHS}, files=the_file())
+
+
+def a_list(house: House) -> Callable[[], Answer]:
+    clerk = house.person("jonas.muster")
+    return lambda: clerk.get("/inbox")
+
+
+@pytest.mark.parametrize(
+    ("way", "slug", "status"),
+    [
+        (a_list, OFFICE, 200),
+        (download, OFFICE, 200),
+        (zip_of_one, OFFICE, 200),
+        (refused, OFFICE, 404),
+        (sending, VHS, 303),
+        (onto_the_desk, VHS, 303),
+    ],
+)
+def test_every_transaction_of_a_request_reaches_its_agency_at_most(
+    house: House, way: Callable[[House], Callable[[], Answer]], slug: str, status: int
+) -> None:
+    """Also those in threads of uploads and downloads, and while the answer streams."""
+    deed, own = way(house), scope_of(house, slug)
+    with begun(house) as found:
+        answer = deed()
+
+    assert answer.status_code == status, answer.text
+    assert set(found) <= {scopes.NOBODY, own}
+    assert found
+
+
+def test_who_is_told_of_no_person_reads_only(house: House) -> None:
+    visitor = house.visitor()
+    with begun(house) as found:
+        visitor.get("/readyz")
+        visitor.client.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
+
+    assert set(found) == {scopes.SYSTEM}
+
+
+def test_the_coordinator_reaches_the_town(house: House) -> None:
+    coordinator = house.person("ines.muster")
+    with begun(house) as found:
+        assert coordinator.get("/municipality").status_code == 200
+
+    assert {scope.reach for scope in found} <= {Reach.NOBODY, Reach.TOWN}
+
+
+def test_no_work_of_a_request_runs_in_a_thread_that_forgot_its_scope() -> None:
+    """``anyio`` hands the scope on to its threads; a plain thread would start with everything.
+
+    Which is right for what only the worker and the command line do.
+    """
+    not_of_requests = {
+        "operations/backing_up.py",
+        "operations/restoring.py",
+        "operations/fsck/looking.py",
+    }
+    source = Path(inspect.getfile(endpoint)).parents[1]
+    plain = re.compile(r"threading\.Thread|ThreadPoolExecutor|run_in_executor|asyncio\.to_thread")
+    found = {
+        path.relative_to(source).as_posix()
+        for part in ("web", "operations", "core")
+        for path in (source / part).rglob("*.py")
+        if plain.search(path.read_text(encoding="utf-8"))
+    }
+
+    assert found <= not_of_requests
