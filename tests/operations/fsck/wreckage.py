@@ -20,7 +20,6 @@ from tests.scanners import undecided
 from tests.servers import PostgresServer
 
 from kursdocs.core import outbox
-from kursdocs.core.checks import Health
 from kursdocs.core.documents import lifecycle
 from kursdocs.core.documents.tables import (
     Delivery,
@@ -33,6 +32,7 @@ from kursdocs.core.outbox import OutboxMail
 from kursdocs.core.tables import new_id
 from kursdocs.operations.fsck import Damage
 from kursdocs.operations.sealing import seal
+from kursdocs.services import Services
 
 A_NAME = "0123456789abcdef" * 2
 LONG = timedelta(days=3)
@@ -226,6 +226,11 @@ def hold_for_long(house: House, paper: UUID) -> None:
     house.clock.advance(LONG)
 
 
+def without_a_verdict(house: House) -> Services:
+    """The same installation, whose scanner does not answer."""
+    return replace(house.services, scanner=undecided())
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of damage: what makes it, how it must be named, whether only reading finds it."""
@@ -233,12 +238,6 @@ class Kind:
     make: Callable[[House, UUID], None]
     damage: Damage
     is_deep: bool = False
-
-    @property
-    def health(self) -> Health:
-        """What a check must say of it."""
-        is_loss = list(Damage).index(self.damage) <= list(Damage).index(Damage.UNDEAD)
-        return Health.LOSS if is_loss else Health.REPAIRABLE
 
 
 LOSSES = (

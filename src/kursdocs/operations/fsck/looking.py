@@ -68,6 +68,9 @@ class Claims(Protocol):
 NOUNS: Sequence[Claims] = (documents, drafts)
 
 
+_SEEN = ("rows", "keys", "objects", "log_rows", "papers_read", "bytes_read")
+
+
 @dataclass
 class Look:
     """One look: what is asked, what was seen, what was found."""
@@ -79,7 +82,7 @@ class Look:
     objects: dict[str, int]
     now: datetime
     found: Findings = field(default_factory=Findings)
-    seen: Counter[str] = field(default_factory=Counter)
+    seen: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_SEEN, 0)))
 
 
 def look(
