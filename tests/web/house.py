@@ -34,6 +34,7 @@ from tests.asgi import served
 from tests.web.lint import lint
 
 from kursdocs import bootstrap
+from kursdocs.adapters.log_key import LogKey
 from kursdocs.adapters.master_keys import MasterKeys
 from kursdocs.catalogue import FollowUpClock
 from kursdocs.core import accounts, instructions
@@ -49,7 +50,7 @@ from kursdocs.core.requests import asking
 from kursdocs.core.requests.asking import RequestForm
 from kursdocs.core.workdays import local_date
 from kursdocs.demo import town
-from kursdocs.operations import intake
+from kursdocs.operations import checkpointing, intake
 from kursdocs.services import Services
 from kursdocs.settings import Settings
 
@@ -522,15 +523,17 @@ def open_house(
         built: list[tuple[Services, Clock]] = []
 
         def build(url: str) -> ASGIApp:
+            var.mkdir(exist_ok=True)
+            LogKey.create(town.log_key_of(var), "musterstadt.example/log")
             defaults = town.settings_for(var, urlsplit(url).port or 0)
             settings = Settings(**{**defaults, **changes})
-            var.mkdir(exist_ok=True)
             MasterKeys.create(settings.master_key_file)
             bootstrap.migrate(settings)
             opened = stack.enter_context(bootstrap.open_services(settings))
             clock = Clock()
             services = replace(opened, clock=clock, provider=provider(opened.provider))
             town.set_up(services)
+            checkpointing.run(services)
             built.append((services, clock))
             return bootstrap.open_application(services, bind_host="127.0.0.1")
 

@@ -160,13 +160,11 @@ def _is_signed(services: Services, signer: LogSigner) -> bool:
 # ── Handing them out ─────────────────────────────────────────────────────────────────────────
 
 
-def with_checkpoint(services: Services, letter: Letter) -> Letter:
-    """The letter, carrying the newest checkpoint in a header, if there is one."""
-    with services.transaction() as session:
-        newest = checkpoints.newest(session)
-    if newest is None:
+def with_checkpoint(letter: Letter, checkpoint: AuditCheckpoint | None) -> Letter:
+    """The letter, carrying the checkpoint in a header, if there is one."""
+    if checkpoint is None:
         return letter
-    encoded = base64.b64encode(newest.note.encode()).decode()
+    encoded = base64.b64encode(checkpoint.note.encode()).decode()
     # With spaces, because lines of a header may end only there.
     parts = (encoded[at : at + _HEADER_LINE] for at in range(0, len(encoded), _HEADER_LINE))
     return replace(letter, headers={**letter.headers, HEADER: " ".join(parts)})

@@ -7,18 +7,20 @@ for it (:func:`look_for_bounces`).
 """
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import structlog
 
 from kursdocs.core import outbox
 from kursdocs.core.agencies import Municipality
+from kursdocs.core.audit import AuditCheckpoint, checkpoints
 from kursdocs.core.errors import Unavailable
 from kursdocs.core.outbox import OutboxMail, Purpose
 from kursdocs.core.ports import Bounce, Letter, MailRefused, MailUnavailable
 from kursdocs.core.reminders import ledger
 from kursdocs.core.reminders.digest import Digest
+from kursdocs.core.workdays import local_date
 from kursdocs.operations import alarming, checkpointing, letters
 from kursdocs.operations.letters import trial
 from kursdocs.operations.reminding import due_digest
@@ -56,7 +58,7 @@ def deliver_due(services: Services, stop: threading.Event | None = None) -> Mail
             mail = outbox.claim(session, now=services.clock())
         if mail is None:
             break
-        ready = _written(services, mail)
+        ready = _ready(services, mail)
         if ready is None:
             with services.transaction() as session:
                 outbox.drop(session, mail.id, now=services.clock())
@@ -67,8 +69,19 @@ def deliver_due(services: Services, stop: threading.Event | None = None) -> Mail
     return Mailed(sent, failed)
 
 
-def _written(services: Services, mail: OutboxMail) -> _Ready | None:
-    """What the mail says at this moment; ``None`` when that is nothing."""
+def _ready(services: Services, mail: OutboxMail) -> _Ready | None:
+    """What the mail says at this moment, with what others keep of the log; ``None``: nothing."""
+    with services.transaction() as session:
+        checkpoint = checkpoints.newest(session)
+    ready = _written(services, mail, checkpoint)
+    if ready is None:
+        return None
+    return replace(ready, letter=checkpointing.with_checkpoint(ready.letter, checkpoint))
+
+
+def _written(
+    services: Services, mail: OutboxMail, checkpoint: AuditCheckpoint | None
+) -> _Ready | None:
     message_id = _message_id(services, mail.id)
     public_url, now = services.settings.public_url, services.clock()
     if mail.purpose is Purpose.TEST:
@@ -87,7 +100,12 @@ def _written(services: Services, mail: OutboxMail) -> _Ready | None:
     if digest is None:
         return None
     letter = letters.letter(
-        digest, services.catalogue, public_url=public_url, message_id=message_id, now=now
+        digest,
+        services.catalogue,
+        public_url=public_url,
+        message_id=message_id,
+        now=now,
+        signed=(checkpoint.size, local_date(checkpoint.signed_at)) if checkpoint else None,
     )
     return _Ready(letter, digest)
 
@@ -98,9 +116,8 @@ def _place(services: Services, mail: OutboxMail) -> str:
 
 
 def _deliver(services: Services, mail: OutboxMail, ready: _Ready) -> bool:
-    letter = checkpointing.with_checkpoint(services, ready.letter)
     try:
-        services.mailer.send(letter)
+        services.mailer.send(ready.letter)
     except (MailRefused, MailUnavailable) as error:
         final = isinstance(error, MailRefused)
         _log.warning("mail.failed", mail=str(mail.id), final=final, attempt=mail.attempts)

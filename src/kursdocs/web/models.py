@@ -255,6 +255,18 @@ class MeOut(Model):
     permissions: Sequence[str]
 
 
+class CheckpointOut(Model):
+    """What the log was when it was signed last (C2SP tlog-checkpoint): worth keeping elsewhere.
+
+    ``size`` is the number of rows, ``note`` the signed note, ``key`` the public key to check it by.
+    """
+
+    size: int
+    signed_at: Moment
+    note: str
+    key: str
+
+
 class TextOut(Model):
     """A text in both languages."""
 

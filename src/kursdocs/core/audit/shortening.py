@@ -61,9 +61,6 @@ def shorten(
     return len(gone)
 
 
-def told_since(session: Session) -> datetime | None:
-    """When the first row was written that is still there; ``None`` while none was ever removed."""
-    if session.exec(select(AuditLeaf.seq).limit(1)).first() is None:
-        return None
-    first = select(AuditEvent.at).order_by(col(AuditEvent.seq)).limit(1)
-    return session.exec(first).first()
+def is_shortened(session: Session) -> bool:
+    """Whether rows were ever removed."""
+    return session.exec(select(AuditLeaf.seq).limit(1)).first() is not None

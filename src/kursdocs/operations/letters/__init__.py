@@ -6,7 +6,7 @@ modules beside it (see ``wording``), how it looks in the templates.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from kursdocs.catalogue import Catalogue
 from kursdocs.core.ports import Letter
 from kursdocs.core.reminders.digest import Digest
-from kursdocs.operations.letters import frames
+from kursdocs.operations.letters import frames, monthly
 from kursdocs.operations.letters.decisions import decided, given_back
 from kursdocs.operations.letters.paragraphs import blocks, subject, todo
 from kursdocs.operations.letters.wording import Language, List, Paragraph
@@ -31,11 +31,27 @@ _TEMPLATES = Environment(
 
 
 def letter(
-    digest: Digest, catalogue: Catalogue, *, public_url: str, message_id: str, now: datetime
+    digest: Digest,
+    catalogue: Catalogue,
+    *,
+    public_url: str,
+    message_id: str,
+    now: datetime,
+    signed: tuple[int, date] | None = None,
 ) -> Letter:
-    """The mail of a digest. Its links lead through the sign-in to exactly what it speaks of."""
+    """The mail of a digest. Its links lead through the sign-in to exactly what it speaks of.
+
+    ``signed`` is how many rows the log had when it was signed last, and the day; the monthly note
+    says it, because the mail carries the signed statement.
+    """
     values: Mapping[str, Any] = {
-        "parts": [_part(digest, catalogue, language, public_url) for language in Language],
+        "parts": [
+            {
+                **_part(digest, catalogue, language, public_url),
+                "proof": monthly.proof(digest.sections, signed, language),
+            }
+            for language in Language
+        ],
         "subject": subject(digest),
     }
     return Letter(

@@ -4,10 +4,13 @@ Small numbers of agencies are not told: they encourage nobody, and point at sing
 """
 
 from collections.abc import Sequence
+from datetime import date
 from math import ceil
 
 from kursdocs.catalogue import Text
 from kursdocs.core.adoption import MonthNumbers
+from kursdocs.core.reminders.digest import Section
+from kursdocs.core.reminders.tables import Clock
 from kursdocs.operations.letters.wording import PAPERS, Counted, Language
 
 _MONTHS = (
@@ -64,6 +67,24 @@ def sentences(numbers: MonthNumbers, language: Language) -> Sequence[str]:
     if told := _taking_part(numbers, language):
         found.append(told)
     return found
+
+
+def proof(sections: Sequence[Section], signed: tuple[int, date] | None, language: Language) -> str:
+    """What the mail proves later, where the month is told of; else, or unsigned, nothing."""
+    is_told = any(section.topic(Clock.MONTHLY) for section in sections)
+    if signed is None or not is_told:
+        return ""
+    size, day = signed
+    text = Text(
+        "Nachweis: Am {day}. {month} {year} hatte das Protokoll {size} Einträge. Der"
+        " unterschriebene Stand steht im Kopf dieser Mail: Wer sie aufhebt, kann später zeigen, ob"
+        " jemand einen dieser Einträge geändert oder entfernt hat.",
+        "Proof: on {day} {month} {year} the log had {size} entries. The signed state stands in the"
+        " header of this mail: whoever keeps it can show later whether somebody changed or removed"
+        " one of these entries.",
+    )
+    month = _MONTHS[day.month - 1].get(language)
+    return text.get(language).format(day=day.day, month=month, year=day.year, size=size)
 
 
 def _exchanged(numbers: MonthNumbers, language: Language) -> str:
