@@ -26,7 +26,15 @@ from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
-from tests.adapters.paper_corpus import WIDE_FONT, Build, form, photograph, small_pdf, stream
+from tests.adapters.paper_corpus import (
+    WIDE_FONT,
+    Build,
+    certificate,
+    form,
+    photograph,
+    small_pdf,
+    stream,
+)
 
 from kursdocs.demo.papers import sample_paper
 
@@ -609,10 +617,12 @@ def qpdf_papers() -> Mapping[str, Build]:
             photograph((420, 594)).convert("L"), "/DCTDecode", "JPEG", progressive=True
         ),
     }
+    many = functools.partial(certificate, 60)  # the first object of the file has a high number
     typed = {"typed": _typed, "flattened": _flattened, "with settings": _form_settings}
     return {
         **{n: functools.partial(changed, _as_it_is, _base, **how) for n, how in ways.items()},
         **{n: functools.partial(changed, change) for n, change in changes.items()},
+        "linearised, 60 pages": functools.partial(changed, _as_it_is, many, linearize=True),
         **{f"form {n}": functools.partial(changed, change, form) for n, change in typed.items()},
     }
 

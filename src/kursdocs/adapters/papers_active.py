@@ -10,7 +10,7 @@ every link so that does not start with ``https``; but no program there and no ot
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import unquote_to_bytes
 
 import pikepdf
@@ -33,7 +33,6 @@ _ACTIONS = frozenset(
 )
 _ANNOTATIONS = frozenset(("/3D", "/FileAttachment", "/Movie", "/RichMedia", "/Screen", "/Sound"))
 _TYPES = frozenset(("/EmbeddedFile", "/SlideShow"))
-_KEYS = ("/XFA", "/EmbeddedFiles", "/AlternatePresentations", "/OnInstantiate")
 _FILE_SPECIFICATION_KEYS = frozenset(("/F", "/UF", "/DOS", "/Mac", "/Unix"))
 _CHAIN_MAX = 20  # actions one after the other; more is a circle
 
@@ -52,16 +51,7 @@ _HOST_AND_PORT = re.compile(rb"[a-z0-9-]+(\.[a-z0-9-]+)+:[0-9]+(/|$)")
 
 def is_active(thing: pikepdf.Object) -> bool:
     """Whether this dictionary or stream (not what lies below it) acts or brings something along."""
-    return (
-        named(thing, "/S") in _ACTIONS
-        or named(thing, "/Subtype") in _ANNOTATIONS
-        or named(thing, "/Type") in _TYPES
-        or any(key in thing for key in _KEYS)
-        or _is_program_for_printers(thing)
-        or _holds_script(thing)
-        or _acts_by_itself(thing)
-        or _reaches_outside(thing)
-    )
+    return any(_ACTS[key](thing) for key in _TELLING.intersection(thing.keys()))
 
 
 def named(thing: pikepdf.Object, key: str) -> str:
@@ -74,30 +64,33 @@ def plain(value: object) -> str:
     return value.unparse().decode("ascii", "replace") if isinstance(value, pikepdf.Name) else ""
 
 
-def _is_program_for_printers(thing: pikepdf.Object) -> bool:
-    """PostScript, which printers and their drivers execute (ISO 32000-1, 8.8.2)."""
-    return isinstance(thing, pikepdf.Stream) and (
-        "/PS" in (named(thing, "/Subtype"), named(thing, "/Subtype2"))
-    )
-
-
 def _holds_script(thing: pikepdf.Object) -> bool:
-    # Fonts, images and colour spaces may bear any name, so the keys alone prove nothing.
+    # Fonts, images and colour spaces may bear any name, so the key alone proves nothing.
     script = thing.get("/JS")
-    if isinstance(script, pikepdf.String):
-        return True
     if isinstance(script, pikepdf.Stream):
         return named(script, "/Subtype") not in ("/Image", "/Form")
+    return isinstance(script, pikepdf.String)
+
+
+def _holds_scripts(thing: pikepdf.Object) -> bool:
     return isinstance(thing.get("/JavaScript"), pikepdf.Dictionary)
 
 
-def _acts_by_itself(thing: pikepdf.Object) -> bool:
-    on_opening = thing.get("/OpenAction")
-    if isinstance(on_opening, pikepdf.Dictionary) and not _is_calm(on_opening):
-        return True
-    on_events = thing.get("/AA")
-    return isinstance(on_events, pikepdf.Dictionary) and any(
-        isinstance(action, pikepdf.Dictionary) and "/S" in action for action in on_events.values()
+def _is_living(thing: pikepdf.Object) -> bool:
+    """An annotation that acts, or PostScript, which printers execute (ISO 32000-1, 8.8.2)."""
+    kind = named(thing, "/Subtype")
+    return kind in _ANNOTATIONS or (kind == "/PS" and isinstance(thing, pikepdf.Stream))
+
+
+def _acts_on_opening(thing: pikepdf.Object) -> bool:
+    action = thing.get("/OpenAction")
+    return isinstance(action, pikepdf.Dictionary) and not _is_calm(action)
+
+
+def _acts_on_events(thing: pikepdf.Object) -> bool:
+    events = thing.get("/AA")
+    return isinstance(events, pikepdf.Dictionary) and any(
+        isinstance(action, pikepdf.Dictionary) and "/S" in action for action in events.values()
     )
 
 
@@ -122,14 +115,16 @@ def _chain(action: pikepdf.Object) -> Iterator[pikepdf.Object]:
         waiting.extend(step for step in steps if isinstance(step, pikepdf.Dictionary))
 
 
-def _reaches_outside(thing: pikepdf.Object) -> bool:
+def _holds_file(thing: pikepdf.Object) -> bool:
     inner = thing.get("/EF")
-    if isinstance(inner, pikepdf.Dictionary) and _FILE_SPECIFICATION_KEYS.intersection(inner):
-        return True
-    # A stream with /F takes its data, a form with /Ref its picture, from another file.
-    if isinstance(thing, pikepdf.Stream) and ("/F" in thing or "/Ref" in thing):
-        return True
-    return any(_leads_astray(thing.get(key)) for key in ("/URI", "/Base"))
+    return isinstance(inner, pikepdf.Dictionary) and bool(
+        _FILE_SPECIFICATION_KEYS.intersection(inner.keys())
+    )
+
+
+def _is_filled_from_outside(thing: pikepdf.Object) -> bool:
+    """A stream with /F takes its data, a form with /Ref its picture, from another file."""
+    return isinstance(thing, pikepdf.Stream)
 
 
 def _leads_astray(address: object) -> bool:
@@ -147,3 +142,30 @@ def _leads_astray(address: object) -> bool:
         and _HOST_AND_PORT.match(visible) is None
         and _OWN_DOCUMENT.match(unquote_to_bytes(visible)) is None
     )
+
+
+def _always(_thing: pikepdf.Object) -> bool:
+    return True
+
+
+# What each key means for the dictionary that holds it.
+_ACTS: Mapping[str, Callable[[pikepdf.Object], bool]] = {
+    "/AA": _acts_on_events,
+    "/AlternatePresentations": _always,
+    "/Base": lambda thing: _leads_astray(thing.get("/Base")),
+    "/EF": _holds_file,
+    "/EmbeddedFiles": _always,
+    "/F": _is_filled_from_outside,
+    "/JS": _holds_script,
+    "/JavaScript": _holds_scripts,
+    "/OnInstantiate": _always,
+    "/OpenAction": _acts_on_opening,
+    "/Ref": _is_filled_from_outside,
+    "/S": lambda thing: named(thing, "/S") in _ACTIONS,
+    "/Subtype": _is_living,
+    "/Subtype2": lambda thing: named(thing, "/Subtype2") == "/PS",
+    "/Type": lambda thing: named(thing, "/Type") in _TYPES,
+    "/URI": lambda thing: _leads_astray(thing.get("/URI")),
+    "/XFA": _always,
+}
+_TELLING = frozenset(_ACTS)

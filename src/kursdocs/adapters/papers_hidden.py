@@ -18,7 +18,9 @@ from collections.abc import Iterator
 
 import pikepdf
 
-_OBJECT = re.compile(rb"(?<![0-9])[0-9]{1,10}[\0\t\n\f\r ]+[0-9]{1,5}[\0\t\n\f\r ]+obj\b")
+_OBJECT = re.compile(rb"[0-9]+[\0\t\n\f\r ]+[0-9]{1,5}[\0\t\n\f\r ]*obj\b")
+_NUMBERS = re.compile(rb"[0-9][\0\t\n\f\r ]+[0-9]{1,5}[\0\t\n\f\r ]*\Z")
+_NUMBERS_BYTES_MAX = 40
 _END = re.compile(rb"\bendobj\b|\bstream\b")
 _STREAM = re.compile(rb"stream\r?\n")
 _REFERENCE = re.compile(rb"\b[0-9]{1,10}[\0\t\n\f\r ]+[0-9]{1,5}[\0\t\n\f\r ]+R\b")
@@ -66,15 +68,24 @@ def unlisted(data: bytes, unpacked_max: int) -> Iterator[pikepdf.Object]:
     ``unpacked_max`` bytes of object streams are unpacked.
     """
     left = unpacked_max
-    for start in _OBJECT.finditer(data):
-        end = _END.search(data, start.end())
-        body = data[start.end() : end.start() if end else len(data)]
+    for start in _beginnings(data):
+        end = _END.search(data, start)
+        body = data[start : end.start() if end else len(data)]
         if b"ObjStm" in body or b"#" in body:
             packed = _unpacked(data, end.start() if end else len(data), left)
             left -= len(packed)
             yield from _objects_within(body, packed)
         if _WORTH_A_LOOK.search(body):
             yield from _parsed(body)
+
+
+def _beginnings(data: bytes) -> Iterator[int]:
+    """Where the bodies of objects begin; a plain search, as most of a paper is pictures."""
+    at = data.find(b"obj")
+    while at >= 0:
+        if _NUMBERS.search(data, max(0, at - _NUMBERS_BYTES_MAX), at):
+            yield at + 3
+        at = data.find(b"obj", at + 3)
 
 
 def _parsed(text: bytes) -> Iterator[pikepdf.Object]:

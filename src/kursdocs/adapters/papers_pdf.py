@@ -50,6 +50,7 @@ IMAGE_PIXELS_MAX = 200_000_000  # A4 at 1200 dpi has 139 million
 _WHITE_SPACE = b"\x00\t\n\x0c\r "
 _CHUNK_BYTES = 1024 * 1024
 
+_CONTAINERS = (pikepdf.Dictionary, pikepdf.Stream, pikepdf.Array)
 _FLATE = frozenset(("/FlateDecode", "/Fl"))
 _PICTURES = frozenset(("/DCTDecode", "/DCT", "/JPXDecode"))
 _UNBOUNDED = frozenset(
@@ -183,22 +184,20 @@ def _second_opinion(data: bytes) -> int:
 
 def _dictionaries(objects: Sequence[pikepdf.Object]) -> Iterator[pikepdf.Object]:
     """Every dictionary and stream of these, also those inside others; never recursive."""
-    waiting = list(objects)
+    waiting = [thing for thing in objects if isinstance(thing, _CONTAINERS)]
     seen = 0
     while waiting:
         thing = waiting.pop()
         seen += 1
         if seen > OBJECTS_MAX:
             raise Refusal("file_too_big_inside")
-        if isinstance(thing, pikepdf.Dictionary | pikepdf.Stream):
-            yield thing
-            children = list(thing.values())
-        elif isinstance(thing, pikepdf.Array):
+        if isinstance(thing, pikepdf.Array):
             children = list(thing)
         else:
-            continue
+            yield thing
+            children = list(thing.values())
         # References are left out: what they point to is in ``pdf.objects`` itself.
-        waiting.extend(c for c in children if isinstance(c, pikepdf.Object) and not c.is_indirect)
+        waiting.extend(c for c in children if isinstance(c, _CONTAINERS) and not c.is_indirect)
 
 
 def _signs_all(thing: pikepdf.Object, file_bytes: int) -> bool:
