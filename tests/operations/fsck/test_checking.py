@@ -20,8 +20,10 @@ from kursdocs.core.ports import KeyStore, KeysUnavailable
 from kursdocs.operations import fsck
 from kursdocs.operations.fsck import Damage, damages, looking
 
-
-FIRST_SENT = "WHERE seq = (SELECT min(seq) FROM audit_event WHERE happening = 'document.sent')"
+ALTER_THE_FIRST = """UPDATE audit_event SET agency_id = id WHERE seq =
+    (SELECT min(seq) FROM audit_event WHERE happening = 'document.sent')"""
+REMOVE_THE_FIRST = """DELETE FROM audit_event WHERE seq =
+    (SELECT min(seq) FROM audit_event WHERE happening = 'document.sent')"""
 
 
 def kind_of(kind: Kind) -> str:
@@ -77,7 +79,7 @@ def test_a_row_of_the_log_that_was_altered_is_named_by_its_number(
     house.send()
     house.send()
     sent, _ = house.events(Happening.DOCUMENT_SENT)
-    wreckage.past_the_guards(house, server, f"UPDATE audit_event SET agency_id = id {FIRST_SENT}")
+    wreckage.past_the_guards(house, server, ALTER_THE_FIRST)
 
     report = fsck.check(house.services, repair=True)
 
@@ -92,7 +94,7 @@ def test_a_row_of_the_log_that_was_removed_is_missed_twice(
 ) -> None:
     paper = house.send().id
     house.send()
-    wreckage.past_the_guards(house, server, f"DELETE FROM audit_event {FIRST_SENT}")
+    wreckage.past_the_guards(house, server, REMOVE_THE_FIRST)
 
     report = fsck.check(house.services)
 

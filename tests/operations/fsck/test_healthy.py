@@ -124,7 +124,8 @@ def test_while_everybody_works_nothing_healthy_is_called_damaged(house: House) -
     for _ in range(3):
         house.send()
     town = Town(house, house.sending())
-    works, reports = town.work(), []
+    works = town.work()
+    reports: list[fsck.Report] = []
     with ThreadPoolExecutor(len(works)) as threads:
         running = [threads.submit(work) for work in works]
         give_up = time.monotonic() + SECONDS
