@@ -45,10 +45,12 @@ from kursdocs.core.ports import (
     ObjectStore,
     Scanner,
     Schema,
+    Signatures,
 )
 from kursdocs.demo import town
 from kursdocs.demo.mailbox import demo_mailbox
 from kursdocs.demo.provider import demo_provider
+from kursdocs.operations import rescanning
 from kursdocs.operations.backing_up import Means
 from kursdocs.operations.restoring import Place, Transaction
 from kursdocs.services import Services
@@ -403,7 +405,7 @@ def check(settings: Settings) -> Iterator[tuple[str, str]]:
         "key store": lambda: _check_keys(settings),
         "key that signs the log": lambda: _log_key(settings),
         "object store": lambda: _object_store(settings).claimed_by(),
-        "malware scanner": lambda: _scanner(settings).check(),
+        "malware scanner": lambda: _check_scanner(settings),
         "mail server": lambda: _mailer(settings).check(),
         "mailbox for returned mail": lambda: _bounces(settings).check(),
         "sign-in provider": lambda: asyncio.run(_check_provider(settings)),
@@ -467,6 +469,22 @@ def _check_mailboxes(settings: Settings) -> None:
     if silent:
         raise SettingsError(
             f"nobody is reminded at {', '.join(silent)}: kursdocs agency set SLUG --mailbox ADDRESS"
+        )
+
+
+def scanner_knows(settings: Settings) -> Signatures:
+    """What the scanner has loaded; raises ``SettingsError``, ``Unavailable``."""
+    return _scanner(settings).signatures()
+
+
+def _check_scanner(settings: Settings) -> None:
+    known = scanner_knows(settings)
+    if rescanning.is_outdated(known, utc_now()):
+        days = rescanning.SIGNATURES_AGE_MAX.days
+        made = f"of {known.made_at:%Y-%m-%d}" if known.made_at else "of unknown age"
+        raise SettingsError(
+            f"{variable('clamd')}: the signatures are {made}, older than {days} days or undated:"
+            f" does freshclam run? ({known.version})"
         )
 
 

@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -11,6 +13,7 @@ from starlette.types import ASGIApp
 from tests.asgi import served
 from tests.cli.commands import Ran, Run, set_up_town
 from tests.servers import free_port
+from tests.servers_clamd import clamd_for_tests
 from tests.servers_dovecot import PASSWORD, DovecotServer
 
 from kursdocs.demo.provider import demo_provider
@@ -150,6 +153,24 @@ def test_a_check_opens_the_mailbox_for_returned_mail(
     assert NO_BOUNCES not in well.out
     assert "KURSDOCS_BOUNCES_URL: bounces_unavailable (sign-in refused)" in wrong.out
     assert "geheim-falsch" not in wrong.out + wrong.err
+
+
+def test_a_check_says_with_what_malware_is_looked_for(
+    run: Run, settings: dict[str, object]
+) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    with clamd_for_tests() as clamd:
+        clamd.learn(made_at=now - timedelta(days=1))
+        fresh = run("check", **{**settings, "CLAMD": clamd.tcp_address})
+        clamd.learn(made_at=now - timedelta(days=4))
+        old = run("check", **{**settings, "CLAMD": clamd.tcp_address})
+
+    assert "\nok      malware scanner\n" in fresh.out
+    made = f"signatures made on {now - timedelta(days=1):%Y-%m-%d at %H:%M} UTC."
+    assert re.search(rf"^Malware is looked for by ClamAV \S+/2, {made}$", fresh.out, re.M)
+    assert old.code == 1
+    assert "FAILED  malware scanner: KURSDOCS_CLAMD: the signatures are of" in old.out
+    assert f"{now - timedelta(days=4):%Y-%m-%d}, older than 3 days" in old.out
 
 
 def test_a_check_can_be_read_by_programs(run: Run, settings: dict[str, object]) -> None:

@@ -10,6 +10,7 @@ from sqlmodel import Session, select
 from tests.factories import NOW
 from tests.operations.house import House
 from tests.operations.outages import cut_off, moved_away, stopped
+from tests.scanners import Saying
 from tests.servers import PostgresServer, S3Server, free_port
 
 from kursdocs.adapters.scanner import open_scanner
@@ -227,6 +228,26 @@ def test_a_scanner_that_is_away_is_worth_an_alarm_but_no_stop(embedded: House) -
 
     assert report.parts["scanner"] == Part(Condition.DEGRADED, "scanner_unavailable")
     assert (report.is_ready, report.is_degraded) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("days", "part"),
+    [
+        (2, Part(Condition.OK, seconds=2 * 86400)),
+        (3.5, Part(Condition.DEGRADED, "signatures_old", 302400)),
+        (None, Part(Condition.DEGRADED, "signatures_undated")),
+    ],
+)
+def test_a_scanner_is_as_good_as_its_signatures(
+    embedded: House, days: float | None, part: Part
+) -> None:
+    work_done(embedded)
+    made_at = None if days is None else embedded.clock() - timedelta(days=days)
+    settings = embedded.services.settings.model_copy(update={"clamd": "127.0.0.1:3310"})
+    report = look(replace(embedded.services, settings=settings, scanner=Saying(made_at=made_at)))
+
+    assert report.parts["scanner"] == part
+    assert (report.is_ready, report.is_degraded) == (True, part.condition is not Condition.OK)
 
 
 def test_a_look_changes_nothing(house: House) -> None:

@@ -3,7 +3,7 @@
 import re
 import threading
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,8 +21,10 @@ from tests.web.house import (
 )
 from tests.web.test_outages import stopped
 
+from kursdocs.adapters.scanner import OwnChecksOnly
 from kursdocs.core import checks, heartbeats, outbox
 from kursdocs.core.checks import CheckRun, Depth, Health
+from kursdocs.core.ports import Signatures
 from kursdocs.operations import measuring
 from kursdocs.operations.measuring import Numbers
 from kursdocs.services import Services
@@ -89,6 +91,26 @@ def test_what_runs_now_and_what_room_there_is_can_be_seen(house: House) -> None:
     assert value(found, "kursdocs_body_bytes_used") == 0
     assert value(found, "kursdocs_body_bytes_limit") == 256 * 1024 * 1024
     assert value(found, "kursdocs_database_connections", state="limit") >= 20
+
+
+def test_how_much_the_scanner_knows_is_told_where_there_is_one(
+    quick_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_at = datetime(2026, 11, 20, 9, tzinfo=UTC)
+    with open_house(quick_folder / "scanned", metrics_token=METRICS_TOKEN) as house:
+        house.noted(VHS, OFFICE)
+        silent = samples(house)
+        known = Signatures("Probe 1.0/2", made_at)
+        monkeypatch.setattr(OwnChecksOnly, "signatures", lambda _: known)
+        monkeypatch.setattr(measures, "FRESH_SECONDS", 0)
+        found = samples(house)
+
+    assert ("kursdocs_scanner_up", frozenset()) not in silent
+    assert value(found, "kursdocs_scanner_up") == 1
+    told = value(found, "kursdocs_scanner_signatures_timestamp_seconds")
+    assert told == made_at.timestamp()
+    assert value(found, "kursdocs_documents_outdated") == 1
+    assert value(found, "kursdocs_documents_doubtful") == 0
 
 
 def test_the_state_of_the_installation_is_told_from_its_database(quick_folder: Path) -> None:

@@ -28,6 +28,7 @@ _LENGTH = struct.Struct("!I")
 _CHUNK_BYTES = 256 * 1024
 _ANSWER_BYTES_MAX = 4096
 _CONNECT_SECONDS = 3.0
+_TELL_SECONDS = 5.0  # it looks at nothing for that, and readiness and metrics wait for it
 _FOUND = re.compile(rb"stream: [^\0]+ FOUND\Z")
 # "ClamAV 1.4.6/27800/Sat Nov 21 09:26:36 2026"; without ClamAV's own daily signatures only the
 # first part.
@@ -97,12 +98,15 @@ class ClamdScanner:
         right to within half a day.
         """
         try:
-            return self._version(self._deadline())
+            return self._version(self._soon())
         except OSError as error:
             raise Unavailable("scanner_unavailable") from error
 
     def _deadline(self) -> float:
         return time.monotonic() + self._seconds
+
+    def _soon(self) -> float:
+        return time.monotonic() + min(self._seconds, _TELL_SECONDS)
 
     def _version(self, deadline: float) -> Signatures:
         """Raises ``OSError``, also when the answer is none of clamd's."""
@@ -115,7 +119,7 @@ class ClamdScanner:
     def check(self) -> None:
         """Raise :class:`Unavailable` (``scanner_unavailable``) unless clamd answers now."""
         try:
-            answer, _ = self._ask(self._deadline(), b"PING")
+            answer, _ = self._ask(self._soon(), b"PING")
         except OSError as error:
             raise Unavailable("scanner_unavailable") from error
         if answer != b"PONG":

@@ -8,7 +8,8 @@ import typer
 from kursdocs import bootstrap
 from kursdocs.adapters.master_keys import MasterKeys
 from kursdocs.cli.telling import EXIT_CODES, AsJson, fail, sentence, show_json
-from kursdocs.settings import load
+from kursdocs.core.errors import Unavailable
+from kursdocs.settings import Settings, SettingsError, load
 
 app = typer.Typer()
 
@@ -37,6 +38,8 @@ def check(as_json: AsJson = False) -> None:
             typer.echo(f"{verdict:7} {name}" + (f": {problem}" if problem else ""))
         if settings.clamd == "off":
             typer.echo("Nothing is scanned for malware: KURSDOCS_CLAMD is off.")
+        elif said := _scanner_in_words(settings):
+            typer.echo(said)
         if settings.log_key_file is None:
             typer.echo(
                 "Nobody signs the log, and nothing of it is ever removed:"
@@ -46,6 +49,16 @@ def check(as_json: AsJson = False) -> None:
             typer.echo("Nobody notices mails that come back: KURSDOCS_BOUNCES_URL is not set.")
     if any(problem for _, problem in parts):
         raise typer.Exit(1)
+
+
+def _scanner_in_words(settings: Settings) -> str:
+    """With what the scanner looks; empty when it does not answer, which was said before."""
+    try:
+        known = bootstrap.scanner_knows(settings)
+    except (SettingsError, Unavailable):
+        return ""
+    made = f"made on {known.made_at:%Y-%m-%d at %H:%M} UTC" if known.made_at else "of unknown age"
+    return f"Malware is looked for by {known.version}, signatures {made}."
 
 
 def _in_words(problem: str) -> str:

@@ -17,8 +17,9 @@ from kursdocs.core import checks, heartbeats, installation, outbox
 from kursdocs.core.checks import Health
 from kursdocs.core.documents import counting
 from kursdocs.core.errors import Unavailable
-from kursdocs.core.ports import Schema
+from kursdocs.core.ports import Schema, Signatures
 from kursdocs.operations import delivery
+from kursdocs.operations.rescanning import SIGNATURES_AGE_MAX
 from kursdocs.operations.sweeping import HELD_LIMIT
 from kursdocs.services import Services
 
@@ -167,7 +168,18 @@ def _scanner(services: Services) -> Parts:
     """Without it documents are held, not refused."""
     if services.settings.clamd == "off":
         return {"scanner": Part(Condition.OFF)}
-    return {"scanner": _checked(services.scanner.check, Condition.DEGRADED)}
+    try:
+        known = services.scanner.signatures()
+    except Unavailable as error:
+        return {"scanner": Part(Condition.DEGRADED, error.code)}
+    return {"scanner": _signatures(known, services.clock())}
+
+
+def _signatures(known: Signatures, now: datetime) -> Part:
+    """What it does not know, it does not find."""
+    if known.made_at is None:
+        return Part(Condition.DEGRADED, "signatures_undated")
+    return _waiting_since(known.made_at, now, SIGNATURES_AGE_MAX, "signatures_old")
 
 
 def _checked(check: Callable[[], None], otherwise: Condition) -> Part:

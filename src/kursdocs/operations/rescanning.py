@@ -54,7 +54,7 @@ def is_outdated(known: Signatures, now: datetime) -> bool:
 
 def rescan(services: Services) -> Rescanned:
     """One run; raises ``Unavailable`` when a store is down. Without a scanner nothing is done."""
-    known = _signatures(services)
+    known = present_signatures(services)
     if known is None:
         return Rescanned(is_done=False)
     if not known.version:
@@ -73,8 +73,8 @@ def rescan(services: Services) -> Rescanned:
     return run.result(is_done=seen == len(batch) < BATCH)
 
 
-def _signatures(services: Services) -> Signatures | None:
-    """``None`` while the scanner does not answer: readiness says so, and the papers that wait."""
+def present_signatures(services: Services) -> Signatures | None:
+    """With what the scanner would look now; ``None`` while it does not answer."""
     try:
         return services.scanner.signatures()
     except Unavailable:
@@ -169,6 +169,6 @@ def watch(services: Services) -> None:
         held = counting.unscanned_since(session, now - HELD_ALARM)
     if held:
         alarm(services, Alarm.HELD_LONG, now=now)
-    known = _signatures(services)
+    known = present_signatures(services)
     if known is not None and is_outdated(known, now):
         alarm(services, Alarm.SIGNATURES_OLD, now=now)

@@ -29,7 +29,7 @@ from kursdocs.core.documents.counting import AGES_DAYS
 from kursdocs.core.errors import Unavailable
 from kursdocs.operations import measuring
 from kursdocs.operations.fsck import Damage
-from kursdocs.operations.measuring import Numbers
+from kursdocs.operations.measuring import Numbers, Scanned
 from kursdocs.services import Services
 from kursdocs.web.multipart import ByteBudget
 
@@ -177,6 +177,34 @@ def _documents(numbers: Numbers) -> Iterator[Metric]:
         "kursdocs_documents_unscanned_oldest_seconds",
         "How long the oldest of them has waited.",
         value=_age(numbers, numbers.unscanned.since),
+    )
+    yield from _scanner(numbers.scanner)
+
+
+def _scanner(found: Scanned) -> Iterator[Metric]:
+    """Nothing where nobody scans by choice."""
+    if found.is_there is None:
+        return
+    yield GaugeMetricFamily(
+        "kursdocs_scanner_up", "Whether the malware scanner answers.", value=found.is_there
+    )
+    if not found.is_there:
+        return
+    if found.signatures_at is not None:
+        yield GaugeMetricFamily(
+            "kursdocs_scanner_signatures_timestamp_seconds",
+            "When its signatures were made.",
+            value=found.signatures_at.timestamp(),
+        )
+    yield GaugeMetricFamily(
+        "kursdocs_documents_outdated",
+        "Documents that were found clean with other signatures than the scanner has now.",
+        value=found.outdated,
+    )
+    yield GaugeMetricFamily(
+        "kursdocs_documents_doubtful",
+        "Documents that the scanner could not judge with the signatures it has now.",
+        value=found.doubtful,
     )
 
 
