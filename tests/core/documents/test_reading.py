@@ -146,7 +146,7 @@ def test_the_same_agency_kind_in_another_town_sees_nothing(
         ("held", True, True, False, False),
         ("live", True, True, True, True),
         ("withdrawn", True, True, True, False),
-        ("blocked", True, False, False, False),
+        ("blocked", True, False, True, False),
         ("erased", True, False, True, False),
         ("abandoned", False, False, False, False),
     ],
