@@ -4,24 +4,29 @@ Each function does one thing through the domain's own doors; nothing here opens 
 Everybody in it is invented: Muster, Beispiel, Probe.
 """
 
+import contextvars
 import functools
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlmodel import Session
 
 from kursdocs import catalogue as rules
 from kursdocs.catalogue import AgencyKind, Catalogue
-from kursdocs.core import accounts, agencies
+from kursdocs.core import accounts, agencies, scopes
 from kursdocs.core.access import ActingAgency, Actor, ActorKind, Role
 from kursdocs.core.accounts import ServiceAccount
 from kursdocs.core.agencies import Agency, Municipality
 from kursdocs.core.documents import lifecycle, sending
 from kursdocs.core.documents.lifecycle import Stored
 from kursdocs.core.documents.sending import Sending, SendingForm
+from kursdocs.core.scopes import Scope
 from kursdocs.core.tables import new_id
+
+_T = TypeVar("_T")
 
 # A Monday morning without a holiday near.
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -198,3 +203,13 @@ def make_document(
         now=now,
     )
     return document_id
+
+
+def within(scope: Scope, work: Callable[[], _T]) -> _T:
+    """Do it as a request does that reaches so far: PostgreSQL keeps it there."""
+
+    def narrowed() -> _T:
+        scopes.enter(scope)
+        return work()
+
+    return contextvars.copy_context().run(narrowed)

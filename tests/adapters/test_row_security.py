@@ -1,11 +1,9 @@
 """The second lock: what PostgreSQL itself lets a transaction reach, whatever the query asks for."""
 
-import contextvars
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
 from uuid import UUID
 
 import psycopg
@@ -26,6 +24,7 @@ from tests.factories import (
     make_person_actor,
     make_stored,
     make_town,
+    within,
 )
 from tests.servers import PostgresServer
 
@@ -44,7 +43,6 @@ from kursdocs.core.workdays import local_moment
 
 pytestmark = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 
-T = TypeVar("T")
 SPRACHWERK = "sprachwerk"
 LOCKED = (
     "document",
@@ -143,16 +141,6 @@ def idempotency_key(agency_id: UUID, document_id: UUID) -> IdempotencyKey:
         document_id=document_id,
         created_at=NOW,
     )
-
-
-def within(scope: Scope, work: Callable[[], T]) -> T:
-    """Do it as a request does that was narrowed to the scope."""
-
-    def narrowed() -> T:
-        scopes.enter(scope)
-        return work()
-
-    return contextvars.copy_context().run(narrowed)
 
 
 def do(database: Database, scope: Scope, statement: str, **values: object) -> int:

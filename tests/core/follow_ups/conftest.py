@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlmodel import select
+from sqlmodel import Session, select
 from tests.factories import (
     JOBCENTER,
     OFFICE,
@@ -15,6 +15,7 @@ from tests.factories import (
     make_catalogue,
     make_document,
     make_person_actor,
+    within,
 )
 
 from kursdocs.adapters.database import Database
@@ -61,11 +62,14 @@ class Desks:
 
     def send(self, who: str, *recipients: str, day: date = TAKEN_OVER, **changes: Any) -> UUID:
         """A paper goes out, and ends what it fulfils."""
-        with self.database.transaction() as session:
-            now = morning(day)
-            sent = make_document(session, self.clerks[who], *recipients, now=now, **changes)
+        now = morning(day)
+
+        def send(session: Session, actor: Actor) -> UUID:
+            sent = make_document(session, actor, *recipients, now=now, **changes)
             fulfilling.by_document(session, self.catalogue, sent, now=now)
             return sent
+
+        return self.do(send, who)  # type: ignore[no-any-return]  # as it returns
 
     def take_over(self, who: str, document_id: UUID, day: date = TAKEN_OVER) -> None:
         """The recipient takes it over."""
@@ -108,9 +112,13 @@ class Desks:
             return session.exec(select(FollowUp).order_by(FollowUp.id)).all()  # type: ignore[arg-type]  # a column
 
     def do(self, act: Callable[..., Any], who: str, *args: Any, **more: Any) -> Any:
-        """Something that starts at the actor."""
-        with self.database.transaction() as session:
-            return act(session, self.clerks[who], *args, **more)
+        """Something that starts at the actor, and reaches no further than a request of theirs."""
+
+        def acting() -> Any:
+            with self.database.transaction() as session:
+                return act(session, self.clerks[who], *args, **more)
+
+        return within(self.clerks[who].scope, acting)
 
 
 @pytest.fixture
