@@ -22,14 +22,13 @@ from uuid import UUID
 from xml.etree import ElementTree
 
 import structlog
-import urllib3
 from minio import Minio
 from minio.commonconfig import CopySource
 from minio.datatypes import Object, Upload
 from minio.error import MinioException, S3Error
 from urllib3.exceptions import HTTPError, MaxRetryError
 
-from kursdocs.adapters import store_urls
+from kursdocs.adapters import s3_lines, store_urls
 from kursdocs.adapters.durable_files import check_writable, create_file, sync_folder
 from kursdocs.core.ports import (
     ForeignInstance,
@@ -52,7 +51,6 @@ QUARANTINE = "quarantine"
 _NAME = re.compile(r"[0-9a-f]{32}")
 _SET_ASIDE_NAME = re.compile(r"[0-9a-f]{32}(\.[0-9a-f]{16})?")
 _SHARDS = tuple(f"{number:02x}" for number in range(256))
-_THREADS_MAX = 16
 
 log = structlog.get_logger(__name__)
 
@@ -257,7 +255,7 @@ class MinioStore:
                 secret_key=secret_key,
                 secure=tls,
                 region=region,  # Without it, every bucket costs one more request.
-                http_client=_pool(read_seconds),
+                http_client=s3_lines.pool(read_seconds),
             )
 
         self._client = client(read_seconds=20.0)
@@ -404,7 +402,7 @@ class MinioStore:
                 raise ObjectMissing from error
             raise
         try:
-            return _not_too_long(response.read(OBJECT_BYTES_MAX + 1))
+            return _not_too_long(s3_lines.read_all(response, OBJECT_BYTES_MAX + 1))
         finally:
             response.close()
             response.release_conn()
@@ -433,33 +431,6 @@ class MinioStore:
         with contextlib.suppress(FileExistsError):
             self._create(MARKER, _marker_text(instance))
             raise _unavailable("claim", "the server ignores If-None-Match and would overwrite")
-
-
-def _pool(read_seconds: float) -> urllib3.PoolManager:
-    """Connections with short timeouts, and further tries where they cannot do harm.
-
-    A connection that was never made is tried again for every method. A lost answer or a server
-    error only where repeating changes nothing; after a PUT it would find its own object and call
-    it taken. A server error three times, a moment later each: SeaweedFS answers so for a moment
-    while a bucket is being made. Redirects are not followed.
-    """
-    return urllib3.PoolManager(
-        timeout=urllib3.Timeout(connect=3.0, read=read_seconds),
-        maxsize=_THREADS_MAX,
-        cert_reqs="CERT_REQUIRED",
-        retries=urllib3.Retry(
-            total=None,
-            connect=1,
-            read=1,
-            status=3,
-            other=1,
-            redirect=False,
-            allowed_methods={"GET", "HEAD", "DELETE"},
-            status_forcelist=(500, 502, 503, 504),
-            raise_on_status=False,
-            backoff_factor=0.1,
-        ),
-    )
 
 
 # --- Listings ------------------------------------------------------------------------------------

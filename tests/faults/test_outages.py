@@ -1,0 +1,257 @@
+"""Parts that fail in the middle of the work, on the line and on the disk, with real servers.
+
+What each test asks is the same: whoever was told "stored" finds the paper, whoever was refused may
+try again under the same key and it is stored once; once the sweeper was there nothing is left over.
+
+Elsewhere, and not repeated here: each method of a store against false answers
+(``adapters/test_object_store``), parts that stop altogether at each moment of an intake and stores
+that read back something else (``operations/test_intake``), each step of SMTP with every kind of no,
+silence and lost answers (``operations/test_mailing``, ``adapters/test_mail``), each answer of clamd
+(``adapters/test_scanner``), pages and API while a part is down (``web/test_outages``).
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import pytest
+from tests.faults import wire
+from tests.faults.wire import Act, Wire
+from tests.operations.house import OTHER_PAPER, PAPER, House
+from tests.servers import PostgresServer, S3Server
+
+from kursdocs.adapters import s3_lines
+from kursdocs.adapters.database import Database
+from kursdocs.adapters.object_store import open_store
+from kursdocs.core.documents import lifecycle
+from kursdocs.core.errors import Conflict, Unavailable
+from kursdocs.core.ports import StoreUnavailable
+from kursdocs.services import Services
+
+TOO_LATE = lifecycle.INTAKE_LIMIT + timedelta(minutes=1)
+SOON = timedelta(days=2)
+SILENCE_SECONDS = 0.4
+
+
+def attempt(house: House, services: Services) -> UUID | None:
+    """One upload under the key ``k``: its document, or nothing when a part failed."""
+    try:
+        return house.send(key="k", services=services, sending=house.sending()).id
+    except Unavailable:
+        return None
+
+
+def assert_settled(house: House, stored: UUID | None) -> None:
+    """After everything works again: nothing lost, nothing left, and the retry stores once."""
+    if stored is None and "pending" in house.states():
+        with pytest.raises(Conflict, match="still_running"):
+            house.send(key="k")
+        house.sweep(TOO_LATE)
+    again = house.send(key="k").id
+    assert stored in (None, again)
+    assert house.read(again) == PAPER
+    house.sweep(TOO_LATE)
+    house.sweep(SOON)
+    assert house.faults() == []
+    assert house.states().count("live") == 2  # with the one from before
+
+
+# -- the line to the object store -----------------------------------------------------------------
+
+
+@pytest.fixture
+def s3_wire(s3: S3Server) -> Iterator[Wire]:
+    port = urlsplit(s3.bucket_url("bucket")).port
+    assert port is not None
+    line = Wire(port)
+    yield line
+    line.close()
+
+
+@pytest.fixture
+def patient(at_servers: House, s3_wire: Wire) -> Services:
+    """The services of the house; its objects go over the line."""
+    settings = at_servers.services.settings
+    parts = urlsplit(settings.store_url)
+    url = parts._replace(netloc=f"127.0.0.1:{s3_wire.port}").geturl()
+    store = open_store(url, settings.s3_access_key, settings.s3_secret_key.get_secret_value())
+    return replace(at_servers.services, store=store)
+
+
+@pytest.fixture
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = s3_lines.pool
+    monkeypatch.setattr(s3_lines, "pool", lambda seconds: real(min(seconds, SILENCE_SECONDS)))
+    monkeypatch.setattr(s3_lines, "TRANSFER_SECONDS", 1.0)
+
+
+@pytest.fixture
+def over_wire(_hurry: None, patient: Services) -> Services:
+    """The same, with less patience than in earnest."""
+    return patient
+
+
+TROUBLES: dict[str, Act] = {
+    "500": wire.answer(b"500 Internal Server Error"),
+    "503": wire.answer(b"503 Service Unavailable", b"<h1>later</h1>"),
+    "403": wire.answer(b"403 Forbidden"),
+    "reset": wire.reset,
+    "half a request": wire.cut_in_the_middle,
+    "silence": wire.silence,
+    "lost answer": wire.lose_the_answer,
+    "truncated answer": wire.truncate_the_answer,
+    "wrong answer": wire.spoil_the_answer,
+    "a byte a second": wire.trickle(1),
+    "drops": wire.trickle_the_body(20),
+}
+
+
+@pytest.mark.parametrize("act", TROUBLES.values(), ids=TROUBLES)
+@pytest.mark.parametrize("method", [b"PUT", b"GET"], ids=["put", "read back"])
+def test_trouble_on_the_line_to_the_store_loses_nothing_of_an_upload(
+    at_servers: House, over_wire: Services, s3_wire: Wire, method: bytes, act: Act
+) -> None:
+    at_servers.send(OTHER_PAPER)
+
+    with s3_wire.troubled(act, method) as trouble:
+        stored = attempt(at_servers, over_wire)
+
+    assert trouble.hits > 0
+    assert_settled(at_servers, stored)
+
+
+@pytest.mark.parametrize("act", TROUBLES.values(), ids=TROUBLES)
+def test_trouble_on_the_line_never_hands_out_anything_but_the_paper(
+    at_servers: House, over_wire: Services, s3_wire: Wire, act: Act
+) -> None:
+    document = at_servers.send().id
+    reader = replace(at_servers, services=over_wire)
+
+    with s3_wire.troubled(act, b"GET") as trouble, pytest.raises(Unavailable):
+        reader.read(document)
+
+    assert trouble.hits > 0
+    assert reader.read(document) == PAPER
+
+
+@pytest.mark.parametrize("act", [TROUBLES["500"], TROUBLES["lost answer"], TROUBLES["reset"]])
+def test_trouble_on_the_line_leaves_no_object_of_what_is_given_up(
+    at_servers: House, over_wire: Services, s3_wire: Wire, act: Act
+) -> None:
+    """The sweeper that cannot remove an object finishes when it can."""
+    at_servers.send(OTHER_PAPER)
+    with s3_wire.troubled(wire.lose_the_answer, b"PUT"):
+        assert attempt(at_servers, over_wire) is None
+    swept = replace(at_servers, services=over_wire)
+
+    with s3_wire.troubled(act, b"DELETE") as trouble:
+        for pause in (TOO_LATE, SOON):
+            with suppress(Unavailable):
+                swept.sweep(pause)
+
+    assert trouble.hits > 0
+    swept.sweep(SOON)
+    assert at_servers.faults() == []
+    assert len(at_servers.objects()) == 1
+
+
+def test_a_large_paper_passes_a_slow_line(
+    at_servers: House, patient: Services, s3_wire: Wire
+) -> None:
+    """Slower than the time-out of a connection would allow for the whole of it."""
+    large = bytes(24 * 1024 * 1024)
+
+    with s3_wire.troubled(wire.slow_request(5_000_000), b"PUT") as trouble:
+        patient.store.put("a" * 32, large)
+
+    assert trouble.hits == 1
+    assert at_servers.services.store.get("a" * 32) == large
+    at_servers.services.store.delete("a" * 32)
+
+
+def test_a_line_that_takes_next_to_nothing_is_given_up(over_wire: Services, s3_wire: Wire) -> None:
+    with (
+        s3_wire.troubled(wire.slow_request(500_000), b"PUT"),
+        pytest.raises(StoreUnavailable),
+    ):
+        over_wire.store.put("a" * 32, bytes(24 * 1024 * 1024))
+
+
+# -- the line to the database ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def database_wire(postgres: PostgresServer) -> Iterator[Wire]:
+    line = Wire(postgres.port)
+    yield line
+    line.close()
+
+
+@pytest.fixture
+def over_database_wire(at_servers: House, database_wire: Wire) -> Iterator[Services]:
+    """The services of the house; its rows go over the line."""
+    settings = at_servers.services.settings
+    parts = urlsplit(settings.database_url)
+    netloc = f"{parts.username}@127.0.0.1:{database_wire.port}"
+    database = Database(parts._replace(netloc=netloc).geturl())
+    yield replace(at_servers.services, transaction=database.transaction, database=database)
+    database.close()
+
+
+COMMITS: dict[str, Act] = {
+    "before": wire.before_the_commit,
+    "during": wire.during_the_commit,
+    "after": wire.after_the_commit,
+}
+
+
+@pytest.mark.parametrize("act", COMMITS.values(), ids=COMMITS)
+@pytest.mark.parametrize("skip", [0, 1, 2, 3], ids=["look", "reserve", "finish", "read"])
+def test_a_database_lost_around_a_commit_stores_once_under_the_same_key(
+    at_servers: House, over_database_wire: Services, database_wire: Wire, skip: int, act: Act
+) -> None:
+    """Nobody can know whether a commit counted whose answer is lost: the key finds it out."""
+    at_servers.send(OTHER_PAPER)
+    sending = at_servers.sending()
+
+    with (
+        database_wire.troubled(act, wire.COMMIT, skip=skip) as trouble,
+        pytest.raises(Unavailable) as told,
+    ):
+        at_servers.send(key="k", services=over_database_wire, sending=sending)
+
+    assert trouble.hits > 0
+    assert told.value.code == "database_unavailable"
+    live = [one.id for one in at_servers.documents() if one.state == "live"]
+    assert_settled(at_servers, live[1] if len(live) > 1 else None)
+
+
+@pytest.mark.parametrize("skip", [1, 2], ids=["reserve", "finish"])
+def test_a_server_stopped_in_a_commit_stores_once_under_the_same_key(
+    at_servers: House,
+    over_database_wire: Services,
+    database_wire: Wire,
+    postgres: PostgresServer,
+    skip: int,
+) -> None:
+    at_servers.send(OTHER_PAPER)
+    sending = at_servers.sending()
+
+    def stop(exchange: wire.Exchange) -> None:
+        exchange.server.sendall(exchange.head)
+        postgres.stop()
+
+    try:
+        with (
+            database_wire.troubled(stop, wire.COMMIT, skip=skip) as trouble,
+            pytest.raises(Unavailable),
+        ):
+            at_servers.send(key="k", services=over_database_wire, sending=sending)
+    finally:
+        postgres.start()
+
+    assert trouble.hits > 0
+    assert_settled(at_servers, None)
