@@ -281,6 +281,32 @@ def _asked(exchange: Exchange) -> bytes:
     return said
 
 
+# -- on lines that are not HTTP -------------------------------------------------------------------
+
+
+def hear_nothing(exchange: Exchange) -> None:
+    """Whatever is said is swallowed, for as long as somebody says it."""
+    with suppress(OSError):
+        while exchange.client.recv(_CHUNK):
+            pass
+
+
+def cut_after_the_beginning(exchange: Exchange) -> None:
+    """The server hears the first piece, and ends as if it were killed."""
+    exchange.server.sendall(exchange.head)
+    raise Cut
+
+
+def lose_the_reply(exchange: Exchange) -> None:
+    """The server hears everything and replies; the line is cut before anybody hears of it."""
+    exchange.server.sendall(exchange.head)
+    while True:
+        ready, _, _ = select.select([exchange.client, exchange.server], [], [], _GIVE_UP_SECONDS)
+        if exchange.server in ready or not ready:
+            raise Cut
+        exchange.server.sendall(exchange.client.recv(_CHUNK))
+
+
 # -- commits --------------------------------------------------------------------------------------
 
 COMMIT = b"Q\x00\x00\x00\x0bCOMMIT\x00"
