@@ -20,7 +20,7 @@ from kursdocs.operations.handout import DocumentDamaged, open_stored
 from kursdocs.services import Services
 
 DUTY = "rescanning"
-BATCH = 25
+BATCH = 200
 BYTES_A_RUN = 64 * 1024 * 1024
 SECONDS_A_RUN = 4.0
 """A run ends with the document that reaches one of these: 64 MB every ten seconds are 500 GB a day,

@@ -13,7 +13,7 @@ from tests.factories import JOBCENTER, OFFICE, PROVIDER, make_sending, make_stor
 from kursdocs.catalogue import AgencyKind, FollowUpClock
 from kursdocs.core import agencies
 from kursdocs.core.agencies import Agency
-from kursdocs.core.documents import lifecycle, settling
+from kursdocs.core.documents import lifecycle, rescanning, settling
 from kursdocs.core.documents.tables import Document, DocumentState
 from kursdocs.core.follow_ups import opening
 from kursdocs.core.follow_ups.opening import KEPT_DAYS, LATE_DAYS, Refreshed
@@ -151,6 +151,18 @@ def test_when_the_paper_is_withdrawn_nothing_needs_to_follow_it(desks: Desks) ->
     desks.refresh(later(7))
 
     withdraw(desks, OFFICE, sent, later(7))
+
+    assert desks.open() == []
+    assert desks.refresh(later(8)) == Refreshed(0, 1)
+    assert desks.rows()[0].state is FollowUpState.GONE
+
+
+def test_when_malware_is_found_in_it_nothing_needs_to_follow_it_either(desks: Desks) -> None:
+    sent, moment = desks.oblige(), morning(later(7))
+    desks.refresh(later(7))
+
+    rules = desks.catalogue
+    desks.do(rescanning.block, OFFICE, sent, signatures="2", catalogue=rules, now=moment)
 
     assert desks.open() == []
     assert desks.refresh(later(8)) == Refreshed(0, 1)

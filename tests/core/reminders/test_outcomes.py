@@ -12,6 +12,7 @@ from tests.factories import (
     OFFICE,
     PROVIDER,
     REPORT,
+    TESTS,
     TODAY,
     make_catalogue,
     make_document,
@@ -22,7 +23,7 @@ from kursdocs.adapters.database import Database
 from kursdocs.catalogue import Addressee, FollowUpClock
 from kursdocs.core.access import Actor
 from kursdocs.core.agencies import Agency
-from kursdocs.core.documents import holding, lifecycle, settling
+from kursdocs.core.documents import holding, lifecycle, rescanning, settling
 from kursdocs.core.documents.tables import Delivery, DeliveryState, Document
 from kursdocs.core.follow_ups.tables import FollowUp, FollowUpState
 from kursdocs.core.reminders import ledger, outcomes
@@ -140,6 +141,18 @@ def test_what_its_sender_withdraws_was_not_the_agencys_doing(
 
     assert close(database) == 1
     assert the_row(database) == (Outcome.WITHDRAWN, LATER, None)
+
+
+def test_what_malware_was_found_in_was_not_the_agencys_doing(
+    database: Database, town: Town, delivery: UUID
+) -> None:
+    note(database, town[OFFICE], Clock.WAITING, delivery)
+    with database.transaction() as session:
+        document = session.get_one(Delivery, delivery).document_id
+        rescanning.block(session, TESTS, document, signatures="2", catalogue=RULES, now=LATER)
+
+    assert close(database) == 1
+    assert the_row(database) == (Outcome.ENDED, LATER, None)
 
 
 def test_what_was_undone_is_open_again(

@@ -12,7 +12,7 @@ from tests.core.requests.conftest import CERTIFICATE, Desks
 from tests.factories import JOBCENTER, NOW, OFFICE, PROVIDER, TODAY, make_catalogue, make_form
 
 from kursdocs.catalogue import Need
-from kursdocs.core.documents import corrections, holding, lifecycle, settling
+from kursdocs.core.documents import corrections, holding, lifecycle, rescanning, settling
 from kursdocs.core.documents.sending import Sending, SendingForm
 from kursdocs.core.documents.tables import Delivery
 from kursdocs.core.errors import Conflict, Invalid, InvalidForm, NotFound
@@ -231,6 +231,26 @@ def test_blocked_it_answers_nothing(desks: Desks) -> None:
     desks.do(holding.block, PROVIDER, document_id, **values)
 
     assert desks.see(PROVIDER, request_id).fallen is Fallen.BLOCKED
+
+
+@ONE
+def test_malware_that_is_found_later_opens_the_request_again(desks: Desks) -> None:
+    request_id = desks.ask()
+    document_id = desks.answer()
+    assert desks.see(JOBCENTER, request_id).state is ANSWERED
+
+    desks.do(
+        rescanning.block,
+        PROVIDER,
+        document_id,
+        signatures="2",
+        catalogue=make_catalogue(),
+        now=NOW,
+    )
+
+    for who in (PROVIDER, JOBCENTER):
+        seen = desks.see(who, request_id)
+        assert (seen.state, seen.fallen) == (OPEN, Fallen.BLOCKED)
 
 
 def correction_of(desks: Desks, document_id: UUID, **changes: Any) -> Sending:

@@ -82,7 +82,7 @@ WORDS: Mapping[Alarm, Wording] = {
             "The agencies concerned see it in kursdocs and are asked to delete copies. The log "
             "tells who opened the file.",
         ),
-        "kursdocs check",
+        "kursdocs audit export",
     ),
     Alarm.SIGNATURES_OLD: Wording(
         always(
