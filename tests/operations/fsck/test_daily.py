@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 from sqlmodel import select
-from tests.operations.fsck.wreckage import A_NAME, lose_the_object, mails
+from tests.operations.fsck.wreckage import (
+    A_NAME,
+    flip_one_bit,
+    lose_the_object,
+    mails,
+    object_of,
+    replace_object,
+)
 from tests.operations.house import House
 from tests.operations.outages import moved_away
 
@@ -14,6 +21,7 @@ from kursdocs.core.agencies import Municipality
 from kursdocs.core.checks import CheckRun, Depth, Health
 from kursdocs.core.errors import Unavailable
 from kursdocs.operations import fsck
+from kursdocs.operations.fsck import Damage
 from kursdocs.operations.readiness import PROBES, Condition, Part
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -110,3 +118,19 @@ def test_when_no_check_can_be_made_for_days_that_is_told_too(
 
     assert [mail.dedupe.split("|")[1] for mail in mails(embedded)] == ["integrity_unchecked"]
     assert len(remembered(embedded)) == 1
+
+
+def test_a_check_that_reads_less_does_not_make_a_loss_look_mended(embedded: House) -> None:
+    paper = embedded.send().id
+    embedded.send()
+    whole = embedded.services.store.get(object_of(embedded, paper))
+    flip_one_bit(embedded, paper)
+    assert fsck.check(embedded.services).health is Health.CLEAN
+    assert fsck.check(embedded.services, Depth.DEEP).health is Health.LOSS
+
+    for _ in range(2):
+        fast = fsck.check(embedded.services)
+        assert dict(fast.found) == {Damage.CORRUPT: 1}
+
+    replace_object(embedded, paper, whole)
+    assert fsck.check(embedded.services).health is Health.CLEAN

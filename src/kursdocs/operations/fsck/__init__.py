@@ -15,7 +15,7 @@ from kursdocs.operations.alarming import Alarm, alarm
 from kursdocs.operations.fsck import repairing
 from kursdocs.operations.fsck.damages import LOSSES, Damage, Finding, health_of
 from kursdocs.operations.fsck.looking import look
-from kursdocs.operations.fsck.report import Report, keep
+from kursdocs.operations.fsck.report import Report, contents_of, keep
 from kursdocs.services import Services
 
 __all__ = ["LOSSES", "Damage", "Finding", "Report", "check", "daily", "health_of"]
@@ -37,10 +37,14 @@ def check(
 ) -> Report:
     """Look at everything, mend what can be mended if asked to, and remember what is left.
 
-    Raises ``Unavailable`` when a part does not answer; then nothing is remembered.
+    What an earlier check found by reading is read again, so that a check that reads less does not
+    make loss look mended. Raises ``Unavailable`` when a part does not answer; then nothing is
+    remembered.
     """
     started_at = services.clock()
-    seen = look(services, depth, percent=percent, dice=dice)
+    with services.transaction() as session:
+        before = checks.newest(session)
+    seen = look(services, depth, percent=percent, wary_of=contents_of(before), dice=dice)
     mended = repairing.mend(seen) if repair else {}
     report = Report(
         depth=depth,

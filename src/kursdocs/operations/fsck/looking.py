@@ -81,21 +81,31 @@ class Look:
     dice: random.Random
     objects: dict[str, int]
     now: datetime
+    wary_of: frozenset[UUID] = frozenset()
+    """Papers whose bytes are read in any case."""
     found: Findings = field(default_factory=Findings)
     seen: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_SEEN, 0)))
 
 
 def look(
-    services: Services, depth: Depth, *, percent: float = 1.0, dice: random.Random | None = None
+    services: Services,
+    depth: Depth,
+    *,
+    percent: float = 1.0,
+    wary_of: Collection[UUID] = (),
+    dice: random.Random | None = None,
 ) -> Look:
     """Look at everything; at the bytes of all (deep), of so many percent (sample) or of none.
+
+    The bytes of those it is ``wary_of`` are read at any depth.
 
     Raises ``Unavailable`` when a part does not answer: then nothing is known.
     """
     chance = {Depth.FAST: 0.0, Depth.SAMPLE: percent / 100, Depth.DEEP: 1.0}[depth]
     unfinished = services.store.unfinished()
     objects = {entry.name: entry.byte_size for entry in services.store.entries()}
-    at = Look(services, chance, dice or random.Random(), objects, services.clock())  # noqa: S311
+    dice = dice or random.Random()  # noqa: S311 - no secret
+    at = Look(services, chance, dice, objects, services.clock(), frozenset(wary_of))
     at.seen["objects"] = len(objects)
     for begun in unfinished:
         if begun.changed_at < at.now - TOMBSTONE_AGE:
@@ -148,6 +158,8 @@ def _is_suspect(at: Look, claim: Claim, keys: dict[UUID, KeyState]) -> bool:
     """Whether to look closer, by what the lists say; takes out of them what the row explains."""
     key, size = keys.pop(claim.id, None), at.objects.pop(claim.object_name, None)
     if claim.phase is Phase.KEPT:
+        if claim.id in at.wary_of:
+            return True
         is_whole = size == claim.byte_size + OVERHEAD_BYTES and key is not None and key.is_readable
         return not is_whole or _is_late(at, claim) or at.dice.random() < at.chance
     if claim.phase is Phase.BEGUN:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 from sqlmodel import Session
 
@@ -36,6 +37,15 @@ class Report:
         return health_of(self.found)
 
 
+_BY_READING = frozenset((Damage.CORRUPT, Damage.WRONG_KEY, Damage.WRONG_CONTENT))
+
+
+def contents_of(run: CheckRun | None) -> Sequence[UUID]:
+    """The papers of which that run had found by reading that something is wrong."""
+    examples = run.examples if run is not None else []
+    return [UUID(subject) for damage, subject in examples if damage in _BY_READING]
+
+
 def keep(session: Session, report: Report) -> None:
     """Remember the check, for readiness, metrics, the page and the next one."""
     checks.keep(
@@ -47,6 +57,14 @@ def keep(session: Session, report: Report) -> None:
             verdict=report.health,
             looked_at=dict(report.looked_at),
             found={damage.value: count for damage, count in report.found.items()},
-            examples=[[one.damage.value, one.subject] for one in report.named[:EXAMPLES]],
+            examples=[[one.damage.value, one.subject] for one in _examples(report)],
         ),
     )
+
+
+def _examples(report: Report) -> Sequence[Finding]:
+    """Worst first: what could only be seen by reading must not be crowded out."""
+    ranks = {damage: rank for rank, damage in enumerate(Damage)}
+    by_reading = [one for one in report.named if one.damage in _BY_READING]
+    others = [one for one in report.named if one.damage not in _BY_READING]
+    return [*by_reading, *sorted(others, key=lambda one: ranks[one.damage])][:EXAMPLES]
