@@ -187,6 +187,21 @@ def test_a_dead_database_or_key_store_is_unavailable(make: Make) -> None:
             start(make(**changes))
 
 
+def test_a_role_that_passes_by_the_second_lock_is_found_by_a_check(
+    make: Make, postgres: PostgresServer
+) -> None:
+    url = postgres.new_database()
+    for role, problem in (("kursdocs", ""), ("postgres", "the role 'postgres' passes by")):
+        settings = make(database_url=url.replace("kursdocs@", f"{role}@"))
+        start(settings)
+
+        (told,) = (what for part, what in bootstrap.check(settings) if part == "database")
+
+        assert told.startswith(f"KURSDOCS_DATABASE_URL: {problem}" if problem else "")
+        assert bool(told) is bool(problem)
+    postgres.drop_database(url)
+
+
 def test_a_catalogue_with_a_mistake_keeps_the_program_from_starting(
     make: Make, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ from tests.factories import (
     make_document,
     make_person_actor,
     make_town,
+    within,
 )
 
 from kursdocs.adapters.database import Database, migrate
@@ -31,6 +32,7 @@ from kursdocs.core.documents.inbox import Filter
 from kursdocs.core.documents.tables import Document, DocumentState
 from kursdocs.core.reminders import state
 from kursdocs.core.reminders.tables import Clock, Outcome, Reminder
+from kursdocs.core.scopes import Reach, Scope
 from kursdocs.core.tables import metadata, new_id
 from kursdocs.core.workdays import local_date
 
@@ -201,6 +203,23 @@ def test_what_was_under_way_goes_on(old: Town) -> None:
 def inbox_of(session: Session, slug: str) -> set[UUID]:
     actor: Actor = make_person_actor(session, agencies.by_slug(session, slug), subject="nora.probe")
     return {row.document_id for row in inbox.rows(session, actor, Filter())}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_papers_of_before_are_reached_by_their_parties_alone(old: Town) -> None:
+    database, before, made = old
+    migrate(database)
+    ids = {row["slug"]: row["id"] for row in before["agency"]}
+
+    def found() -> set[UUID]:
+        with database.transaction() as session:
+            return set(session.exec(select(Document.id)))
+
+    reached = {slug: within(Scope(Reach.AGENCY, ids[slug]), found) for slug in ids}
+
+    everything = set(made.values())
+    parties = (PROVIDER, OFFICE, JOBCENTER)
+    assert reached == {slug: everything if slug in parties else set() for slug in ids}
 
 
 REMINDER = sa.table(
