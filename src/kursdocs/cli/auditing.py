@@ -1,6 +1,8 @@
 """The log as evidence: verify it, prove a row of it, export a part, make the key that signs it."""
 
+import json
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -11,9 +13,11 @@ from kursdocs import bootstrap
 from kursdocs.adapters.log_key import LogKey, LogKeys
 from kursdocs.cli.options import DemoFolder, DemoPort, settings_of
 from kursdocs.cli.telling import EXIT_CODES, AsJson, fail, show_json
+from kursdocs.core import agencies
 from kursdocs.core.audit.verifying import Found, Tampering
+from kursdocs.core.workdays import LOCAL
 from kursdocs.operations import auditing, checkpointing
-from kursdocs.operations.auditing import Verified
+from kursdocs.operations.auditing import NotProvable, Part, Verified
 from kursdocs.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="The log as evidence: verify, prove, export, key.")
@@ -166,3 +170,63 @@ def make_key(
 def log_name(public_url: str) -> str:
     """What the log of the installation at that address is called."""
     return f"{urlsplit(public_url).netloc}/log"
+
+
+# ── Proving and exporting ────────────────────────────────────────────────────────────────────
+
+
+@app.command(epilog=EXIT_CODES)
+def prove(
+    seq: Annotated[int, typer.Argument(metavar="SEQ", help="The number of the row.", min=1)],
+    var: DemoFolder = None,
+    port: DemoPort = 8000,
+) -> None:
+    """Print a row of the log with the proof that it is in it, for somebody who has a checkpoint.
+
+    infra/proof.md tells how to check it without kursdocs.
+    """
+    with bootstrap.open_services(settings_of(var, port)) as services:
+        try:
+            show_json(auditing.prove(services, seq).written())
+        except NotProvable as error:
+            fail(error.reason, 1)
+
+
+@app.command(epilog=EXIT_CODES)
+def export(
+    municipality: Annotated[str, typer.Option(metavar="SLUG", help="Only of this one.")] = "",
+    agency: Annotated[str, typer.Option(metavar="SLUG", help="Only of this one.")] = "",
+    first: Annotated[str, typer.Option("--from", metavar="DAY", help="First day, local.")] = "",
+    last: Annotated[str, typer.Option("--to", metavar="DAY", help="Last day, local.")] = "",
+    var: DemoFolder = None,
+    port: DemoPort = 8000,
+) -> None:
+    """Print rows of the log, one JSON object a line, oldest first; the last line says how many.
+
+    Ids, no names. That they were exported stands in the log.
+    """
+    since, until = _midnight(first, "--from"), _midnight(last, "--to")
+    with bootstrap.open_services(settings_of(var, port)) as services:
+        with services.transaction() as session:
+            town = agencies.municipality_by_slug(session, municipality) if municipality else None
+            place = agencies.by_slug(session, agency, closed_too=True) if agency else None
+        part = Part(
+            municipality_id=place.municipality_id if place else town.id if town else None,
+            agency_id=place.id if place else None,
+            since=since,
+            until=until + timedelta(days=1) if until else None,
+        )
+        for line in auditing.export(services, part):
+            typer.echo(json.dumps(line, ensure_ascii=False))
+
+
+def _midnight(typed: str, option: str) -> datetime | None:
+    if not typed:
+        return None
+    try:
+        day = date.fromisoformat(typed)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{typed!r} is no day; write it like 2026-12-01", param_hint=option
+        ) from None
+    return datetime.combine(day, time.min, LOCAL)

@@ -4,17 +4,32 @@ Each page of it is read in a transaction of its own, so that nobody who writes h
 points: :func:`verify`, :func:`prove`, :func:`export`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
 
-from kursdocs.core.audit import AuditCheckpoint, checkpoints, verifying
-from kursdocs.core.audit.chain import end_of
+from kursdocs.core import audit
+from kursdocs.core.access import Actor, ActorKind
+from kursdocs.core.audit import (
+    AuditCheckpoint,
+    AuditEvent,
+    Happening,
+    checkpoints,
+    proving,
+    verifying,
+)
+from kursdocs.core.audit.chain import canonical, end_of
 from kursdocs.core.audit.checkpoints import Statement
+from kursdocs.core.audit.proving import Proof
+from kursdocs.core.audit.tree import inclusion, root_of
 from kursdocs.core.audit.verifying import Found, Tampering, Walk
 from kursdocs.core.ports import LogVerifier
 from kursdocs.services import Services
 
 _NOTES_A_PAGE = 500
+_ROWS_A_PAGE = 1_000
 
 
 @dataclass(frozen=True)
@@ -130,3 +145,109 @@ def _stored(services: Services) -> Iterator[AuditCheckpoint]:
         if len(page) < _NOTES_A_PAGE:
             return
         after = page[-1].size
+
+
+# ── Proving and exporting ────────────────────────────────────────────────────────────────────
+
+
+class NotProvable(Exception):
+    """There is no proof of that row; ``reason`` is a sentence."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def prove(services: Services, seq: int) -> Proof:
+    """That row ``seq`` is among those that the newest checkpoint covers.
+
+    Raises :class:`NotProvable`.
+    """
+    with services.transaction() as session:
+        checkpoint = checkpoints.newest(session)
+        found = proving.row(session, seq)
+    if checkpoint is None:
+        raise NotProvable("Nothing of the log is signed yet.")
+    if found is None:
+        raise NotProvable(
+            f"There is no row {seq}, or it was removed by rule: only its hash is left."
+        )
+    if seq > checkpoint.size:
+        raise NotProvable(f"Row {seq} is not signed yet: the next checkpoint will cover it.")
+    row, digest = found
+    path = inclusion(seq - 1, checkpoint.size, _hashes(services))
+    root = root_of(seq - 1, checkpoint.size, bytes.fromhex(digest), path)
+    if root != Statement.read(checkpoint.note).root:
+        raise NotProvable("The log does not hold: kursdocs audit verify says where.")
+    return Proof(row, digest, seq - 1, checkpoint.size, path, checkpoint.note)
+
+
+def _hashes(services: Services) -> Iterator[bytes]:
+    after = 0
+    while True:
+        with services.transaction() as session:
+            page = proving.hashes(session, after=after)
+        yield from page
+        if not page:
+            return
+        after += len(page)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of the log is wanted: of all, of a municipality or of an agency, between two moments."""
+
+    municipality_id: UUID | None = None
+    agency_id: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def holds(self, at: datetime) -> bool:
+        """Whether a row of that moment is wanted."""
+        after = self.since is None or at >= self.since
+        return after and (self.until is None or at < self.until)
+
+
+def export(services: Services, part: Part) -> Iterator[Mapping[str, Any]]:
+    """Each row of a part, oldest first, with its hash; last the newest checkpoint.
+
+    That it was exported stands in the log, before anything leaves.
+    """
+    with services.transaction() as session:
+        end, _ = end_of(session)
+        checkpoint = checkpoints.newest(session)
+    count = sum(1 for _ in _told(services, part, end))
+    _note_export(services, part, count)
+    for event in _told(services, part, end):
+        yield {**canonical(event.model_dump()), "hash": event.hash}
+    yield {"rows": count, "checkpoint": checkpoint.note if checkpoint else None}
+
+
+def _told(services: Services, part: Part, end: int) -> Iterator[AuditEvent]:
+    after = 0
+    while True:
+        with services.transaction() as session:
+            page = proving.told(
+                session,
+                after=after,
+                limit=_ROWS_A_PAGE,
+                # The log of an agency is told by the agency alone, as on its page.
+                municipality_id=None if part.agency_id else part.municipality_id,
+                agency_id=part.agency_id,
+            )
+        if not page:
+            return
+        yield from (event for event in page if event.seq <= end and part.holds(event.at))
+        after = page[-1].seq
+
+
+def _note_export(services: Services, part: Part, count: int) -> None:
+    with services.transaction() as session:
+        audit.record(
+            session,
+            Actor(kind=ActorKind.SYSTEM, municipality_id=part.municipality_id),
+            Happening.LOG_EXPORTED,
+            now=services.clock(),
+            agency_id=part.agency_id,
+            rows=count,
+        )
