@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
-from urllib.parse import quote
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -26,11 +25,11 @@ import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from kursdocs.adapters import key_databases
 from kursdocs.adapters.master_keys import MasterKeys
-from kursdocs.adapters.sqlite import empty_log, use_write_ahead_log
+from kursdocs.adapters.sqlite import empty_log
 from kursdocs.core.ports import (
     ForeignInstance,
     KeyMissing,
@@ -44,9 +43,9 @@ from kursdocs.core.ports import (
 
 _KEY_BYTES = 32
 _WRAPPED_BYTES = 12 + _KEY_BYTES + 16
-_BUSY_SECONDS = 5
+
 _MIGRATION_WAIT_SECONDS = 60
-_CONNECTIONS_MAX = 16
+
 # Any number, as long as all processes of all versions agree on it.
 _LOCK = 7_145_502
 
@@ -93,9 +92,9 @@ def migrate(url: str) -> None:
     :class:`KeysUnavailable`, and :class:`ValueError` with a sentence for a URL that names no
     usable database or one that a newer version of the program has migrated.
     """
-    parsed = _parse(url)
+    parsed = key_databases.parsed(url)
     _make_file(parsed)
-    engine = _engine(parsed, wait_seconds=_MIGRATION_WAIT_SECONDS)
+    engine = key_databases.open_engine(parsed, wait_seconds=_MIGRATION_WAIT_SECONDS)
     try:
         with _errors("migrate"), engine.execution_options(is_writing=True).begin() as connection:
             _lock(connection)
@@ -120,7 +119,9 @@ class SqlKeyStore:
 
         ``now`` gives the present time in UTC.
         """
-        self._engine = _engine(_parse(url), wait_seconds=_BUSY_SECONDS)
+        self._engine = key_databases.open_engine(
+            key_databases.parsed(url), wait_seconds=key_databases.BUSY_SECONDS
+        )
         self._writing = self._engine.execution_options(is_writing=True)
         self._master_keys = master_keys
         # Master keys that the database had when this process last used them: who is gone since
@@ -403,7 +404,7 @@ class SqlKeyStore:
         """
         if self._engine.dialect.name != "sqlite":
             return
-        give_up = time.monotonic() + _BUSY_SECONDS
+        give_up = time.monotonic() + key_databases.BUSY_SECONDS
         connection = self._engine.raw_connection()
         try:
             # Readers are waited for by SQLite, another checkpoint is not: hence the repetition.
@@ -498,80 +499,6 @@ def _reason(error: SQLAlchemyError) -> str:
 def _unavailable(action: str, reason: str) -> KeysUnavailable:
     log.warning("key store unavailable", action=action, reason=reason)
     return KeysUnavailable()
-
-
-# --- Engines -------------------------------------------------------------------------------------
-
-
-def _parse(url: str) -> sa.URL:
-    # Neither the URL nor the cause is shown: both may hold a password.
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        raise ValueError("The key store URL cannot be understood.") from None
-    backend = parsed.get_backend_name()
-    if backend not in ("sqlite", "postgresql"):
-        raise ValueError("The key store URL must be sqlite:///PATH or postgresql://….")
-    if backend == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise ValueError("The key store URL names no file: keys must outlive the program.")
-    return parsed
-
-
-def _engine(url: sa.URL, *, wait_seconds: int) -> sa.Engine:
-    """``wait_seconds`` bounds how long a statement or a lock may take."""
-    if url.get_backend_name() == "sqlite":
-        return _sqlite(Path(url.database or "").absolute(), wait_seconds)
-    return sa.create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        hide_parameters=True,  # They would show wrapped keys in error messages.
-        pool_pre_ping=True,
-        pool_size=_CONNECTIONS_MAX,
-        pool_timeout=_BUSY_SECONDS,
-        connect_args={
-            "connect_timeout": 3,
-            "tcp_user_timeout": 1000 * wait_seconds,
-            "application_name": "kursdocs-keys",
-            "options": f"-c statement_timeout={wait_seconds}s -c timezone=UTC"
-            " -c idle_in_transaction_session_timeout=60s",
-        },
-    )
-
-
-def _sqlite(path: Path, wait_seconds: int) -> sa.Engine:
-    def connect() -> sqlite3.Connection:
-        # Only ``migrate`` may make the file: a missing one must not look like an empty store.
-        uri = f"file:{quote(str(path))}?mode=rw"
-        return sqlite3.connect(uri, uri=True, timeout=wait_seconds, check_same_thread=False)
-
-    engine = sa.create_engine(
-        "sqlite://",
-        creator=connect,
-        poolclass=sa.QueuePool,
-        hide_parameters=True,
-        pool_size=_CONNECTIONS_MAX,
-        pool_timeout=_BUSY_SECONDS,
-    )
-    sa.event.listen(engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
-    # The driver must not begin transactions of its own beside those of ``_begin_sqlite``.
-    connection.isolation_level = None
-    use_write_ahead_log(connection)
-    for pragma in (
-        "synchronous = FULL",
-        "secure_delete = ON",
-        "foreign_keys = ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    # A reader that turns writer inside a transaction would fail at once with "locked".
-    is_writing = connection.get_execution_options().get("is_writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
 
 
 def _make_file(url: sa.URL) -> None:
