@@ -6,6 +6,8 @@ VAR ?= var
 PYTHON ?= python3
 T ?= tests
 SEED ?= 1
+KILLS ?= 1000
+UPLOADS ?= 50000
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -27,7 +29,7 @@ frontend := frontend/dist/manifest.json
 frontend_sources := $(shell find frontend -mindepth 1 \( -name node_modules -o -name dist -o -name locale \) -prune -o -print)
 test_packages := $(patsubst %/package.json,%/node_modules/.installed,$(shell find tests -name node_modules -prune -o -name package.json -print))
 
-.PHONY: help setup setup-tests run test check ruff format-check types imports rules frontend-types format lock clean screenshots simulate
+.PHONY: help setup setup-tests run test check ruff format-check types imports rules frontend-types format lock clean screenshots simulate faults
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,6 +87,12 @@ simulate: ## Play six months of a municipality and judge every mail: make simula
 	@# Real databases write durably; memory spares the disk, and nobody keeps what is played.
 	@test -w /dev/shm && export TMPDIR=/dev/shm; \
 	exec .venv/bin/python -m tests.simulation --seed "$(SEED)"
+
+faults: ## Kill, fail and hang whole installations and judge what is left: make faults SEED=1 KILLS=1000 UPLOADS=50000
+	@infra/system.sh tests
+	@$(MAKE) -s $(all)
+	@test -w /dev/shm && export TMPDIR=/dev/shm; \
+	exec .venv/bin/python -m tests.faults --seed "$(SEED)" --kills "$(KILLS)" --uploads "$(UPLOADS)"
 
 screenshots: setup-tests ## Take the README's pictures anew, of the demo in a browser
 	@infra/system.sh tests

@@ -5,18 +5,18 @@ after as many uploads; what each of them was at in that moment, the machine deci
 """
 
 import argparse
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 
 from tests.faults import oracle
-from tests.faults.parts import Parts, installation
-from tests.faults.random_kills import Outcome, Plan, play
+from tests.faults.bugs import BUGS
+from tests.faults.parts import Parts
+from tests.faults.planned import Kind, Report
+from tests.faults.random_kills import Outcome, Plan
+from tests.faults.whole import killed_at_random, planned_faults, survives
 
 SHOWN = 40
 """So many findings are printed in full."""
@@ -30,24 +30,20 @@ def main() -> int:
     began = time.monotonic()
     plans = _plans(wanted.seed, wanted.uploads, wanted.kills)
     with ProcessPoolExecutor(len(plans), get_context("spawn")) as pool:
+        planned = list(pool.map(planned_faults, plans, [wanted.seed] * len(plans)))
+        _say("all planned faults are injected; now the random kills")
         outcomes = list(pool.map(killed_at_random, plans, plans.values()))
-    _say(*_table(list(plans), outcomes))
-    wrong = [line for outcome in outcomes for line in (*outcome.odd, *outcome.findings)]
-    _say("", *(f"WRONG {line}" for line in wrong[:SHOWN]))
+        survived = list(pool.map(survives, BUGS))
+    _say("", *_table(list(plans), planned, outcomes))
+    _say(_line("seeded bugs caught", [f"{survived.count(False)} of {len(BUGS)}"]), "")
+    wrong: list[object] = [one for report in planned for one in (*report.odd, *report.findings)]
+    wrong += [line for outcome in outcomes for line in (*outcome.odd, *outcome.findings)]
+    wrong += [
+        f"not caught: {bug}" for bug, is_alive in zip(BUGS, survived, strict=True) if is_alive
+    ]
+    _say(*(f"WRONG {line}" for line in wrong[:SHOWN]))
     _say(f"{time.monotonic() - began:.0f} s, seed {wanted.seed}. Again: {_command(wanted)}")
     return 1 if wrong else 0
-
-
-def killed_at_random(parts: Parts, plan: Plan) -> Outcome:
-    """One random run on an installation of its own; its folder stays when it went wrong."""
-    folder = Path(tempfile.mkdtemp(prefix="kursdocs-faults-"))
-    with installation(parts, folder) as settings:
-        outcome = play(settings, folder, plan)
-    if outcome.is_well:
-        shutil.rmtree(folder)
-    else:
-        _say(f"{parts}: what was wrong lies in {folder}")
-    return outcome
 
 
 def _plans(seed: int, uploads: int, kills: int) -> dict[Parts, Plan]:
@@ -79,9 +75,17 @@ def _command(wanted: argparse.Namespace) -> str:
     return f"make faults SEED={wanted.seed} KILLS={wanted.kills} UPLOADS={wanted.uploads}"
 
 
-def _table(parts: Sequence[Parts], outcomes: Sequence[Outcome]) -> list[str]:
+def _table(
+    parts: Sequence[Parts], planned: Sequence[Report], outcomes: Sequence[Outcome]
+) -> list[str]:
     """One line a figure, one column a combination of parts."""
     rows: list[tuple[str, Sequence[object]]] = [
+        ("failpoints", [sum(len(set(p)) for p in one.points.values()) for one in planned]),
+        ("planned faults", [len(one.hit) for one in planned]),
+        *(
+            (f"  by {kind}", [sum(case.kind is kind for case in one.hit) for one in planned])
+            for kind in Kind
+        ),
         ("processes killed at random", [sum(one.kills.values()) for one in outcomes]),
         ("  of these all at once", [one.blackouts for one in outcomes]),
         ("jumps of the clock at work", [one.jumps for one in outcomes]),
@@ -92,12 +96,17 @@ def _table(parts: Sequence[Parts], outcomes: Sequence[Outcome]) -> list[str]:
         ("seconds at work", [round(one.seconds) for one in outcomes]),
     ]
     for fault in oracle.Fault:
-        rows.append((fault, [oracle.counted(one.findings)[fault] for one in outcomes]))
+        found = [
+            oracle.counted([*first.findings, *then.findings])[fault]
+            for first, then in zip(planned, outcomes, strict=True)
+        ]
+        rows.append((fault, found))
     head = ("", [str(one) for one in parts])
-    return [
-        f"{name:<30}" + "".join(f"{value!s:>18}" for value in values)
-        for name, values in (head, *rows)
-    ]
+    return [_line(name, values) for name, values in (head, *rows)]
+
+
+def _line(name: str, values: Sequence[object]) -> str:
+    return f"{name:<30}" + "".join(f"{value!s:>18}" for value in values)
 
 
 def _say(*lines: str) -> None:

@@ -22,6 +22,8 @@ class Word(StrEnum):
     """Asks to store the content of this key; the value is its SHA-256."""
     ACK = "ACK"
     """Was told "stored"; the value is the document."""
+    KEPT = "KEPT"
+    """Was told that the draft (the value) is kept."""
     DROP = "DROP"
     """Asks to withdraw the document (the value)."""
     GONE = "GONE"
@@ -95,6 +97,8 @@ class Known:
     """SHA-256 of the content, by key."""
     stored: dict[str, UUID] = field(default_factory=dict)
     """Documents acknowledged as stored, by key."""
+    kept: dict[str, UUID] = field(default_factory=dict)
+    """Drafts acknowledged as kept, by key."""
     doubled: list[str] = field(default_factory=list)
     """Keys that were acknowledged as two documents."""
     dropping: set[UUID] = field(default_factory=set)
@@ -112,7 +116,9 @@ class Known:
             case Word.TRY:
                 self.tried[line.key] = line.value
             case Word.ACK:
-                self._stored(line.key, UUID(line.value))
+                self._once(self.stored, line)
+            case Word.KEPT:
+                self._once(self.kept, line)
             case Word.DROP:
                 self.dropping.add(UUID(line.value))
             case Word.GONE:
@@ -122,9 +128,9 @@ class Known:
             case Word.LOST | Word.WRONG:
                 self.complaints.append(line)
 
-    def _stored(self, key: str, document_id: UUID) -> None:
-        if self.stored.setdefault(key, document_id) != document_id:
-            self.doubled.append(key)
+    def _once(self, known: dict[str, UUID], line: Line) -> None:
+        if known.setdefault(line.key, UUID(line.value)) != UUID(line.value):
+            self.doubled.append(line.key)
 
     @property
     def open(self) -> list[str]:

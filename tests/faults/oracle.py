@@ -12,22 +12,25 @@ ORPHAN    an object, a key, a row or an unfinished file that nothing needs
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlmodel import select
+from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 from tests.factories import NOW
 from tests.faults.ledger import Known, Word, fingerprint
 from tests.operations.house import KEPT
 
 from kursdocs.core import audit
 from kursdocs.core.audit import AuditEvent, Happening
+from kursdocs.core.checks import Depth
 from kursdocs.core.documents.tables import Document, DocumentState, IdempotencyKey
 from kursdocs.core.drafts import Draft, DraftState
 from kursdocs.core.ports import KeyMissing, ObjectMissing, Tampered
+from kursdocs.operations import fsck
 from kursdocs.operations.sealing import unseal
 from kursdocs.services import Services
 
@@ -69,6 +72,25 @@ def judge(services: Services, known: Known, *, with_contents: bool = True) -> li
     ]
 
 
+def unreadable(services: Services, known: Known, keys: Collection[str]) -> list[Finding]:
+    """What of these keys was acknowledged, is to be kept and is not whole, before anybody mends."""
+    with services.transaction() as session:
+        ids = [known.stored[key] for key in keys if key in known.stored]
+        rows = {one.id: one for one in session.exec(_documents(ids))}
+    found: list[Finding] = []
+    for key, document in ((key, rows.get(known.stored.get(key, _NOBODY))) for key in keys):
+        if document is not None and document.state in KEPT:
+            found += _whole(services, document, key, known.tried[key])
+    return found
+
+
+def _documents(ids: Sequence[UUID]) -> SelectOfScalar[Document]:
+    return select(Document).where(col(Document.id).in_(ids))
+
+
+_NOBODY = UUID(int=0)
+
+
 class _Seen:
     """What is there: rows, names, keys and the numbers of log rows."""
 
@@ -88,11 +110,6 @@ class _Seen:
             self.altered = audit.verify(session)
         self.objects = set(services.store.names())
         self.keys = set(_all_keys(services))
-
-    def content(self, document: Document) -> bytes:
-        """Its bytes, opened with its key; raises what the ports raise."""
-        sealed = self.services.store.get(document.object_name)
-        return unseal(self.services.keys.get(document.id), document.id, sealed)
 
     def told(self, happening: Happening, document_id: UUID) -> int:
         """How often the log tells that of the document."""
@@ -127,12 +144,13 @@ def _stored(seen: _Seen, known: Known, *, with_contents: bool) -> Iterator[Findi
         elif document_id not in known.dropping and document.state not in KEPT:
             yield Finding(Fault.LOST, f"{key} is {document.state}")
         elif document.state in KEPT and with_contents:
-            yield from _whole(seen, document, key, known.tried[key])
+            yield from _whole(seen.services, document, key, known.tried[key])
 
 
-def _whole(seen: _Seen, document: Document, key: str, sha256: str) -> Iterator[Finding]:
+def _whole(services: Services, document: Document, key: str, sha256: str) -> Iterator[Finding]:
     try:
-        content = seen.content(document)
+        sealed = services.store.get(document.object_name)
+        content = unseal(services.keys.get(document.id), document.id, sealed)
     except (KeyMissing, ObjectMissing) as error:
         yield Finding(Fault.LOST, f"{key}: {type(error).__name__}")
     except Tampered:
@@ -252,6 +270,12 @@ def _doubled(seen: _Seen, known: Known) -> Iterator[Finding]:
     for sha256, count in contents.items():
         if count > 1 and sha256 in keys:
             yield Finding(Fault.DOUBLE, f"{keys[sha256]} is there {count} times")
+
+
+def witness(services: Services, depth: Depth) -> list[str]:
+    """What the program's own check finds; a second pair of eyes, which knows no ledger."""
+    report = fsck.check(services, depth)
+    return [f"fsck: {damage} {count} times" for damage, count in sorted(report.found.items())]
 
 
 def counted(findings: Sequence[Finding]) -> dict[Fault, int]:

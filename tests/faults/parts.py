@@ -4,12 +4,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from unittest import mock
 
 from pydantic import SecretStr
-from tests.operations.house import make_settings
+from tests.engines import sharing_compiled_statements
+from tests.operations.house import (
+    Clock,
+    House,
+    SharedPapers,
+    load_once,
+    make_settings,
+    settled,
+)
 from tests.servers import running_postgres, running_seaweedfs
 
-from kursdocs import bootstrap
+from kursdocs import bootstrap, catalogue
 from kursdocs.settings import Settings
 
 
@@ -18,6 +27,20 @@ class Parts(StrEnum):
 
     EMBEDDED = "SQLite + folder"
     SERVERS = "PostgreSQL + S3"
+
+
+@contextmanager
+def furnished(settings: Settings) -> Iterator[House]:
+    """A town in it, whose parts start quickly; its clock stands still until it is moved."""
+    papers = SharedPapers(1)
+    with (
+        mock.patch.object(bootstrap, "SandboxedPapers", return_value=papers),
+        mock.patch.object(catalogue, "load", load_once),
+        sharing_compiled_statements(),
+        settled(settings, Clock()) as house,
+    ):
+        yield house
+    papers.end()
 
 
 @contextmanager

@@ -25,10 +25,11 @@ from tests.faults.clients import WRITERS, KnownPapers, Life, Role, Town, ledgers
 from tests.faults.clocks import SharedClock
 from tests.faults.ledger import Tail, Word
 from tests.faults.oracle import Finding
-from tests.faults.stable import Stable, stabled
+from tests.faults.stable import Stable, for_good, stabled
 from tests.operations.house import House, load_once, settled
 
 from kursdocs import bootstrap, catalogue
+from kursdocs.core.checks import Depth
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
 from kursdocs.operations import retention, sweeping
 from kursdocs.services import Services
@@ -124,6 +125,7 @@ def play(settings: Settings, folder: Path, plan: Plan) -> Outcome:
         # What was withdrawn is erased in these days; what remains was read already.
         settle(house.services, clock, WITHDRAWN_FOR, NOTICED_FOR, TOMBSTONE_AGE)
         outcome.findings = findings + oracle.judge(house.services, known, with_contents=False)
+        outcome.odd += oracle.witness(house.services, Depth.FAST)
     outcome.judged_seconds = time.monotonic() - began - outcome.seconds
     return outcome
 
@@ -138,7 +140,7 @@ def _warm_up(town: Town) -> None:
     """Once, in the process of which all others are forked."""
     mock.patch.object(bootstrap, "SandboxedPapers", KnownPapers).start()
     mock.patch.object(catalogue, "load", load_once).start()
-    sharing_compiled_statements().__enter__()
+    for_good(sharing_compiled_statements())
     configure_mappers()
     rehearse(town)
 

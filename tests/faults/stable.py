@@ -9,7 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -43,9 +43,14 @@ class Stable(Generic[T]):
         self._line = line
         self._died: dict[int, int] = {}
 
+    def rehearse(self, life: T) -> None:
+        """Live it in the process that all others are forked from, which then knows its way."""
+        self._line.send((life, False))
+        self._line.recv()
+
     def begin(self, life: T) -> int:
         """Start one; its process id."""
-        self._line.send(life)
+        self._line.send((life, True))
         while True:
             said = self._line.recv()
             if isinstance(said, Born):
@@ -64,6 +69,10 @@ class Stable(Generic[T]):
         """Kill it and wait; how it ended, which is not by the kill if it had ended before."""
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+        return self.wait(pid)
+
+    def wait(self, pid: int) -> int:
+        """Wait until it ends; how it did."""
         while pid not in self._died:
             said: Died = self._line.recv()
             self._died[said.pid] = said.code
@@ -92,6 +101,15 @@ def stabled(
             template.kill()
 
 
+_KEPT: list[AbstractContextManager[object]] = []
+
+
+def for_good(patched: AbstractContextManager[object]) -> None:
+    """Enter it for as long as this process lives; one that nobody held would be left at once."""
+    _KEPT.append(patched)
+    patched.__enter__()
+
+
 def _serve(
     line: Connection, warm_up: Callable[[], object], live: Callable[[T], None], log: Path
 ) -> None:
@@ -103,13 +121,22 @@ def _serve(
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             if line.poll(_LOOK_SECONDS):
-                alive.add(pid := _fork(line, line.recv(), live))
-                line.send(Born(pid))
+                _begin(line, live, alive)
             for pid, code in _reaped(alive):
                 line.send(Died(pid, code))
     for pid in alive:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+
+
+def _begin(line: Connection, live: Callable[[T], None], alive: set[int]) -> None:
+    life, is_forked = line.recv()
+    if not is_forked:
+        live(life)
+        line.send(Born(os.getpid()))
+        return
+    alive.add(pid := _fork(line, life, live))
+    line.send(Born(pid))
 
 
 def _reaped(alive: set[int]) -> Iterator[tuple[int, int]]:
