@@ -87,3 +87,15 @@ def test_a_duty_that_does_not_end_holds_the_process_no_longer_than_its_grace(
     assert was_alive
     assert not thread.is_alive()
     assert "worker.cut_off" in [line["event"] for line in log]
+
+
+def test_a_start_says_when_the_database_does_not_keep_agencies_apart() -> None:
+    problem = "the role 'postgres' passes by row-level security"
+    for found in (problem, ""):
+        state = SimpleNamespace(missing_lock=lambda found=found: found)
+        with capture_logs() as said:
+            running._tell_of_missing_lock(cast(Services, SimpleNamespace(database=state)))
+
+        assert [(one["event"], one["log_level"], one["problem"]) for one in said] == (
+            [("database.second_lock_missing", "warning", problem)] if found else []
+        )
