@@ -1,14 +1,13 @@
-"""Copies of a whole installation for tests: where they lie, and empty places to put them back into.
-
-Knows nothing of pytest.
-"""
+"""Copies of a whole installation for tests: where they lie, and empty places to put them into."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.operations.house import House
+import pytest
+from tests.operations.house import House, make_settings
+from tests.servers import PostgresServer, S3Server
 
 from kursdocs import bootstrap
 from kursdocs.adapters.backup_folder import BackupFolder
@@ -99,3 +98,33 @@ class Backups:
         self.put_back(settings, stamp)
         with self.opened(settings) as house:
             yield house
+
+
+@contextmanager
+def places(
+    settings: Settings, folder: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[[], Settings]]:
+    """Settings of empty places of the same kind, with the same master key; removed at the end."""
+    urls: list[str] = []
+
+    def servers() -> dict[str, object]:
+        postgres: PostgresServer = request.getfixturevalue("postgres")
+        s3: S3Server = request.getfixturevalue("s3")
+        urls.extend(fresh := [postgres.new_database(), postgres.new_database()])
+        return {
+            "database_url": fresh[0],
+            "keys_url": fresh[1],
+            "store_url": s3.bucket_url(s3.new_bucket()),
+            "s3_access_key": settings.s3_access_key,
+            "s3_secret_key": settings.s3_secret_key,
+        }
+
+    def one() -> Settings:
+        place = folder / f"place-{len(list(folder.glob('place-*')))}"
+        place.mkdir()
+        changes = servers() if settings.database_url.startswith("postgresql") else {}
+        return make_settings(place, master_key_file=settings.master_key_file, **changes)
+
+    yield one
+    for url in urls:
+        request.getfixturevalue("postgres").drop_database(url)

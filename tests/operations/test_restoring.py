@@ -1,7 +1,6 @@
 """A town that comes back from a copy: all of it, nothing that was erased, and never by half."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,10 +12,10 @@ import pytest
 from psycopg import sql
 from sqlalchemy.engine import make_url
 from sqlmodel import Session, select
-from tests.operations.copies import Backups
-from tests.operations.house import OTHER_PAPER, PAPER, House, make_settings
+from tests.operations.copies import Backups, places
+from tests.operations.house import OTHER_PAPER, PAPER, House
 from tests.operations.test_retention import OLD
-from tests.servers import PostgresServer, S3Server
+from tests.servers import PostgresServer
 
 from kursdocs import bootstrap
 from kursdocs.adapters.sealed_files import create_identity
@@ -30,36 +29,6 @@ from kursdocs.settings import Settings, SettingsError
 
 NAME = "Kanarienvogel"
 SECOND = timedelta(seconds=1)
-
-
-@contextmanager
-def places(
-    settings: Settings, folder: Path, request: pytest.FixtureRequest
-) -> Iterator[Callable[[], Settings]]:
-    """Settings of empty places of the same kind, with the same master key; removed at the end."""
-    urls: list[str] = []
-
-    def servers() -> dict[str, object]:
-        postgres: PostgresServer = request.getfixturevalue("postgres")
-        s3: S3Server = request.getfixturevalue("s3")
-        urls.extend(fresh := [postgres.new_database(), postgres.new_database()])
-        return {
-            "database_url": fresh[0],
-            "keys_url": fresh[1],
-            "store_url": s3.bucket_url(s3.new_bucket()),
-            "s3_access_key": settings.s3_access_key,
-            "s3_secret_key": settings.s3_secret_key,
-        }
-
-    def one() -> Settings:
-        place = folder / f"place-{len(list(folder.glob('place-*')))}"
-        place.mkdir()
-        changes = servers() if settings.database_url.startswith("postgresql") else {}
-        return make_settings(place, master_key_file=settings.master_key_file, **changes)
-
-    yield one
-    for url in urls:
-        request.getfixturevalue("postgres").drop_database(url)
 
 
 @pytest.fixture

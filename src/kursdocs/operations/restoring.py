@@ -23,7 +23,7 @@ from sqlmodel import Session
 from kursdocs.core.backups import BackupRefused, Copies, Dump, Manifest, Opener
 from kursdocs.core.documents import contents, erasing, lifecycle
 from kursdocs.core.drafts import lifecycle as drafts
-from kursdocs.core.ports import ForeignInstance, KeyStore, ObjectStore, StoreUnavailable
+from kursdocs.core.ports import ForeignInstance, KeyStore, ObjectStore
 from kursdocs.operations import sweeping
 from kursdocs.operations.backing_up import (
     DATABASE,
@@ -154,18 +154,11 @@ def _check_place(place: Place, manifest: Manifest, names: set[str]) -> None:
         raise _not_empty("DATABASE_URL", "the database")
     if not place.keys.is_empty():
         raise _not_empty("KEYS_URL", "the key store")
-    bound_to, there = place.store.claimed_by(), _names_in(place.store)
+    bound_to = place.store.claimed_by()
     # What an interrupted attempt left is of this copy alone; anything else is somebody's.
-    is_ours = bound_to == manifest.instance and there <= names
-    if (bound_to is not None or there) and not is_ours:
+    is_ours = bound_to == manifest.instance and set(place.store.names()) <= names
+    if bound_to is not None and not is_ours:
         raise _not_empty("STORE_URL", "the object store")
-
-
-def _names_in(store: ObjectStore) -> set[str]:
-    try:
-        return set(store.names())
-    except StoreUnavailable:
-        return set()  # there is no folder, no bucket yet; it answered a moment ago
 
 
 def _not_empty(setting: str, what: str) -> BackupRefused:
@@ -211,6 +204,8 @@ def _is_whole(copies: Copies, file: tuple[str, str]) -> bool:
 
 def _fill_store(store: ObjectStore, copies: Copies, instance: UUID, names: Sequence[str]) -> None:
     store.claim(instance)
+    if not set(store.names()) <= set(names):  # it had no mark of anybody, yet objects
+        raise _not_empty("STORE_URL", "the object store")
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         for _ in pool.map(partial(_put, store, copies), names):
             pass

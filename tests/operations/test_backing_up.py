@@ -1,0 +1,222 @@
+"""What a copy takes, what it keeps, and for how long."""
+
+import hashlib
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+from tests.operations.copies import Backups, places
+from tests.operations.house import OTHER_PAPER, House
+from tests.operations.test_retention import withdraw
+
+from kursdocs.core import installation
+from kursdocs.core.backups import BackupRefused
+from kursdocs.core.documents import erasing, lifecycle
+from kursdocs.core.documents.lifecycle import INTAKE_LIMIT
+from kursdocs.core.documents.tables import Document
+from kursdocs.core.installation import Installation
+from kursdocs.operations import sweeping
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def backups(house: House, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Backups]:
+    """Copies of a town on each combination of real parts."""
+    with places(house.services.settings, tmp_path, request) as new_place:
+        yield Backups.of(house, tmp_path, new_place)
+
+
+@pytest.fixture
+def of_files(embedded: House, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Backups]:
+    """The same, embedded only."""
+    with places(embedded.services.settings, tmp_path, request) as new_place:
+        yield Backups.of(embedded, tmp_path, new_place)
+
+
+def erase(house: House, document: Document) -> None:
+    """Its key, its object and what its row tells are gone."""
+    with house.services.transaction() as session:
+        actor = lifecycle.system_of(document, "test")
+        now = house.clock()
+        assert erasing.forget_without_key(session, actor, document.id, reason="test", now=now)
+    sweeping.bury_tombstones(house.services)
+
+
+def kept(backups: Backups) -> set[str]:
+    return {path.name for path in backups.folder.glob("objects/*/*")}
+
+
+def test_a_document_is_copied_once_and_goes_with_the_last_copy_that_names_it(
+    of_files: Backups,
+) -> None:
+    house = of_files.house
+    house.send()
+    first = of_files.make(keep_days=3)
+    house.clock.advance(DAY)
+    house.send(OTHER_PAPER)
+    second = of_files.make(keep_days=3)
+    both = [document.object_name for document in house.documents()]
+    erase(house, house.documents()[0])
+    house.clock.advance(DAY)
+    third = of_files.make(keep_days=3)
+
+    assert [(made.objects, made.copied) for made in (first, second, third)] == [
+        (1, 1),
+        (2, 1),
+        (1, 0),
+    ]
+    assert kept(of_files) == set(both)
+    house.clock.advance(2 * DAY + timedelta(seconds=1))
+    last = of_files.make(keep_days=3)
+
+    assert (last.copies_removed, last.objects_removed) == (2, 1)
+    assert kept(of_files) == {both[1]}
+    assert list(of_files.copies.stamps()) == [third.stamp, last.stamp]
+
+
+def test_copies_of_the_keys_go_after_fourteen_days_whatever_else_is_kept(
+    of_files: Backups,
+) -> None:
+    house = of_files.house
+    house.send()
+    old = of_files.make(keep_days=90).stamp
+    house.clock.advance(13 * DAY)
+    newer = of_files.make(keep_days=90).stamp
+    house.clock.advance(DAY + timedelta(seconds=1))
+    newest = of_files.make(keep_days=90).stamp
+
+    assert list(of_files.copies.stamps()) == [old, newer, newest]
+    assert list(of_files.copies.keys_stamps()) == [newer, newest]
+    with of_files.restored(old) as restored:
+        assert restored.faults() == []
+
+
+def test_the_newest_copy_stays_however_old_it_is(of_files: Backups) -> None:
+    house = of_files.house
+    house.send()
+    of_files.make()
+    house.clock.advance(400 * DAY)
+
+    newest = of_files.make(keep_days=1).stamp
+
+    assert list(of_files.copies.stamps()) == [newest]
+    assert list(of_files.copies.keys_stamps()) == [newest]
+
+
+def test_the_moment_of_the_newest_copy_is_noted(backups: Backups) -> None:
+    services = backups.house.services
+
+    backups.make()
+
+    with services.transaction() as session:
+        ours = session.exec(select(Installation)).one()
+        assert ours.backed_up_at == backups.house.clock()
+        assert installation.known(session) == ours
+
+
+def test_the_sums_are_those_of_every_file_and_need_no_program_of_ours(of_files: Backups) -> None:
+    of_files.house.send()
+    stamp = of_files.make().stamp
+    command = ["sha256sum", "--check", "--strict", "--quiet", f"{stamp}/SHA256SUMS"]
+
+    subprocess.run(command, cwd=of_files.folder, check=True)
+
+    [an_object] = of_files.folder.glob("objects/*/*")
+    an_object.write_bytes(an_object.read_bytes()[:-1] + b"\0")
+    assert subprocess.run(command, cwd=of_files.folder, check=False).returncode == 1
+
+
+def test_damaged_bytes_never_take_the_place_of_good_ones(of_files: Backups) -> None:
+    house = of_files.house
+    house.send()
+    [good] = house.documents()
+    of_files.make()
+    folder = Path(house.services.settings.store_url.removeprefix("folder:"))
+    path = folder / good.object_name[:2] / good.object_name
+    house.clock.advance(DAY)
+    path.write_bytes(bytes(len(path.read_bytes())))
+
+    again = of_files.make()
+
+    assert (again.copied, again.lost) == (0, 0)
+    found = hashlib.sha256(of_files.copies.object(good.object_name)).hexdigest()
+    assert found == good.stored_sha256
+    # Where there is no good copy yet, it is told and nothing is kept.
+    of_files.folder.joinpath("objects", good.object_name[:2], good.object_name).unlink()
+    house.clock.advance(DAY)
+    assert of_files.make().lost == 1
+    assert kept(of_files) == set()
+
+
+def test_a_copy_that_was_cut_is_made_anew(of_files: Backups) -> None:
+    house = of_files.house
+    house.send()
+    of_files.make()
+    [an_object] = of_files.folder.glob("objects/*/*")
+    an_object.write_bytes(an_object.read_bytes()[:-1])
+    house.clock.advance(DAY)
+
+    of_files.make()
+
+    with of_files.restored() as restored:
+        assert restored.faults() == []
+
+
+def test_two_at_a_time_are_one_too_many(of_files: Backups) -> None:
+    of_files.house.send()
+
+    with of_files.copies.alone(), pytest.raises(BackupRefused, match="Another backup"):
+        of_files.make()
+
+    assert of_files.make().documents == 1
+
+
+@contextmanager
+def working(*acts: Callable[[], object]) -> Iterator[None]:
+    """Each is done again and again, by somebody of their own, until the block ends."""
+    stop = threading.Event()
+
+    def work(act: Callable[[], object]) -> None:
+        while not stop.is_set():
+            act()
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        done = [pool.submit(work, act) for act in acts]
+        try:
+            yield
+        finally:
+            stop.set()
+    for one in done:
+        one.result()
+
+
+def test_a_town_is_copied_while_it_works(backups: Backups) -> None:
+    """Two who send, one who withdraws and one who erases; what comes back is whole."""
+    house = backups.house
+
+    def take_back() -> None:
+        withdraw(house, house.send(OTHER_PAPER).id)
+
+    def erase_one() -> None:
+        erase(house, house.document(house.send(OTHER_PAPER).id))
+
+    with working(house.send, house.send, take_back, erase_one):
+        for sent in (4, 12):
+            while len(house.documents()) < sent:
+                threading.Event().wait(0.01)
+            house.clock.advance(timedelta(seconds=1))
+            assert backups.make().lost == 0
+
+    # What was on its way at that moment is given up in its time.
+    house.clock.advance(INTAKE_LIMIT + timedelta(seconds=1))
+    for stamp in backups.copies.stamps():
+        with backups.restored(stamp) as restored:
+            assert restored.faults() == []
+            assert restored.documents()
