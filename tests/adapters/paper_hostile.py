@@ -515,7 +515,7 @@ HIDDEN: Mapping[str, tuple[Build, tuple[str, ...]]] = {
     ),
     "slide show": (
         lambda: small_pdf(
-            b"/Names << /AlternatePresentations << /Names [(a) << /Type /SlideShow"
+            b"/Names << /AlternatePresentations << /Names [(a) << "
             b" /Subtype /Embedded /Resources << /Names [] >> /StartResource (a) >>] >> >>"
         ),
         ACTIVE,

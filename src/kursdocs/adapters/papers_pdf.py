@@ -201,8 +201,10 @@ def _dictionaries(objects: Sequence[pikepdf.Object]) -> Iterator[pikepdf.Object]
 
 
 def _signs_all(thing: pikepdf.Object, file_bytes: int) -> bool:
-    covered = thing.get("/ByteRange")
-    if not isinstance(covered, pikepdf.Array) or "/Contents" not in thing:
+    if "/ByteRange" not in thing or "/Contents" not in thing:
+        return False
+    covered = thing["/ByteRange"]
+    if not isinstance(covered, pikepdf.Array):
         return False
     numbers = _integers(covered)
     return (
