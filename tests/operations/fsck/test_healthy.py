@@ -10,8 +10,9 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
+from tests.evidence import make_log_key
 from tests.factories import REPORT, make_catalogue
-from tests.operations.fsck.wreckage import begin
+from tests.operations.fsck.wreckage import begin, change_a_state_without_the_log
 from tests.operations.house import House
 from tests.operations.test_drafting import keep
 from tests.scanners import undecided
@@ -21,7 +22,8 @@ from kursdocs.core.documents import erasing, lifecycle
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
 from kursdocs.core.documents.sending import Sending
 from kursdocs.core.errors import Conflict, Unavailable
-from kursdocs.operations import drafting, fsck
+from kursdocs.operations import checkpointing, drafting, fsck
+from kursdocs.operations.fsck import Damage
 from kursdocs.operations.sweeping import bury_tombstones, sweep
 
 WRITERS = 4
@@ -143,3 +145,22 @@ def test_while_everybody_works_nothing_healthy_is_called_damaged(house: House) -
     house.sweep()
     clean(house)
     assert house.faults() == []
+
+
+def test_a_log_that_was_shortened_by_rule_tells_enough(house: House) -> None:
+    """Of papers whose beginning went with it nothing is missed; of younger ones all is asked."""
+    withdraw(house, house.send().id)
+    house.send()
+    house.clock.advance(timedelta(days=400))
+    services = replace(house.services, log_signer=make_log_key())
+    checkpointing.run(services)
+    assert checkpointing.shorten(services) > 0
+    house.clock.advance(timedelta(days=2))
+    younger = house.send().id
+
+    assert Damage.LOG_GAP not in fsck.check(services).found
+    change_a_state_without_the_log(house, younger)
+    report = fsck.check(services)
+
+    assert [one.subject for one in report.named if one.damage is Damage.LOG_GAP] == [str(younger)]
+    assert Damage.LOG_ALTERED not in report.found
