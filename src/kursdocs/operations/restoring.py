@@ -18,9 +18,13 @@ from io import BytesIO
 from uuid import UUID
 
 import structlog
-from sqlmodel import Session
+from sqlmodel import Session, select
 
-from kursdocs.core.backups import BackupRefused, Copies, Dump, Manifest, Opener
+from kursdocs.core import audit
+from kursdocs.core.access import Actor, ActorKind
+from kursdocs.core.agencies import Municipality
+from kursdocs.core.audit import Happening
+from kursdocs.core.backups import BackupRefused, Copies, Dump, Manifest, Opener, moment_of
 from kursdocs.core.documents import contents, erasing, lifecycle
 from kursdocs.core.drafts import lifecycle as drafts
 from kursdocs.core.ports import ForeignInstance, KeyStore, ObjectStore
@@ -107,6 +111,7 @@ def restore(
         known = _known_losses(copies, opener, manifest, keys_stamp)
         with place.prepared(manifest.revision) as transaction:
             forgotten = _forget(transaction, keys, names_in(sums) | known, now)
+            _log_it(transaction, stamp, forgotten, now())
     place.shown()
     done = Restored(manifest, keys_stamp, len(names_in(sums)), forgotten)
     _log.info("backup.restored", stamp=stamp, keys=keys_stamp, forgotten=forgotten)
@@ -281,6 +286,16 @@ def _forget(
     for owner_id in have - needed - {draft_id for draft_id, _ in waiting}:
         keys.destroy(owner_id)
     return len(gone)
+
+
+def _log_it(transaction: Transaction, stamp: str, forgotten: int, now: datetime) -> None:
+    """What happened after that moment stands in no log any more; that it does not, does."""
+    moment = moment_of(stamp).isoformat().replace("+00:00", "Z")
+    with transaction() as session:
+        for municipality_id in session.exec(select(Municipality.id)).all():
+            actor = Actor(kind=ActorKind.SYSTEM, display_name=DUTY, municipality_id=municipality_id)
+            happening = Happening.MUNICIPALITY_RESTORED
+            audit.record(session, actor, happening, now=now, moment=moment, forgotten=forgotten)
 
 
 def _forget_one(session: Session, document_id: UUID, now: datetime) -> None:

@@ -85,6 +85,10 @@ SENTENCES = {
     Happening.PAPER_REQUEST_VIEWED: N_("hat eine Anforderung geöffnet"),
     Happening.PAPER_REQUESTS_LISTED: N_("hat die Anforderungen angesehen (Einträge: %(count)s)"),
     Happening.MUNICIPALITY_CREATED: N_("hat die Kommune eingerichtet"),
+    Happening.MUNICIPALITY_RESTORED: N_(
+        "hat den Stand vom %(moment)s aus einer Sicherung zurückgeholt"
+        " (seither gelöschte Papiere, die gelöscht bleiben: %(forgotten)s)"
+    ),
     Happening.MUNICIPALITY_CHANGED: N_("hat die Angaben der Kommune geändert (%(fields)s)"),
     Happening.CLAIMS_TRIED: N_("hat ausprobiert, was ein Token gäbe (Regeln: %(rules)s)"),
     Happening.AGENCY_OPENED: N_("hat eine Stelle eingerichtet (%(slug)s)"),

@@ -68,6 +68,7 @@ class Happening(StrEnum):
     MUNICIPALITY_CLOSING_REMOVED = "municipality.closing_removed"
     MUNICIPALITY_CREATED = "municipality.created"
     MUNICIPALITY_CHANGED = "municipality.changed"
+    MUNICIPALITY_RESTORED = "municipality.restored"
     CLAIMS_TRIED = "claims.tried"
     AGENCY_OPENED = "agency.opened"
     AGENCY_CHANGED = "agency.changed"
@@ -154,6 +155,7 @@ DETAIL_KEYS: Mapping[Happening, frozenset[str]] = {
         Happening.MUNICIPALITY_CLOSING_REMOVED: "slug first_day last_day",
         Happening.MUNICIPALITY_CREATED: "slug",
         Happening.MUNICIPALITY_CHANGED: "slug fields",
+        Happening.MUNICIPALITY_RESTORED: "moment forgotten",
         Happening.CLAIMS_TRIED: "rules",
         Happening.AGENCY_OPENED: "slug kind",
         Happening.AGENCY_CHANGED: "slug fields",
