@@ -355,6 +355,26 @@ def test_malware_in_a_delivered_paper_is_told_at_once(post: Post) -> None:
     assert "in 2 Papieren Schadsoftware gefunden" in texts_of(letter)["plain"]
 
 
+def test_it_is_told_as_well_when_whoever_found_it_died_at_once(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post.staff()
+    house = with_scanner(post.house, Saying(Verdict.INFECTED))
+    post.house.send()
+
+    def die(*_: object, **__: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rescanning, "alarm", die)
+        with pytest.raises(KeyboardInterrupt):
+            rescan(house.services)
+    assert (house.states(), told(post)) == (["blocked"], [])
+
+    watch(post.later(hours=1).services)
+    assert told(post) == [Alarm.MALWARE_DELIVERED]
+
+
 def test_without_a_scanner_by_choice_nobody_is_told_of_its_age(post: Post) -> None:
     post.staff()
 

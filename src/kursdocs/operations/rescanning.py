@@ -29,6 +29,9 @@ more than an installation holds."""
 SIGNATURES_AGE_MAX = timedelta(days=3)
 """New ones come every day; a weekend without is no reason to be told."""
 
+_TOLD_WITHIN = timedelta(hours=2)
+"""Whoever blocks a paper may die before the operator was told of it; this duty comes every hour."""
+
 _log = structlog.get_logger()
 
 
@@ -167,6 +170,9 @@ def watch(services: Services) -> None:
     now = services.clock()
     with services.transaction() as session:
         held = counting.unscanned_since(session, now - HELD_ALARM)
+        blocked = counting.blocked_since(session, now - _TOLD_WITHIN)
+    if blocked:
+        alarm(services, Alarm.MALWARE_DELIVERED, now=now)
     if held:
         alarm(services, Alarm.HELD_LONG, now=now)
     known = present_signatures(services)
