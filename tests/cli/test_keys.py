@@ -31,7 +31,9 @@ def told(run: Run, settings: dict[str, object]) -> list[tuple[str, int, str]]:
     """Id, keys and what it is for, as the table shows them."""
     shown = run("keys", "status", **settings)
     assert shown.code == 0, shown.err
-    rows = [line.split(maxsplit=2) for line in shown.out.splitlines()]
+    head, *lines = shown.out.splitlines()
+    assert head.split() == ["master", "key", "keys", "use"]
+    rows = [line.split(maxsplit=2) for line in lines]
     return [(name, int(keys), words) for name, keys, words in rows]
 
 

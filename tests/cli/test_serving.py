@@ -20,6 +20,7 @@ import httpx2
 import pytest
 from sqlmodel import select
 from tests import factories
+from tests.cli.commands import run_command
 from tests.servers import (
     PostgresServer,
     SmtpServer,
@@ -317,6 +318,34 @@ def test_web_processes_and_workers_share_one_installation(
     assert told["mailing"] >= 4
     for url in urls.values():
         postgres.drop_database(url)
+
+
+def test_nobody_is_served_with_a_key_store_from_before_the_papers(
+    make: Make, tmp_path: Path
+) -> None:
+    port = free_port()
+    installed = make(port)
+    keys = Path(installed.settings.keys_url.removeprefix("sqlite:///"))
+    old = keys.read_bytes()
+    with bootstrap.open_services(installed.settings) as services:
+        for _ in range(2):
+            leave_papers(services)
+    for left in keys.parent.glob(f"{keys.name}*"):
+        left.unlink()
+    keys.write_bytes(old)
+
+    given = {
+        name.removeprefix("KURSDOCS_"): value
+        for name, value in installed.environment.items()
+        if name.startswith("KURSDOCS_")
+    }
+    for command in (["serve", "--port", str(port)], ["worker"]):
+        refused = run_command(tmp_path, command, given)
+        assert refused.code == 2
+        assert "2 have no key: the key store is older than the database" in refused.err
+        assert "kursdocs restore" in refused.err
+    with installed.serving(port, "--despite-missing-keys") as served:
+        assert served.process.poll() is None
 
 
 def test_nobody_waits_or_fails_while_the_master_key_is_replaced(

@@ -7,7 +7,7 @@ import typer
 
 from kursdocs import bootstrap
 from kursdocs.cli.options import DemoFolder, DemoPort, settings_of
-from kursdocs.cli.telling import EXIT_CODES, AsJson, fail, show_json
+from kursdocs.cli.telling import EXIT_CODES, AsJson, fail, show, show_json
 from kursdocs.core.ports import KeyStore, MasterKeyInUse, MasterState
 
 app = typer.Typer(
@@ -37,8 +37,8 @@ def status(var: DemoFolder = None, port: DemoPort = 8000, as_json: AsJson = Fals
     if as_json:
         show_json([_plain(master) for master in masters])
         return
-    for master in masters:
-        typer.echo(f"{master.id:32} {master.keys:>9} {_words(master)}")
+    rows = [{"master key": m.id, "keys": str(m.keys), "use": _words(m)} for m in masters]
+    show(rows, as_json=False)
 
 
 @app.command(epilog=EXIT_CODES)
