@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import io
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,7 @@ from tests.adapters.paper_corpus import certificate
 from tests.adapters.paper_hostile import BOMBS, DISARMED, EXHAUSTING, HIDDEN, PAYLOAD
 
 from kursdocs.adapters.papers import Limits, SandboxedPapers
-from kursdocs.core.errors import Invalid
+from kursdocs.core.errors import Invalid, NotFound
 from kursdocs.core.ports import PageChoice
 
 MORE = {**HIDDEN, **BOMBS}
@@ -81,3 +82,23 @@ def test_what_no_reader_can_draw_costs_one_child_at_most(
 
     seen = Image.open(io.BytesIO(hurried.page_image(certificate(), 1, 400)))
     assert seen.width == 400
+
+
+def test_a_page_that_could_not_be_drawn_is_not_tried_again_at_once() -> None:
+    """Or whoever looks at it again and again would keep all children from everybody else."""
+    endless = EXHAUSTING["a million lines"]()
+    with contextlib.closing(SandboxedPapers(1, limits=Limits(job_seconds=1))) as pool:
+        pool.page_image(certificate(), 1, 400)
+        with pytest.raises(Invalid):
+            pool.page_image(endless, 1, 400)
+
+        started = time.monotonic()
+        for width in (400, 600, 800):
+            with pytest.raises(Invalid) as caught:
+                pool.page_image(endless, 1, width)
+            assert caught.value.code == "file_too_big_inside"
+
+        assert time.monotonic() - started < 1  # three times the limit, were they tried
+        assert pool.page_image(certificate(), 1, 400)
+        with pytest.raises(NotFound):
+            pool.page_image(certificate(), 10**60, 400)

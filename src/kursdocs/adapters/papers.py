@@ -10,6 +10,7 @@ Knows the ports and the words of ``papers_wire``; must not import the parsers, s
 their memory nor their faults come into the service.
 """
 
+import hashlib
 import logging
 import os
 import select
@@ -50,6 +51,8 @@ _START_SECONDS = 60.0
 _END_SECONDS = 5.0
 _GRACE_SECONDS = 1.0  # from the end of a pipe to the end of its process
 _CHUNK_BYTES = 1024 * 1024
+_REMEMBERED_SECONDS = 600.0
+_REMEMBERED_MAX = 1000
 _TOO_GREEDY = frozenset((-signal.SIGKILL, -signal.SIGXCPU, -signal.SIGALRM))
 
 
@@ -76,6 +79,7 @@ class SandboxedPapers:
     ) -> None:
         self._limits = limits or Limits()
         self._wait_seconds = wait_seconds
+        self._undrawable = _Undrawable()
         self._children = [_Child(self._limits) for _ in range(processes)]
         self._idle: Queue[_Child] = Queue()
         for child in self._children:
@@ -127,9 +131,15 @@ class SandboxedPapers:
         """See the port. ``width`` is kept within 200 and 2000; very long pages are narrower.
 
         Raises :class:`Invalid` like :meth:`accept` when the page needs more time or memory than
-        a child may use.
+        a child may use; for ten minutes it is then not tried again, or everybody would wait.
         """
-        _, png = self._ask({"job": "page_image", "page": page, "width": width}, [pdf])
+        self._undrawable.refuse(pdf, page)
+        try:
+            _, png = self._ask({"job": "page_image", "page": page, "width": width}, [pdf])
+        except Invalid as error:
+            if error.code == "file_too_big_inside":
+                self._undrawable.remember(pdf, page)
+            raise
         if not png.startswith(b"\x89PNG\r\n\x1a\n"):
             raise Invalid("file_damaged", "file")
         return png
@@ -183,6 +193,40 @@ def _refusal(answer: dict[str, object]) -> Invalid | NotFound:
     if isinstance(pages, int):
         return Invalid(code, "file", pages=pages)
     return Invalid(code, "file")
+
+
+class _Undrawable:
+    """Pages that cost a child its life or all its time; safe for many threads."""
+
+    def __init__(self) -> None:
+        self._until: dict[bytes, float] = {}
+        self._lock = threading.Lock()
+
+    def refuse(self, pdf: bytes, page: int) -> None:
+        """Raise :class:`Invalid` at once if the page is known to be one of them."""
+        with self._lock:
+            if not self._until:  # as good as always; nothing to look up, nothing to compute
+                return
+        digest = self._digest(pdf, page)
+        with self._lock:
+            if self._until.get(digest, 0.0) > time.monotonic():
+                raise Invalid("file_too_big_inside", "file")
+            self._until.pop(digest, None)
+
+    def remember(self, pdf: bytes, page: int) -> None:
+        """Keep the page in mind for a while; the oldest ones make room."""
+        digest, now = self._digest(pdf, page), time.monotonic()
+        with self._lock:
+            self._until = {known: end for known, end in self._until.items() if end > now}
+            if len(self._until) >= _REMEMBERED_MAX:
+                del self._until[next(iter(self._until))]
+            self._until[digest] = now + _REMEMBERED_SECONDS
+
+    @staticmethod
+    def _digest(pdf: bytes, page: int) -> bytes:
+        whole = hashlib.blake2b(pdf)
+        whole.update(f"page {page}".encode())
+        return whole.digest()
 
 
 class _TooSlow(Exception):
