@@ -164,6 +164,7 @@ def test_the_duties_are_done_this_often() -> None:
         "ledger": 300,
         "sweeping": 60,
         "shortening": 3600,
+        "checking": 3600,
         "retention": 3600,
     }
 

@@ -33,7 +33,7 @@ def test_the_operator_is_told_once_a_day_and_kind_at_any_hour(any_post: Post) ->
     post = manned(any_post).at(SUNDAY, 3)
 
     assert (raised(post, Alarm.LOG_ALTERED), raised(post, Alarm.LOG_ALTERED)) == (1, 0)
-    assert raised(post, Alarm.INTEGRITY_LOSS) == 1
+    assert raised(post, Alarm.INTEGRITY_UNCHECKED) == 1
     letters = post.work()
 
     assert [letter.recipients for letter in letters] == [(OPERATOR,)] * 2
@@ -44,7 +44,7 @@ def test_the_operator_is_told_once_a_day_and_kind_at_any_hour(any_post: Post) ->
 def test_without_an_operator_the_coordinators_are_told(post: Post) -> None:
     post.staff()
 
-    assert raised(post.at(SUNDAY, 3), Alarm.INTEGRITY_LOSS) == 1
+    assert raised(post.at(SUNDAY, 3), Alarm.INTEGRITY_UNCHECKED) == 1
     [letter] = post.work()
 
     assert letter.recipients == (COORDINATOR,)
@@ -55,7 +55,7 @@ def test_with_nobody_to_be_told_it_is_in_the_log_of_the_program_alone(
 ) -> None:
     post.change_town(mailbox="")
 
-    assert raised(post, Alarm.INTEGRITY_LOSS) == 0
+    assert raised(post, Alarm.INTEGRITY_UNCHECKED) == 0
 
     assert "alarm.reaches_nobody" in capsys.readouterr().out
 
@@ -101,7 +101,7 @@ def test_each_says_what_is_wrong_and_which_command_helps(kind: Alarm, count: int
 
 def test_one_that_failed_can_be_sent_again_and_says_the_same(post: Post) -> None:
     post = manned(post).at(MONDAY)
-    raised(post, Alarm.INTEGRITY_LOSS)
+    raised(post, Alarm.INTEGRITY_UNCHECKED)
     [mail] = post.mails()
     with post.services.transaction() as session:
         outbox.mark_failed(session, mail.id, error="550", final=True, now=post.house.clock())
@@ -109,7 +109,7 @@ def test_one_that_failed_can_be_sent_again_and_says_the_same(post: Post) -> None
         outbox.resend(session, mail.id, now=post.house.clock())
     [letter] = post.work()
 
-    assert WORDS[Alarm.INTEGRITY_LOSS].command in texts_of(letter)["plain"]
+    assert WORDS[Alarm.INTEGRITY_UNCHECKED].command in texts_of(letter)["plain"]
 
 
 def test_a_day_later_the_same_is_told_again(post: Post) -> None:

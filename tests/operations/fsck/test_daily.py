@@ -20,7 +20,7 @@ from kursdocs.core import checks
 from kursdocs.core.agencies import Municipality
 from kursdocs.core.checks import CheckRun, Depth, Health
 from kursdocs.core.errors import Unavailable
-from kursdocs.operations import fsck
+from kursdocs.operations import alarming, fsck
 from kursdocs.operations.fsck import Damage
 from kursdocs.operations.readiness import PROBES, Condition, Part
 
@@ -134,3 +134,18 @@ def test_a_check_that_reads_less_does_not_make_a_loss_look_mended(embedded: Hous
 
     replace_object(embedded, paper, whole)
     assert fsck.check(embedded.services).health is Health.CLEAN
+
+
+def test_a_loss_that_is_mended_before_the_mail_goes_is_not_told(embedded: House) -> None:
+    give_the_coordinator_a_mailbox(embedded)
+    paper, services = embedded.send().id, embedded.services
+    whole = services.store.get(object_of(embedded, paper))
+    lose_the_object(embedded, paper)
+    fsck.daily(services)
+    [mail] = mails(embedded)
+    assert alarming.written(services, mail, message_id="<1@musterstadt.example>") is not None
+
+    services.store.put(object_of(embedded, paper), whole)
+    fsck.check(services)
+
+    assert alarming.written(services, mail, message_id="<1@musterstadt.example>") is None
