@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 
 from tests.faults import oracle
@@ -30,7 +31,9 @@ def main() -> int:
     began = time.monotonic()
     plans = _plans(wanted.seed, wanted.uploads, wanted.kills)
     with ProcessPoolExecutor(len(plans), get_context("spawn")) as pool:
-        planned = list(pool.map(planned_faults, plans, [wanted.seed] * len(plans)))
+        planned = list(
+            pool.map(partial(planned_faults, seed=wanted.seed, share=wanted.share), plans)
+        )
         _say("all planned faults are injected; now the random kills")
         outcomes = list(pool.map(killed_at_random, plans, plans.values()))
         survived = list(pool.map(survives, BUGS))
@@ -68,6 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="another one, other moments (1)")
     parser.add_argument("--kills", type=int, default=1_000, help="at random, by SIGKILL (1000)")
     parser.add_argument("--uploads", type=int, default=50_000, help="acknowledged (50000)")
+    parser.add_argument("--share", type=float, default=1.0, help="of all planned faults (1.0)")
     return parser.parse_args()
 
 

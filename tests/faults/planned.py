@@ -44,6 +44,9 @@ from kursdocs.core.ports import ObjectStore
 from kursdocs.operations import sweeping
 from kursdocs.services import Services
 
+TOGETHER = 20
+"""So many faults are recovered from at once, each with a document of its own."""
+
 
 class Kind(StrEnum):
     """What happens at a point."""
@@ -180,7 +183,7 @@ def _inject_all(scene: Scene, stable: Stable[Job], chosen: Sequence[Case], repor
                 _fail(scene, job, case)
         report.hit.append(case)
         waiting.append(job)
-        if DEEDS[case.deed].is_alone:
+        if DEEDS[case.deed].is_alone or len(waiting) == TOGETHER:
             _recover(scene, waiting, report)
             waiting = []
     _recover(scene, waiting, report)

@@ -37,7 +37,7 @@ FAILPOINTS: Mapping[str, frozenset[str]] = {
     "withdraw": _TRANSACTION,
     "sweep": _TRANSACTION
     | _REMOVE
-    | _around("keys.made_between", "keys.get", "store.get", "scanner.scan"),
+    | _around("keys.made_between", "keys.get", "store.get", "scanner.scan", "scanner.signatures"),
     "erase": _TRANSACTION | _REMOVE,
     "rescan": _TRANSACTION | _around("scanner.signatures", "scanner.scan", "keys.get", "store.get"),
 }

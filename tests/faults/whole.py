@@ -13,15 +13,15 @@ from tests.faults.planned import Report, campaign, killable
 from tests.faults.random_kills import Outcome, Plan, play
 
 
-def planned_faults(parts: Parts, seed: int) -> Report:
-    """Every fault at every point of every deed."""
+def planned_faults(parts: Parts, *, seed: int, share: float) -> Report:
+    """Every fault at every point of every deed, or that share of them."""
     folder = _quiet_folder()
     with (
         installation(parts, folder) as settings,
         killable() as stable,
         furnished(settings) as house,
     ):
-        report = campaign(house, folder, stable, seed=seed)
+        report = campaign(house, folder, stable, seed=seed, share=share)
     shutil.rmtree(folder)
     return report
 
@@ -53,6 +53,6 @@ def killed_at_random(parts: Parts, plan: Plan) -> Outcome:
 
 
 def _quiet_folder() -> Path:
-    """A fresh folder, in a process whose program says nothing unless it is broken."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    """A fresh folder, in a process whose program says nothing: most of what it would is meant."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     return Path(tempfile.mkdtemp(prefix="kursdocs-faults-"))
