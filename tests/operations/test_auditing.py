@@ -340,7 +340,7 @@ def test_what_cannot_even_be_read_is_found(desk: Desk, change: str) -> None:
     found = desk.found()
 
     assert {seq for _, seq in found if seq in (3, 6)} == {3, 6}
-    assert found[0][0] in ("row_unreadable", "row_altered", "link_broken")
+    assert {what for what, _ in found} >= {"row_altered"}
 
 
 def test_a_missing_end_is_found(desk: Desk) -> None:

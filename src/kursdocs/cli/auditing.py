@@ -24,7 +24,6 @@ app = typer.Typer(no_args_is_help=True, help="The log as evidence: verify, prove
 
 SENTENCES: Mapping[Tampering, str] = {
     Tampering.ROW_ALTERED: "row {seq} was altered",
-    Tampering.ROW_UNREADABLE: "row {seq} was altered: it cannot be read any more",
     Tampering.LINK_BROKEN: "row {seq} does not follow the one before it",
     Tampering.ROWS_MISSING: "rows are missing from number {seq} on",
     Tampering.END_MOVED: "the end of the log does not fit what stands before row {seq}",
