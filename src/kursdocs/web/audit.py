@@ -72,7 +72,7 @@ SENTENCES = {
     Happening.DELIVERY_UNCLAIMED: N_("hat „Ich bin dran“ aufgehoben"),
     Happening.DELIVERY_FORWARDED: N_("hat ein Papier weitergegeben"),
     Happening.DELIVERY_ACKNOWLEDGED: N_(
-        "hat zur Kenntnis genommen, dass ein Papier zurückgezogen oder ersetzt wurde"
+        "hat zur Kenntnis genommen, dass ein Papier zurückgezogen, ersetzt oder gesperrt wurde"
     ),
     Happening.DRAFT_KEPT: N_("hat eine Datei zum Senden bereitgelegt"),
     Happening.DRAFT_PREVIEWED: N_("hat Seite %(page)s einer bereitgelegten Datei angesehen"),

@@ -39,7 +39,7 @@ class DeliveryOut(Model):
     """One recipient's delivery.
 
     ``forwarded_by`` is the agency that handed it on, or empty. ``acknowledge_since``: the paper was
-    withdrawn or replaced, and the recipient must say that it knows.
+    withdrawn or replaced, or malware was found in it, and the recipient must say that it knows.
     """
 
     id: UUID
@@ -107,7 +107,7 @@ class DocumentOut(Model):
 
 
 class InboxDocumentOut(Model):
-    """What a list says about a document. A withdrawn or erased one no longer names the person."""
+    """What a list says about a document; a withdrawn, blocked or erased one names nobody."""
 
     id: UUID
     kind: str
