@@ -148,6 +148,8 @@ def _empty(server: PostgresServer, url: str) -> None:
 # A file belongs to one worker. Those that take a minute or more begin first, whatever the order of
 # the rest, so that none is left alone with one of them in the end.
 _LONG = (
+    "faults/test_planned",
+    "faults/test_random_kills",
     "web/test_routes",
     "browser/test_accessibility",
     "operations/test_killed_intake",
