@@ -1,6 +1,6 @@
 """A start with a key store that is not the one of the papers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -12,7 +12,11 @@ from kursdocs.core.documents import lifecycle
 from kursdocs.core.ports import ForeignInstance
 from kursdocs.operations import starting
 
-Lose = Callable[[House, Sequence[UUID]], None]
+
+@pytest.fixture
+def house(embedded: House) -> House:
+    """Embedded alone: what is looked at does not depend on the parts."""
+    return embedded
 
 
 def send(house: House, count: int) -> list[UUID]:
