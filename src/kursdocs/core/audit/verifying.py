@@ -83,7 +83,8 @@ def entries(session: Session, *, after: int, through: int) -> list[Entry]:
     )
     found = [Entry(seq, digest, None) for seq, digest in session.exec(leaves)]
     rows = sa.select(*_COLUMNS).where(_TABLE.c.seq > after, _TABLE.c.seq <= through)
-    found += [Entry(row[_SEQ], row[_HASH], row) for row in session.connection().execute(rows)]
+    raw: Sequence[Sequence[Any]] = session.connection().execute(rows).all()
+    found += [Entry(row[_SEQ], row[_HASH], row) for row in raw]
     return sorted(found, key=lambda entry: (entry.seq, entry.raw is None))
 
 
