@@ -268,7 +268,7 @@ def _drop(client: _Client) -> None:
         for _ in range(client.dice.randrange(1, 8)):
             if (chosen := client.choose()) is not None:
                 _withdraw(client, *chosen)
-            client.pause(client.dice.uniform(0.02, 0.2))
+            client.pause(client.dice.uniform(0.05, 0.5))
         try:
             retention.run(client.services)
         except Unavailable:
@@ -297,7 +297,7 @@ def _withdraw(client: _Client, document_id: UUID, key: str) -> None:
 
 def _read(client: _Client) -> None:
     while True:
-        client.pause(client.dice.uniform(0.01, 0.05))
+        client.pause(client.dice.uniform(0.05, 0.4))
         if (chosen := client.choose()) is not None:
             _read_one(client, *chosen)
 
@@ -319,7 +319,7 @@ def _read_one(client: _Client, document_id: UUID, key: str) -> None:
 
 def _sweep(client: _Client) -> None:
     while True:
-        client.pause(client.dice.uniform(0.02, 0.15))
+        client.pause(client.dice.uniform(0.1, 0.8))
         began = client.clock()
         try:
             sweeping.sweep(client.services)
