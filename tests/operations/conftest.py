@@ -105,6 +105,7 @@ def _empty(server: PostgresServer, url: str) -> None:
         connection.execute("SET session_replication_role = replica; SET lock_timeout = '5s'")
         connection.execute(sql.Composed(statements))
         connection.execute("INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, '')")
+        connection.execute("UPDATE installation SET backed_up_at = NULL")
 
 
 @pytest.fixture(params=["embedded", "servers"])
