@@ -22,7 +22,7 @@ OPEN_END = re.compile(r"\b(TOD[O]|FIXM[E]|XX[X]|HAC[K])\b")
 LEFT_OUT = re.compile(r"pytest\.(mark\.)?(ski[p]|xfai[l])|\.ski[p]\(")
 
 # Folders of tests that drive the whole program instead of mirroring one storey of it.
-WHOLE = {"journeys", "browser", "interop", "infra", "simulation"}
+WHOLE = {"journeys", "browser", "faults", "interop", "infra", "simulation"}
 
 
 @cache

@@ -30,7 +30,7 @@ class Bug:
     deeds: Sequence[str]
     words: frozenset[Fault]
     patches: Patches
-    share: float = 0.1
+    share: float = 0.5
     """Of all possible faults: more where few of them show it."""
 
     @contextmanager
@@ -207,6 +207,6 @@ BUGS: Mapping[str, Bug] = {
     "a living document is cleared up": Bug(("store",), _words(Fault.LOST), _living_cleared_up),
     "an erased document keeps its key": Bug(("erase",), _words(Fault.UNDEAD), _key_kept),
     "keys without a row stay": Bug(("store",), _words(Fault.ORPHAN), _keys_forgotten),
-    "dead intakes stay pending": Bug(("store",), _words(Fault.ORPHAN), _dead_forgotten),
+    "dead intakes stay pending": Bug(("refuse",), _words(Fault.ORPHAN), _dead_forgotten),
     "a withdrawal is not logged": Bug(("withdraw",), _words(Fault.UNLOGGED), _silent_withdrawal),
 }

@@ -254,9 +254,8 @@ class PostgresDump:
         settings = scopes.EVERYTHING.settings.items()
         told = " ".join(f"-c kursdocs.{name}={value}" for name, value in settings if value)
         password = {"PGPASSWORD": str(self._url.password)} if self._url.password else {}
-        # What else the caller's environment says of servers is not meant for this one.
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        return {**clean, "PGOPTIONS": told, **password}
+        # What the caller's own environment says of servers is not meant for this one.
+        return {"LC_ALL": "C.UTF-8", "PGOPTIONS": told, **password}
 
     def _program(self, name: str, connection: sa.Connection) -> str:
         """The oldest installed one that understands the server."""

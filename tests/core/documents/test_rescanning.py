@@ -87,7 +87,8 @@ class Desk:
         return found
 
     def deliveries(self, document_id: UUID) -> list[Delivery]:
-        query = select(Delivery).where(Delivery.document_id == document_id).order_by(col(Delivery.id))
+        of_document = select(Delivery).where(Delivery.document_id == document_id)
+        query = of_document.order_by(col(Delivery.id))
         return list(self.do(lambda session: session.exec(query).all()))
 
     def listed(self, slug: str, state: InboxState) -> list[inbox.InboxRow]:
