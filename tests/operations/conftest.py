@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -82,10 +83,11 @@ def _server_settings(
 
 
 @pytest.fixture
-def server_settings(_server_settings: Settings, postgres: PostgresServer) -> Settings:
+def server_settings(_server_settings: Settings, postgres: PostgresServer, s3: S3Server) -> Settings:
     """PostgreSQL databases and a bucket: one installation, emptied before each test."""
     settings = _server_settings
     _empty(postgres, settings.database_url)
+    s3.empty_quarantine(urlsplit(settings.store_url).path.strip("/"))
     with bootstrap.open_services(settings) as services:
         for name in services.store.names():
             services.store.delete(name)

@@ -35,7 +35,7 @@ MEANINGS: Mapping[Damage, str] = {
     Damage.UNTRACKED_OBJECT: "an object that no row names; --repair sets it aside",
     Damage.LEFT_OBJECT: "bytes (unreadable) of an erased paper; --repair removes them",
     Damage.LEFT_KEY: "the key of an erased paper; --repair destroys it",
-    Damage.KEY_UNUSED: "a key that was never used; --repair destroys it",
+    Damage.KEY_UNUSED: "a key without a paper; --repair destroys it if no unknown object is left",
     Damage.PENDING_OLD: "an upload or draft that died and was not given up; --repair gives it up",
     Damage.UNFINISHED_OLD: "the rest of a write that was broken off; --repair removes it",
     Damage.INDEX_MISSING: "a paper that its recipient's search does not find; --repair indexes it",

@@ -8,7 +8,7 @@ from sqlmodel import update
 from tests.factories import NOW
 from tests.operations.fsck import wreckage
 from tests.operations.fsck.wreckage import A_NAME, LONG, mails
-from tests.operations.house import House
+from tests.operations.house import PAPER, House
 from tests.operations.test_drafting import keep
 from tests.servers import S3Server
 
@@ -17,8 +17,10 @@ from kursdocs.core.checks import Health
 from kursdocs.core.documents import inbox
 from kursdocs.core.documents.inbox import Filter
 from kursdocs.core.outbox import ATTEMPTS_MAX, OutboxMail
+from kursdocs.core.tables import new_id
 from kursdocs.operations import fsck
 from kursdocs.operations.fsck import Damage
+from kursdocs.operations.sealing import seal
 
 
 def test_an_object_that_nobody_knows_is_set_aside_with_its_bytes(embedded: House) -> None:
@@ -29,6 +31,33 @@ def test_an_object_that_nobody_knows_is_set_aside_with_its_bytes(embedded: House
     root = Path(embedded.services.settings.store_url.removeprefix("folder:"))
     assert A_NAME not in embedded.objects()
     assert (root / "quarantine" / A_NAME).read_bytes() == b"nobody knows of this"
+
+
+def test_the_key_to_an_object_that_nobody_knows_is_kept(house: House) -> None:
+    """As after a database was put back that is older than object store and key store."""
+    stranger = new_id()
+    key = house.services.keys.create(stranger)
+    house.services.store.put(A_NAME, seal(key, stranger, PAPER))
+    house.clock.advance(LONG)
+
+    first = fsck.check(house.services, repair=True)
+    second = fsck.check(house.services, repair=True)
+
+    assert dict(first.mended) == {Damage.UNTRACKED_OBJECT: 1}
+    assert dict(second.found) == {Damage.KEY_UNUSED: 1}
+    assert house.services.keys.get(stranger) == key
+
+
+def test_the_key_of_a_paper_whose_row_vanished_is_kept(house: House) -> None:
+    paper = house.send().id
+    key = house.services.keys.get(paper)
+    wreckage.delete_the_row(house, paper, is_thorough=False)
+    house.clock.advance(LONG)
+
+    report = fsck.check(house.services, repair=True)
+
+    assert dict(report.found) == {Damage.DOCUMENT_VANISHED: 1, Damage.KEY_UNUSED: 1}
+    assert house.services.keys.get(paper) == key
 
 
 def test_a_paper_that_nobody_found_is_found_again(house: House) -> None:

@@ -129,7 +129,8 @@ def change_a_state_without_the_log(house: House, paper: UUID) -> None:
     change(house, paper, state=DocumentState.WITHDRAWN, withdrawn_at=now)
 
 
-def delete_the_row(house: House, paper: UUID) -> None:
+def delete_the_row(house: House, paper: UUID, *, is_thorough: bool = True) -> None:
+    """Its object and its key as well, if ``is_thorough``."""
     services, name = house.services, object_of(house, paper)
     with services.transaction() as session:
         deliveries = select(Delivery.id).where(Delivery.document_id == paper)
@@ -137,8 +138,9 @@ def delete_the_row(house: House, paper: UUID) -> None:
         session.exec(delete(Delivery).where(col(Delivery.document_id) == paper))
         session.exec(delete(IdempotencyKey).where(col(IdempotencyKey.document_id) == paper))
         session.exec(delete(Document).where(col(Document.id) == paper))
-    services.store.delete(name)
-    services.keys.destroy(paper)
+    if is_thorough:
+        services.store.delete(name)
+        services.keys.destroy(paper)
 
 
 def abandon_and_sweep(house: House) -> UUID:

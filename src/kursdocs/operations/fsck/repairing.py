@@ -25,7 +25,8 @@ _log = structlog.get_logger()
 def mend(at: Look) -> Counter[Damage]:
     """Mend what was found and can be; returns how many of each, and strikes them from the look."""
     mended: Counter[Damage] = Counter()
-    reparable = [finding for finding in at.found.named if finding.damage not in LOSSES]
+    spared = LOSSES | ({Damage.KEY_UNUSED} if _may_open_something(at) else frozenset())
+    reparable = [finding for finding in at.found.named if finding.damage not in spared]
     if any(finding.damage in _BY_SWEEPER for finding in reparable):
         _swept(at.services)
     for finding in reparable:
@@ -35,6 +36,16 @@ def mend(at: Look) -> Counter[Damage]:
     if mended:
         _log.info("fsck.mended", **{damage.value: count for damage, count in mended.items()})
     return mended
+
+
+def _may_open_something(at: Look) -> bool:
+    """Whether a key without a row may be the only one to what nobody can explain.
+
+    So it is when rows were lost, or a database from before the papers was put back.
+    """
+    counts = at.found.counts
+    is_unexplained = counts[Damage.DOCUMENT_VANISHED] or counts[Damage.UNTRACKED_OBJECT]
+    return bool(is_unexplained or at.services.store.set_aside_names())
 
 
 _BY_SWEEPER = frozenset((Damage.PENDING_OLD, Damage.HELD_OLD, Damage.LEFT_OBJECT, Damage.LEFT_KEY))
