@@ -2,6 +2,9 @@
 
 import base64
 import inspect
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import func, select
 from structlog.testing import capture_logs
 from tests.evidence import Keeper, execute_past_guards, make_log_key
@@ -305,6 +309,37 @@ def test_much_goes_in_parts(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> 
     assert auditing.verify(keeper.services).is_whole
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    ("look", "first"),
+    [
+        (lambda keeper: auditing.verify(keeper.services).is_whole, "audit_leaf.seq <="),
+        (lambda keeper: auditing.prove(keeper.services, 5).index == 4, "audit_event.seq <="),
+    ],
+    ids=["verifying", "proving"],
+)
+def test_what_goes_by_rule_between_rows_and_leaves_of_a_page_is_no_tampering(
+    database: Database, keeper: Keeper, look: Callable[[Keeper], bool], first: str
+) -> None:
+    keeper.write(5)
+    keeper.sign()
+    keeper.write(2)
+    keeper.now += timedelta(days=190)
+    gone: list[int] = []
+
+    def meanwhile(*arguments: Any) -> None:
+        if first in str(arguments[2]) and not gone:
+            gone.append(0)
+            gone[0] = checkpointing.shorten(keeper.services)
+
+    event.listen(database.engine, "after_cursor_execute", meanwhile)
+    try:
+        assert look(keeper)
+    finally:
+        event.remove(database.engine, "after_cursor_execute", meanwhile)
+    assert gone == [5]
+
+
 # --- Proving and exporting -----------------------------------------------------------------------
 
 
@@ -321,10 +356,49 @@ def test_a_row_is_proved_to_whoever_has_a_checkpoint_and_thirty_lines(keeper: Ke
         assert not check({**proof, "index": proof["index"] - 1 if seq > 1 else 3})
 
 
-def test_the_program_that_checks_a_proof_is_the_one_that_is_told_of() -> None:
+def test_the_program_that_checks_a_proof_runs_as_it_is_told_of(keeper: Keeper) -> None:
     page = (Path(__file__).parents[2] / "infra" / "proof.md").read_text("utf-8")
+    program = page.split("```python\n")[1].split("```")[0]
+    keeper.write(5)
+    made = keeper.sign()
+    proof = auditing.prove(keeper.services, 3).written()
 
-    assert inspect.getsource(check).split('"""')[-1] in page
+    def said(given: dict[str, Any]) -> str:
+        command = [sys.executable, "-c", program]
+        return subprocess.run(  # noqa: S603 - the program that the page shows
+            command, input=json.dumps(given), capture_output=True, text=True, check=True
+        ).stdout
+
+    assert inspect.getsource(check).split('"""')[-1] in program
+    assert said(proof) == f"{made.note} True\n"
+    assert said({**proof, "index": 0}).endswith(" False\n")
+
+
+def test_a_row_is_proved_to_the_checkpoint_that_somebody_kept(keeper: Keeper) -> None:
+    keeper.write(5)
+    kept = keeper.sign().note
+    keeper.write(6)
+    keeper.sign()
+
+    proof = auditing.prove(keeper.services, 4, held=kept).written()
+
+    assert (proof["checkpoint"], proof["size"]) == (kept, 5)
+    assert check(proof)
+    with pytest.raises(auditing.NotProvable, match="behind the checkpoint you gave"):
+        auditing.prove(keeper.services, 6, held=kept)
+    with pytest.raises(auditing.NotProvable, match="not signed with a known key"):
+        auditing.prove(keeper.services, 4, held=kept.replace("\n5\n", "\n6\n"))
+
+
+def test_a_checkpoint_from_after_an_older_database_was_put_back_proves_nothing(
+    keeper: Keeper, tamper: Tamper
+) -> None:
+    keeper.write(5)
+    kept = keeper.sign().note
+    tamper("DELETE FROM audit_event WHERE seq > 3")
+
+    with pytest.raises(auditing.NotProvable, match="does not hold"):
+        auditing.prove(keeper.services, 2, held=kept)
 
 
 def test_what_cannot_be_proved_is_said_in_a_sentence(keeper: Keeper, tamper: Tamper) -> None:
