@@ -158,7 +158,7 @@ def test_the_api_lists_the_reasons_and_takes_no_others(house: House, report: str
     automatic = [reason["code"] for reason in rules["automatic_reasons"]]
 
     assert "not_approved_facts" in decline
-    assert automatic == ["untouched", "not_approved_in_time"]
+    assert automatic == ["untouched", "not_approved_in_time", "infected"]
     path = f"/api/v1{report}/decline"
     for code in automatic:
         answer = house.program(house.person_token(SECOND)).post(path, json={"reason": code})
