@@ -21,7 +21,7 @@ import pytest
 import structlog
 from tests.servers import S3Server, free_port
 
-from kursdocs.adapters.object_store import OBJECT_BYTES_MAX, FolderStore, open_store
+from kursdocs.adapters.object_store import MARKER, OBJECT_BYTES_MAX, FolderStore, open_store
 from kursdocs.core.ports import (
     ForeignInstance,
     ObjectMissing,
@@ -311,6 +311,23 @@ def _unmount(root: Path) -> None:
 def _turn_into_a_file(root: Path) -> None:
     shutil.rmtree(root)
     root.write_bytes(b"")
+
+
+def test_one_file_that_cannot_be_read_is_damaged_and_the_store_goes_on(root: Path) -> None:
+    store = FolderStore(root)
+    store.put(name(1), b"sealed")
+    store.put(name(2), b"sealed too")
+    path = root / name(1)[:2] / name(1)
+    path.unlink()
+    path.symlink_to(path)  # Says of itself that it cannot be read, as a bad sector does.
+
+    with pytest.raises(Tampered):
+        store.get(name(1))
+    assert store.get(name(2)) == b"sealed too"
+
+    (root / MARKER).unlink()
+    with pytest.raises(StoreUnavailable):
+        store.get(name(1))
 
 
 @pytest.mark.parametrize("calamity", [shutil.rmtree, _unmount, _turn_into_a_file])

@@ -6,6 +6,7 @@ Which rows are asked about, and what becomes of them, stands in ``tests.core.doc
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import cast
 from uuid import UUID
 
 import pytest
@@ -21,7 +22,14 @@ from kursdocs.core.audit import Happening
 from kursdocs.core.documents import lifecycle
 from kursdocs.core.errors import NotFound, Unavailable
 from kursdocs.core.outbox import Purpose
-from kursdocs.core.ports import Scan, Scanner, Signatures, Verdict
+from kursdocs.core.ports import (
+    ObjectStore,
+    Scan,
+    Scanner,
+    Signatures,
+    StoreUnavailable,
+    Verdict,
+)
 from kursdocs.operations import rescanning
 from kursdocs.operations.alarming import Alarm
 from kursdocs.operations.rescanning import Rescanned, rescan, watch
@@ -213,6 +221,50 @@ def test_a_damaged_document_stops_nobody_else(embedded: House) -> None:
 
     assert (done.confirmed, done.doubtful) == (1, 1)
     assert states(embedded, damaged, whole) == ["live", "live"]
+
+
+class Reluctant:
+    """A store that answers, but never hands out the object of that name."""
+
+    def __init__(self, store: ObjectStore, name: str) -> None:
+        self._store, self._name = store, name
+        self.is_down = False
+
+    def get(self, name: str) -> bytes:
+        if name == self._name or self.is_down:
+            raise StoreUnavailable
+        self.is_down = self.goes_down
+        return self._store.get(name)
+
+    goes_down = False
+
+    def check(self) -> None:
+        if self.is_down:
+            raise StoreUnavailable
+
+
+def test_one_that_the_store_never_hands_out_stops_nobody_else(embedded: House) -> None:
+    first, second = embedded.send(PAPER).id, embedded.send(OTHER_PAPER).id
+    house = with_scanner(embedded, Saying())
+    store = Reluctant(house.services.store, embedded.document(first).object_name)
+
+    done = rescan(replace(house.services, store=cast(ObjectStore, store)))
+
+    assert (done.confirmed, done.doubtful) == (1, 1)
+    assert states(embedded, first, second) == ["live", "live"]
+
+
+def test_what_was_seen_before_the_store_went_away_is_written_down(embedded: House) -> None:
+    first, second = embedded.send(PAPER).id, embedded.send(OTHER_PAPER).id
+    house = with_scanner(embedded, Saying(signatures="Probe 1.0/2"))
+    store = Reluctant(house.services.store, "")
+    store.goes_down = True
+
+    with pytest.raises(StoreUnavailable):
+        rescan(replace(house.services, store=cast(ObjectStore, store)))
+
+    assert house.document(first).scan_signatures == "Probe 1.0/2"
+    assert house.document(second).scan_signatures == ""
 
 
 def test_who_chose_to_scan_nothing_scans_nothing(embedded: House) -> None:

@@ -50,6 +50,8 @@ QUARANTINE = "quarantine"
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 _SET_ASIDE_NAME = re.compile(r"[0-9a-f]{32}(\.[0-9a-f]{16})?")
+# What the file system says of one file and not of the whole: bad sectors, no file, not for us.
+_OF_ONE_FILE = frozenset((errno.EIO, errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM))
 _SHARDS = tuple(f"{number:02x}" for number in range(256))
 
 log = structlog.get_logger(__name__)
@@ -105,7 +107,11 @@ class FolderStore:
             create_file(path, data, self._temporary(name))
 
     def get(self, name: str) -> bytes:
-        """The stored bytes; raises :class:`ObjectMissing`, or :class:`Tampered` if too long."""
+        """The stored bytes; raises :class:`ObjectMissing`, or :class:`Tampered` if too long.
+
+        :class:`Tampered` also when this one file cannot be read although the store answers: a bad
+        sector must not stop whoever goes through all objects.
+        """
         path = self._path(name)
         with _folder_errors("get"):
             try:
@@ -114,6 +120,13 @@ class FolderStore:
             except FileNotFoundError as error:
                 os.stat(path.parent)  # Without its folder the store is gone, not the object.
                 raise ObjectMissing from error
+            except OSError as error:
+                if error.errno not in _OF_ONE_FILE:
+                    raise
+                (self._root / MARKER).read_bytes()
+                os.listdir(path.parent)
+                log.error("object unreadable", reason=errno.errorcode[error.errno])
+                raise Tampered("the stored object cannot be read") from error
 
     def delete(self, name: str) -> None:
         """Remove the object and whatever a killed ``put`` left of it; silent if there is none."""

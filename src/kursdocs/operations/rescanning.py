@@ -66,13 +66,16 @@ def rescan(services: Services) -> Rescanned:
     with services.transaction() as session:
         batch = rescanning.outdated(session, known.version, limit=BATCH)
     seen = 0
-    for document in batch:
-        if not run.look_at(document):
-            break
-        seen += 1
-        if run.is_tired:
-            break
-    run.write_down()
+    try:
+        for document in batch:
+            if not run.look_at(document):
+                break
+            seen += 1
+            if run.is_tired:
+                break
+    finally:
+        # Also when a store went away: what was seen need not be looked at again.
+        run.write_down()
     return run.result(is_done=seen == len(batch) < BATCH)
 
 
@@ -104,8 +107,12 @@ class _Run:
         """Ask the scanner; returns whether it is of use to ask it about others now."""
         try:
             content = open_stored(self._services, document)
-        except DocumentDamaged:
-            # Erased since it was listed, or damaged: then it is for the daily check to tell.
+        except Unavailable as error:
+            # Erased since it was listed, or damaged: then it is for the daily check to tell. One
+            # that a store which answers does not hand out must not be the first again, either.
+            if not isinstance(error, DocumentDamaged):
+                self._services.store.check()
+                self._services.keys.check()
             self._doubtful.append(document.id)
             return True
         self._bytes += len(content)
