@@ -169,6 +169,22 @@ def test_a_copy_that_was_cut_is_made_anew(of_files: Backups) -> None:
         assert restored.faults() == []
 
 
+def test_a_copy_that_rotted_is_found_within_a_week_and_made_anew(of_files: Backups) -> None:
+    """All copies share it, so otherwise none of them could be put back any more."""
+    house = of_files.house
+    house.send()
+    of_files.make()
+    [copy] = of_files.folder.glob("objects/*/*")
+    whole = copy.read_bytes()
+    copy.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
+
+    for _ in range(7):
+        house.clock.advance(DAY)
+        of_files.make()
+
+    assert copy.read_bytes() == whole
+
+
 def test_two_at_a_time_are_one_too_many(of_files: Backups) -> None:
     of_files.house.send()
 
