@@ -365,7 +365,7 @@ def test_the_program_that_checks_a_proof_runs_as_it_is_told_of(keeper: Keeper) -
 
     def said(given: dict[str, Any]) -> str:
         command = [sys.executable, "-c", program]
-        return subprocess.run(  # noqa: S603 - the program that the page shows
+        return subprocess.run(
             command, input=json.dumps(given), capture_output=True, text=True, check=True
         ).stdout
 

@@ -177,6 +177,14 @@ def log_name(public_url: str) -> str:
 @app.command(epilog=EXIT_CODES)
 def prove(
     seq: Annotated[int, typer.Argument(metavar="SEQ", help="The number of the row.", min=1)],
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The checkpoint that they have: the note, or a mail of kursdocs as a file (.eml)."
+            " Default: the newest.",
+        ),
+    ] = None,
     var: DemoFolder = None,
     port: DemoPort = 8000,
 ) -> None:
@@ -184,9 +192,10 @@ def prove(
 
     infra/proof.md tells how to check it without kursdocs.
     """
+    held = _note_of(checkpoint) if checkpoint else ""
     with bootstrap.open_services(settings_of(var, port)) as services:
         try:
-            show_json(auditing.prove(services, seq).written())
+            show_json(auditing.prove(services, seq, held=held).written())
         except NotProvable as error:
             fail(error.reason, 1)
 

@@ -158,28 +158,54 @@ class NotProvable(Exception):
         self.reason = reason
 
 
-def prove(services: Services, seq: int) -> Proof:
-    """That row ``seq`` is among those that the newest checkpoint covers.
+def prove(services: Services, seq: int, *, held: str = "") -> Proof:
+    """That row ``seq`` is among those that a checkpoint covers: ``held``, else the newest.
 
     Raises :class:`NotProvable`.
     """
     with services.transaction() as session:
-        checkpoint = checkpoints.newest(session)
+        newest = checkpoints.newest(session)
         found = proving.row(session, seq)
-    if checkpoint is None:
+    if newest is None:
         raise NotProvable("Nothing of the log is signed yet.")
+    note = held or newest.note
+    statement = _statement(note, services.log_signer)
+    if statement is None:
+        raise NotProvable(
+            "The checkpoint is not signed with a known key, or was altered:"
+            " kursdocs audit verify says more."
+        )
     if found is None:
         raise NotProvable(
             f"There is no row {seq}, or it was removed by rule: only its hash is left."
         )
-    if seq > checkpoint.size:
-        raise NotProvable(f"Row {seq} is not signed yet: the next checkpoint will cover it.")
-    row, digest = found
-    path = inclusion(seq - 1, checkpoint.size, _hashes(services))
-    root = root_of(seq - 1, checkpoint.size, bytes.fromhex(digest), path)
-    if root != Statement.read(checkpoint.note).root:
-        raise NotProvable("The log does not hold: kursdocs audit verify says where.")
-    return Proof(row, digest, seq - 1, checkpoint.size, path, checkpoint.note)
+    if seq > statement.size:
+        raise NotProvable(
+            f"Row {seq} is behind the checkpoint you gave: it needs a later one."
+            if held
+            else f"Row {seq} is not signed yet: the next checkpoint will cover it."
+        )
+    return _proof(services, seq, *found, statement=statement, note=note)
+
+
+def _proof(
+    services: Services,
+    seq: int,
+    row: dict[str, str],
+    digest: str,
+    *,
+    statement: Statement,
+    note: str,
+) -> Proof:
+    index, size = seq - 1, statement.size
+    broken = NotProvable("The log does not hold: kursdocs audit verify says where.")
+    try:
+        path = inclusion(index, size, _hashes(services))
+    except ValueError as error:  # fewer rows than were signed
+        raise broken from error
+    if root_of(index, size, bytes.fromhex(digest), path) != statement.root:
+        raise broken
+    return Proof(row, digest, index, size, path, note)
 
 
 def _hashes(services: Services) -> Iterator[bytes]:
