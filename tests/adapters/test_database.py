@@ -13,10 +13,12 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 from sqlmodel import select
 from tests.factories import (
     JOBCENTER,
@@ -30,7 +32,7 @@ from tests.factories import (
 )
 from tests.servers import PostgresServer, free_port
 
-from kursdocs.adapters.database import Database, DatabaseUnavailable, migrate
+from kursdocs.adapters.database import Database, DatabaseUnavailable, migrate, migrate_hidden
 from kursdocs.core.agencies import Agency, Municipality
 from kursdocs.core.documents.tables import Delivery, Document, DocumentState
 from kursdocs.core.errors import NotFound
@@ -90,6 +92,29 @@ def test_several_processes_may_migrate_at_once(database_url: str) -> None:
     opened = Database(database_url)
     assert opened.schema() is Schema.CURRENT
     opened.close()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("is_restored", [False, True])
+def test_a_large_database_has_the_time_to_be_migrated(
+    database: Database, monkeypatch: pytest.MonkeyPatch, is_restored: bool
+) -> None:
+    """A change of all rows takes longer than any statement of a request may."""
+    said: list[str] = []
+
+    def look(config: Config, _: str) -> None:
+        connection: sa.Connection = config.attributes["connection"]
+        for setting in ("statement_timeout", "lock_timeout"):
+            said.append(connection.scalar(sa.text(f"SHOW {setting}")) or "")
+        raise OperationalError("that is all", None, Exception())
+
+    monkeypatch.setattr(command, "upgrade", look)
+    with pytest.raises(DatabaseUnavailable):
+        migrate_hidden(database, "0001") if is_restored else migrate(database)
+
+    assert said == ["0", "15s"]
+    with database.transaction() as session:
+        assert session.scalar(sa.text("SHOW statement_timeout")) == "15s"
 
 
 def test_a_schema_of_a_newer_version_is_refused_with_a_sentence(empty: Database) -> None:

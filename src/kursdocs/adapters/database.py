@@ -260,14 +260,19 @@ def migrate(database: Database) -> None:
     try:
         with database.engine.begin() as connection:
             if not database.is_sqlite:
-                connection.execute(
-                    sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
-                )
+                _take_time(connection)
             command.upgrade(_alembic(connection), "head")
     except (OperationalError, InterfaceError) as error:
         raise DatabaseUnavailable from error
     except CommandError as error:
         raise ValueError(f"the database cannot be brought to this version: {error}") from error
+
+
+def _take_time(connection: sa.Connection) -> None:
+    """Be the only one who migrates, for as long as that takes; wait for nobody's rows, though."""
+    connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+    connection.execute(sa.text(f"SET LOCAL lock_timeout = {_STATEMENT_MILLISECONDS}"))
 
 
 VERSION_TABLE = "alembic_version"
@@ -284,6 +289,8 @@ def migrate_hidden(database: Database, revision: str) -> None:
         with database.engine.begin() as connection:
             connection.execute(sa.delete(versions))
             connection.execute(sa.insert(versions).values(version_num=revision))
+            if not database.is_sqlite:
+                _take_time(connection)
             command.upgrade(_alembic(connection), "head")
             connection.execute(sa.delete(versions))
     except (OperationalError, InterfaceError) as error:
