@@ -60,6 +60,7 @@ class _Notes:
     said: list[tuple[Statement, bool]] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
     stored: int = 0
+    last: int = -1
 
     @property
     def covered(self) -> int:
@@ -75,21 +76,24 @@ def verify(
     only what the checkpoints say is held against the rows.
     """
     verifier = verifier or services.log_signer
-    notes = _read_notes(services, held, verifier)
+    notes = _read_notes(services, held, verifier, after=-1)
     walk = Walk(notes.said)
     # Twice: what was shortened while the first round went on is told by a row that came meanwhile.
     _go_on(services, walk)
     end, digest = _go_on(services, walk)
     with services.transaction() as session:
         has_more = verifying.has_rows_behind_end(session)
-    walk.end(end, digest, has_more=has_more, covered=notes.covered)
+    # What went meanwhile may be covered by a checkpoint that came meanwhile.
+    later = _read_notes(services, (), verifier, after=notes.last)
+    covered = max(notes.covered, later.covered)
+    walk.end(end, digest, has_more=has_more, covered=covered)
     return Verified(
         rows=end,
         first_row=walk.first_row,
         signed=notes.covered,
         notes=notes.stored,
         is_checked_by_key=verifier is not None,
-        found=sorted([*notes.found, *walk.found], key=lambda found: found.seq),
+        found=sorted([*notes.found, *later.found, *walk.found], key=lambda found: found.seq),
     )
 
 
@@ -104,10 +108,13 @@ def _go_on(services: Services, walk: Walk) -> tuple[int, str]:
     return end, digest
 
 
-def _read_notes(services: Services, held: Sequence[str], verifier: LogVerifier | None) -> _Notes:
-    notes = _Notes()
-    for kept in _stored(services):
-        notes.stored += 1
+def _read_notes(
+    services: Services, held: Sequence[str], verifier: LogVerifier | None, *, after: int
+) -> _Notes:
+    """Those that cover more than ``after`` rows, and those that somebody kept."""
+    notes = _Notes(last=after)
+    for kept in _stored(services, after):
+        notes.stored, notes.last = notes.stored + 1, kept.size
         statement = _statement(kept.note, verifier)
         if statement is None or not _is_as_written(kept, statement):
             notes.found.append(Found(Tampering.CHECKPOINT_FORGED, kept.size))
@@ -136,8 +143,7 @@ def _is_as_written(kept: AuditCheckpoint, statement: Statement) -> bool:
     return (kept.size, kept.root) == (statement.size, statement.root_text)
 
 
-def _stored(services: Services) -> Iterator[AuditCheckpoint]:
-    after = -1
+def _stored(services: Services, after: int) -> Iterator[AuditCheckpoint]:
     while True:
         with services.transaction() as session:
             page = checkpoints.page(session, after=after, limit=_NOTES_A_PAGE)

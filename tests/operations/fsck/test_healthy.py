@@ -2,14 +2,16 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+import pytest
+from sqlmodel import Session
 from tests.evidence import make_log_key
 from tests.factories import REPORT, make_catalogue
 from tests.operations.fsck.wreckage import begin, change_a_state_without_the_log
@@ -18,6 +20,7 @@ from tests.operations.test_drafting import keep
 from tests.scanners import undecided
 
 from kursdocs.core.checks import Depth, Health
+from kursdocs.core.documents import checking as documents
 from kursdocs.core.documents import erasing, lifecycle
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
 from kursdocs.core.documents.sending import Sending
@@ -164,3 +167,35 @@ def test_a_log_that_was_shortened_by_rule_tells_enough(house: House) -> None:
 
     assert [one.subject for one in report.named if one.damage is Damage.LOG_GAP] == [str(younger)]
     assert Damage.LOG_ALTERED not in report.found
+
+
+def test_the_first_shortening_while_it_is_checked_is_no_gap(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    withdraw(house, house.send().id)
+    house.clock.advance(timedelta(days=400))
+    services = replace(house.services, log_signer=make_log_key())
+    checkpointing.run(services)
+    complete_since, transaction = documents.complete_since, services.transaction
+    asked: list[datetime | None] = []
+    gone: list[int] = []
+
+    def asking(session: Session) -> datetime | None:
+        asked.append(complete_since(session))
+        return asked[-1]
+
+    @contextmanager
+    def afterwards() -> Iterator[Session]:
+        if asked and not gone:
+            gone.append(0)
+            gone[0] = checkpointing.shorten(services)
+        with transaction() as session:
+            yield session
+
+    monkeypatch.setattr(documents, "complete_since", asking)
+
+    found = fsck.check(replace(services, transaction=afterwards)).found
+
+    assert Damage.LOG_GAP not in found
+    assert asked[0] is None
+    assert gone[0] > 0
