@@ -18,6 +18,7 @@ from tests.scanners import Saying
 from tests.servers_clamd import EICAR, ClamdServer, clamd_for_tests
 
 from kursdocs.adapters.scanner import ClamdScanner
+from kursdocs.core import outbox
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import lifecycle
 from kursdocs.core.errors import NotFound, Unavailable
@@ -407,7 +408,7 @@ def test_malware_in_a_delivered_paper_is_told_at_once(post: Post) -> None:
     assert "in 2 Papieren Schadsoftware gefunden" in texts_of(letter)["plain"]
 
 
-def test_it_is_told_as_well_when_whoever_found_it_died_at_once(
+def test_who_dies_while_telling_has_blocked_nothing_either(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post.staff()
@@ -418,13 +419,46 @@ def test_it_is_told_as_well_when_whoever_found_it_died_at_once(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(rescanning, "alarm", die)
+        patched.setattr(outbox, "put", die)
         with pytest.raises(KeyboardInterrupt):
             rescan(house.services)
-    assert (house.states(), told(post)) == (["blocked"], [])
+    assert (house.states(), told(post)) == (["live"], [])
 
-    watch(post.later(hours=1).services)
+    rescan(house.services)
+    assert (house.states(), told(post)) == (["blocked"], [Alarm.MALWARE_DELIVERED])
+
+
+def test_what_is_found_before_midnight_is_told_once(post: Post) -> None:
+    post.staff()
+    post = post.at(MONDAY, 23).later(minutes=30)
+    post.house.send()
+    rescan(with_scanner(post.house, Saying(Verdict.INFECTED)).services)
+    later = post.later(hours=1)
+
+    watch(later.services)
+    later.deliver()
+    watch(later.later(hours=1).services)
+
     assert told(post) == [Alarm.MALWARE_DELIVERED]
+
+
+def test_what_is_found_after_the_mail_of_that_day_is_told_the_next(post: Post) -> None:
+    post.staff()
+    post = post.at(MONDAY, 13)
+    for _ in range(2):
+        post.house.send()
+        rescan(with_scanner(post.house, Saying(Verdict.INFECTED)).services)
+        post.deliver()
+        post = post.later(minutes=10)
+    watch(post.services)
+    assert told(post) == [Alarm.MALWARE_DELIVERED]
+
+    post = post.later(hours=12)
+    for _ in range(2):
+        watch(post.services)
+        post.deliver()
+
+    assert told(post) == [Alarm.MALWARE_DELIVERED] * 2
 
 
 def test_without_a_scanner_by_choice_nobody_is_told_of_its_age(post: Post) -> None:

@@ -22,7 +22,7 @@ from kursdocs.core.workdays import local_date
 from kursdocs.operations.letters.alarms import Alarm, alarm_letter
 from kursdocs.services import Services
 
-__all__ = ["HELD_ALARM", "Alarm", "alarm", "written"]
+__all__ = ["HELD_ALARM", "Alarm", "alarm", "alarm_within", "told_until", "written"]
 
 HELD_ALARM = timedelta(days=1)
 """How long a paper may wait for the scanner before the operator is told by mail."""
@@ -35,28 +35,52 @@ _log = structlog.get_logger()
 def alarm(services: Services, kind: Alarm, *, now: datetime) -> int:
     """Have the operator told; returns how many mails that makes: none when today's was put before.
 
-    It opens a transaction of its own: not to be called within one. Raises ``Unavailable``.
+    It opens a transaction of its own: not to be called within one (:func:`alarm_within`). Raises
+    ``Unavailable``.
     """
-    _log.error("alarm", kind=kind.value)
     with services.transaction() as session:
-        addresses = _addresses(session, services.settings.operator_mail)
-        if not addresses:
-            _log.error("alarm.reaches_nobody", kind=kind.value)
-        made = [
-            outbox.put(
-                session,
-                dedupe=f"{_PREFIX}{kind.value}|{local_date(now)}|{address.lower()}",
-                address=address,
-                now=now,
-                lapses_at=now + _LASTS,
-                purpose=Purpose.ALARM,
-            )
-            for address in addresses
-        ]
+        return alarm_within(services, session, kind, now=now)
+
+
+def alarm_within(services: Services, session: Session, kind: Alarm, *, now: datetime) -> int:
+    """The same together with what it is about, so that there is never one without the other."""
+    _log.error("alarm", kind=kind.value)
+    addresses = _addresses(session, services.settings.operator_mail)
+    if not addresses:
+        _log.error("alarm.reaches_nobody", kind=kind.value)
+    made = [
+        outbox.put(
+            session,
+            dedupe=f"{_PREFIX}{kind.value}|{local_date(now)}|{address.lower()}",
+            address=address,
+            now=now,
+            lapses_at=now + _LASTS,
+            purpose=Purpose.ALARM,
+        )
+        for address in addresses
+    ]
     return sum(mail is not None for mail in made)
 
 
 _PREFIX = "alarm|"
+
+
+def told_until(session: Session, kind: Alarm, *, now: datetime) -> datetime:
+    """Until when all that happened is told, at least until two days ago.
+
+    A mail that waits says what is true when it goes: then until ``now``.
+    """
+    mails = session.exec(
+        select(OutboxMail).where(
+            col(OutboxMail.dedupe).startswith(f"{_PREFIX}{kind.value}|", autoescape=True),
+            col(OutboxMail.lapses_at) > now - _LASTS,
+        )
+    ).all()
+    if any(
+        mail.sent_at is None and mail.dead_at is None and mail.lapses_at > now for mail in mails
+    ):
+        return now
+    return max([now - _LASTS, *(mail.sent_at for mail in mails if mail.sent_at is not None)])
 
 
 def _addresses(session: Session, operator_mail: str) -> Sequence[str]:

@@ -15,7 +15,7 @@ from kursdocs.core.documents import counting, lifecycle, rescanning
 from kursdocs.core.documents.tables import Document
 from kursdocs.core.errors import Unavailable
 from kursdocs.core.ports import Signatures, Verdict
-from kursdocs.operations.alarming import HELD_ALARM, Alarm, alarm
+from kursdocs.operations.alarming import HELD_ALARM, Alarm, alarm, alarm_within, told_until
 from kursdocs.operations.handout import DocumentDamaged, open_stored
 from kursdocs.services import Services
 
@@ -28,9 +28,6 @@ more than an installation holds."""
 
 SIGNATURES_AGE_MAX = timedelta(days=3)
 """New ones come every day; a weekend without is no reason to be told."""
-
-_TOLD_WITHIN = timedelta(hours=2)
-"""Whoever blocks a paper may die before the operator was told of it; this duty comes every hour."""
 
 _log = structlog.get_logger()
 
@@ -141,7 +138,7 @@ class _Run:
         return True
 
     def _block(self, document: Document) -> None:
-        services = self._services
+        services, now = self._services, self._services.clock()
         with services.transaction() as session:
             was_out = rescanning.block(
                 session,
@@ -149,12 +146,12 @@ class _Run:
                 document.id,
                 signatures=self._version,
                 catalogue=services.catalogue,
-                now=services.clock(),
+                now=now,
             )
+            if was_out:
+                alarm_within(services, session, Alarm.MALWARE_DELIVERED, now=now)
         _log.error("rescanning.blocked", document=str(document.id), was_out=was_out)
         self._blocked += 1
-        if was_out:
-            alarm(services, Alarm.MALWARE_DELIVERED, now=services.clock())
 
     def write_down(self) -> None:
         """What was found clean or could not be judged, in one transaction."""
@@ -177,7 +174,10 @@ def watch(services: Services) -> None:
     now = services.clock()
     with services.transaction() as session:
         held = counting.unscanned_since(session, now - HELD_ALARM)
-        blocked = counting.blocked_since(session, now - _TOLD_WITHIN)
+        # Found after today's mail went out, or while there was nobody to be told.
+        blocked = counting.blocked_since(
+            session, told_until(session, Alarm.MALWARE_DELIVERED, now=now)
+        )
     if blocked:
         alarm(services, Alarm.MALWARE_DELIVERED, now=now)
     if held:

@@ -352,5 +352,5 @@ def test_counted_are_those_that_had_been_delivered(desk: Desk) -> None:
     desk.block(desk.send())
     desk.block(desk.send(**REPORT))
 
-    assert desk.do(counting.blocked_since, LATER) == 1
-    assert desk.do(counting.blocked_since, LATER + timedelta(seconds=1)) == 0
+    assert desk.do(counting.blocked_since, LATER - timedelta(seconds=1)) == 1
+    assert desk.do(counting.blocked_since, LATER) == 0

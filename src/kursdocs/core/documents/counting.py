@@ -83,7 +83,7 @@ def unscanned_since(session: Session, moment: datetime) -> int:
 
 
 def blocked_since(session: Session, moment: datetime) -> int:
-    """How many documents were blocked after they had been delivered, since that moment."""
+    """How many documents were blocked after they had been delivered, after that moment."""
     delivered = (
         sa.exists()
         .where(col(Delivery.document_id) == Document.id)
@@ -91,7 +91,7 @@ def blocked_since(session: Session, moment: datetime) -> int:
     )
     query = sa.select(sa.func.count()).where(
         col(Document.state) == DocumentState.BLOCKED,
-        col(Document.scanned_at) >= moment,
+        col(Document.scanned_at) > moment,
         delivered,
     )
     return session.scalar(query) or 0
