@@ -163,7 +163,7 @@ def test_the_duties_are_done_this_often() -> None:
         "outbox": 3600,
         "ledger": 300,
         "sweeping": 60,
-        "shortening": 3600,
+        "shortening": 300,
         "checking": 3600,
         "retention": 3600,
     }

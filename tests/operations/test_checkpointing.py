@@ -5,6 +5,7 @@ import inspect
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -307,6 +308,46 @@ def test_much_goes_in_parts(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> 
 
     assert checkpointing.shorten(keeper.services) == 10
     assert auditing.verify(keeper.services).is_whole
+
+
+def test_a_run_takes_so_many_parts_and_none_once_it_is_to_stop(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shortening, "BATCH", 2)
+    monkeypatch.setattr(checkpointing, "BATCHES_A_RUN", 2)
+    keeper.write(7)
+    keeper.sign()
+    keeper.now += timedelta(days=190)
+    stop = threading.Event()
+
+    first = checkpointing.shorten(keeper.services, stop)
+    stop.set()
+    stopped = checkpointing.shorten(keeper.services, stop)
+    stop.clear()
+
+    assert (first, stopped, checkpointing.shorten(keeper.services, stop)) == (4, 0, 3)
+    assert auditing.verify(keeper.services).is_whole
+
+
+def test_what_is_signed_and_shortened_for_the_first_time_meanwhile_is_no_tampering(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper.write(5)
+    keeper.now += timedelta(days=190)
+    gone: list[int] = []
+    pages = auditing._go_on
+
+    def before_the_first_page(*arguments: Any) -> Any:
+        if not gone:
+            gone.append(0)
+            keeper.sign()
+            gone[0] = checkpointing.shorten(keeper.services)
+        return pages(*arguments)
+
+    monkeypatch.setattr(auditing, "_go_on", before_the_first_page)
+
+    assert auditing.verify(keeper.services).found == []
+    assert gone == [5]
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)

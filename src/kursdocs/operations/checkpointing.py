@@ -8,6 +8,7 @@ archive, where nobody who runs kursdocs can change it. What does not hold is nev
 import base64
 import binascii
 import re
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
@@ -35,6 +36,8 @@ EVERY = timedelta(hours=1)
 ROWS = 1_000
 UNSIGNED_ALARM = timedelta(days=1)
 """So long after the last checkpoint somebody is told that the key is missing where it was."""
+BATCHES_A_RUN = 20
+"""So many parts are removed at a time; the mails of the same worker wait no longer."""
 HEADER = "Kursdocs-Log-Checkpoint"
 _HEADER_LINE = 60
 _NOTE = re.compile(r"\n\n— ")
@@ -119,9 +122,10 @@ def _report(services: Services, found: Found) -> None:
 # ── Shortening ───────────────────────────────────────────────────────────────────────────────
 
 
-def shorten(services: Services) -> int:
+def shorten(services: Services, stop: threading.Event | None = None) -> int:
     """Remove what is older than the catalogue's rule and covered by a checkpoint of ours.
 
+    At most ``BATCHES_A_RUN`` parts of ``shortening.BATCH`` rows; none is begun after ``stop``.
     Returns how many rows went. Nobody's word is taken for a checkpoint: without the key in this
     process nothing goes.
     """
@@ -131,7 +135,9 @@ def shorten(services: Services) -> int:
     oldest = add_months(today, -services.catalogue.log_kept_months)
     before = datetime.combine(oldest, time.min, LOCAL)
     total = 0
-    while True:
+    for _ in range(BATCHES_A_RUN):
+        if stop is not None and stop.is_set():
+            break
         try:
             with services.transaction() as session:
                 gone = _shorten_once(session, before, services.clock())
