@@ -64,6 +64,15 @@ def test_one_who_never_opened_it_need_not_look_for_a_copy(house: House, blocked:
     assert "Mustermann" not in page
 
 
+def test_the_inbox_names_a_copy_only_to_those_who_may_have_one(house: House, blocked: str) -> None:
+    said = [house.person(name).get("/inbox").text for name in (OFFICER, AT_JOBCENTER)]
+    with_copy, without = (page.split('class="kd-ended__one"')[1] for page in said)
+
+    assert blocked[-12:] in with_copy.split("kd-code")[1].split("<")[0]
+    assert "Sie müssen nichts löschen" in without
+    assert "kd-code" not in without
+
+
 def test_it_stands_above_the_inbox_until_somebody_takes_note(house: House, blocked: str) -> None:
     officer = house.person(OFFICER)
     inbox = officer.get("/inbox").text

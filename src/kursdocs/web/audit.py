@@ -26,6 +26,7 @@ from kursdocs.web import errors, models
 from kursdocs.web.call import Call
 from kursdocs.web.pace_words import rule_name
 from kursdocs.web.pages import N_, ROLE_NAMES, plain_date
+from kursdocs.web.reason_words import reason_name
 
 PAGE_SIZE = 100
 _DAYS = DateFormat(earliest=date(2020, 1, 1), latest=date(2099, 12, 31))
@@ -273,7 +274,7 @@ def _actor_name(event: AuditEvent, names: Mapping[UUID, str]) -> str:
 
 
 def _worded(call: Call, event: AuditEvent, people: Mapping[UUID, str]) -> dict[str, object]:
-    """The details, as people call them: kind, role, person, settings, days."""
+    """The details, as people call them: kind, role, person, settings, reason, days."""
     detail: dict[str, object] = dict(event.detail)
     kind = call.services.catalogue.kind(str(detail.get("kind", "")))
     if kind:
@@ -288,11 +289,14 @@ def _worded(call: Call, event: AuditEvent, people: Mapping[UUID, str]) -> dict[s
         names = str(detail["fields"]).split()
         worded = (call.kit.pages.text(call.language, SETTINGS[name]) for name in names)
         detail["fields"] = ", ".join(worded)
+    translate = partial(call.kit.pages.text, call.language)
+    if "reason" in detail:
+        code, catalogue = str(detail["reason"]), call.services.catalogue
+        detail["reason"] = reason_name(event.happening, code, catalogue, call.language, translate)
     if event.happening is Happening.PACES_CHANGED:
-        translate = partial(call.kit.pages.text, call.language)
         rules = str(detail["rules"]).split()
         named = (rule_name(rule, call.services.catalogue, translate) for rule in rules)
         detail["rules"] = ", ".join(named)
-    for name in detail.keys() & {"first_day", "last_day"}:
+    for name in detail.keys() & {"first_day", "last_day", "delete_on"}:
         detail[name] = plain_date(date.fromisoformat(str(detail[name])), call.language)
     return detail

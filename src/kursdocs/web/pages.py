@@ -351,10 +351,10 @@ def _install(environment: Environment, translations: gettext.NullTranslations) -
 def _filters(
     language: str, catalogue: Catalogue, translations: gettext.NullTranslations
 ) -> Mapping[str, Callable[..., object]]:
-    def choices(options: Iterable[_Worded]) -> list[tuple[str, str]]:
+    def choices(options: Iterable[Worded]) -> list[tuple[str, str]]:
         return [(option.code, option.text.get(language)) for option in options]
 
-    def worded(code: str, options: Iterable[_Worded]) -> str:
+    def worded(code: str, options: Iterable[Worded]) -> str:
         return dict(choices(options)).get(code, code)
 
     def kind_name(code: str) -> str:
@@ -385,20 +385,12 @@ def _filters(
         "role": lambda role: translations.gettext(ROLE_NAMES[role]),
         "settle_reason": lambda code: worded(code, catalogue.settle_reasons),
         "request_decline_reason": lambda code: worded(code, catalogue.request_decline_reasons),
-        "return_reason": lambda code: worded(code, (*catalogue.return_reasons, *BY_ITSELF)),
-        "withdrawal_reason": lambda code: worded(
-            code,
-            (
-                *catalogue.withdrawal_reasons,
-                *catalogue.correction_reasons,
-                *DECLINE_REASONS,
-                *BY_ITSELF,
-            ),
-        ),
+        "return_reason": lambda code: worded(code, return_reasons(catalogue)),
+        "withdrawal_reason": lambda code: worded(code, withdrawal_reasons(catalogue)),
     }
 
 
-class _Worded(Protocol):
+class Worded(Protocol):
     """An entry of a closed list: what is stored, and what people read."""
 
     @property
@@ -406,6 +398,21 @@ class _Worded(Protocol):
 
     @property
     def text(self) -> Text: ...
+
+
+def return_reasons(catalogue: Catalogue) -> tuple[Worded, ...]:
+    """Why a delivery may have gone back, by hand or by itself."""
+    return (*catalogue.return_reasons, *BY_ITSELF)
+
+
+def withdrawal_reasons(catalogue: Catalogue) -> tuple[Worded, ...]:
+    """Why a document may have ended, by hand or by itself."""
+    return (
+        *catalogue.withdrawal_reasons,
+        *catalogue.correction_reasons,
+        *DECLINE_REASONS,
+        *BY_ITSELF,
+    )
 
 
 class _Named(Protocol):
