@@ -118,15 +118,7 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _public_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-            raise ValueError("must be an address like https://kursdocs.example")
-        if parts.path.strip("/") or parts.query or parts.fragment:
-            raise ValueError("must have no path: kursdocs is served at the root of its host")
-        if parts.scheme == "http" and not is_loopback(parts.hostname):
-            raise ValueError("must be https, unless it is the loopback address")
-        _ = parts.port  # raises ValueError when it is none
-        return f"{parts.scheme}://{parts.netloc.lower()}"
+        return _checked_address(value)
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -255,6 +247,30 @@ def load_push(**given: Any) -> PushSettings:
     """
     said = {n: v for n, v in given.items() if v is not None}
     return _load(PushSettings, PUSH_PREFIX, said)
+
+
+def load_public_url() -> str:
+    """The address people type, for what needs no other setting; empty where it is not set.
+
+    Raises :class:`SettingsError` for one that :func:`load` would not take.
+    """
+    try:
+        typed = os.environ.get(variable("public_url"), "")
+        return _checked_address(typed) if typed else ""
+    except ValueError as error:
+        raise SettingsError(f"{variable('public_url')}: {error}") from None
+
+
+def _checked_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise ValueError("must be an address like https://kursdocs.example")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("must have no path: kursdocs is served at the root of its host")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError("must be https, unless it is the loopback address")
+    _ = parts.port  # raises ValueError when it is none
+    return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 _AnySettings = TypeVar("_AnySettings", Settings, PushSettings)

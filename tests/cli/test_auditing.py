@@ -116,6 +116,20 @@ def test_a_key_is_made_once_and_never_overwritten(
     assert (second.code, unfit.code) == (1, 2)
 
 
+def test_a_key_needs_no_setting_but_a_name(run: Run, tmp_path: Path) -> None:
+    path = str(tmp_path / KEY_FILE)
+
+    asked = run("audit", "key", path)
+    unfit = run("audit", "key", path, PUBLIC_URL="http://kursdocs.example")
+    named = run("audit", "key", path, PUBLIC_URL="https://Kursdocs.example")
+
+    assert (asked.code, asked.out) == (2, "")
+    assert asked.err == "What is the log called? Give --name, or set KURSDOCS_PUBLIC_URL.\n"
+    assert (unfit.code, "KURSDOCS_PUBLIC_URL: must be https" in unfit.err) == (2, True)
+    assert (named.code, "kursdocs.example/log+" in named.out) == (0, True)
+    assert run("audit", "key", f"{path}2", "--name", "town/log").code == 0
+
+
 def test_the_check_names_a_key_that_cannot_be_used_or_that_there_is_none(
     run: Run, settings: dict[str, object], tmp_path: Path
 ) -> None:

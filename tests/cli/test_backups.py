@@ -113,6 +113,25 @@ def test_a_moment_that_is_not_there_is_refused_with_those_that_are(
     assert (nothing.code, nothing.err) == (1, "There is no such copy; there are: none.\n")
 
 
+def test_a_folder_that_is_not_there_is_said_to_be_so(
+    run: Run, settings: dict[str, object], safe: Path, tmp_path: Path
+) -> None:
+    nowhere, identity = str(tmp_path / "nowhere"), str(tmp_path / "secret.txt")
+    safe.mkdir()
+    other = restored_settings(settings, tmp_path / "other")
+
+    refused = [
+        run("backup-list", nowhere),
+        run("restore", nowhere, "--identity", identity, **other),
+        run("restore", str(safe), "--keys-from", nowhere, "--identity", identity, **other),
+    ]
+    empty = run("backup-list", str(safe))
+
+    said = f"There is no folder {nowhere}. Is its disk mounted?\n"
+    assert [(ran.code, ran.out, ran.err) for ran in refused] == [(2, "", said)] * 3
+    assert (empty.code, empty.out) == (0, "There are none.\n")
+
+
 def test_the_keys_can_lie_in_a_place_of_their_own(
     run: Run, settings: dict[str, object], safe: Path, tmp_path: Path
 ) -> None:

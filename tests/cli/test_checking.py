@@ -56,7 +56,9 @@ def test_what_can_be_mended_is_named_and_mended(
     assert f"UNTRACKED_OBJECT (1): {MEANINGS[Damage.UNTRACKED_OBJECT]}.\n  {A_NAME}\n" in found.out
     assert found.out.endswith("can be mended: kursdocs fsck --repair\n")
     assert (mended.code, after.code) == (0, 0)
-    assert "Mended UNTRACKED_OBJECT: 1.\n" in mended.out
+    assert "Mended UNTRACKED_OBJECT: 1. Set aside, not deleted: in the folder quarantine" in (
+        mended.out
+    )
     assert house.services.store.set_aside_names() == [A_NAME]
 
 

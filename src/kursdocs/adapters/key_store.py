@@ -252,7 +252,8 @@ class SqlKeyStore:
             except IntegrityError as error:
                 # Also what another process had wrapped but not yet committed when we began.
                 raise MasterKeyInUse(
-                    f"The master key {master_key_id} still wraps document keys."
+                    f"The master key {master_key_id} still wraps document keys:"
+                    " run kursdocs keys rewrap first."
                 ) from error
 
     def claim(self, instance: UUID) -> None:

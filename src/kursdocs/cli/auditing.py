@@ -18,7 +18,7 @@ from kursdocs.core.audit.verifying import Found, Tampering
 from kursdocs.core.workdays import LOCAL
 from kursdocs.operations import auditing, checkpointing
 from kursdocs.operations.auditing import NotProvable, Part, Verified
-from kursdocs.settings import load
+from kursdocs.settings import load_public_url
 
 app = typer.Typer(no_args_is_help=True, help="The log as evidence: verify, prove, export, key.")
 
@@ -158,12 +158,20 @@ def make_key(
 ) -> None:
     """Write a new key that signs the log, and say the public key by which others check it."""
     try:
-        made = LogKey.create(path, name or log_name(load().public_url))
+        made = LogKey.create(path, name or _own_name())
     except OSError as error:
         fail(f"{path} cannot be written: {error.strerror}", 1)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--name") from error
     typer.echo(f"Wrote {path}. Its public key, for everybody who checks the log:\n{made.verifier}")
+
+
+def _own_name() -> str:
+    """The name by the settings, of which no other need be there yet."""
+    found = load_public_url()
+    if not found:
+        fail("What is the log called? Give --name, or set KURSDOCS_PUBLIC_URL.", 2)
+    return log_name(found)
 
 
 def log_name(public_url: str) -> str:

@@ -108,9 +108,16 @@ def _told(made: BackedUp) -> str:
 def backup_list(folder: Folder, as_json: AsJson = False) -> None:
     """List the copies in a folder, oldest first; needs neither settings nor a secret key."""
     with _refusals():
+        _require(folder)
         copies = BackupFolder(folder)
         rows = [{"moment": stamp, **_note(copies, stamp)} for stamp in copies.stamps()]
     show(rows, as_json=as_json)
+
+
+def _require(folder: Path | None) -> None:
+    """Raises ``ValueError`` for a folder that was named and is not there."""
+    if folder is not None and not folder.is_dir():
+        raise ValueError(f"There is no folder {folder}. Is its disk mounted?")
 
 
 def _note(copies: Copies, stamp: str) -> dict[str, str]:
@@ -150,6 +157,9 @@ def restore(
     Documents that were erased after the copy was made are forgotten again. Needs the master key
     file of the installation that was copied.
     """
+    with _refusals():
+        for each in (folder, keys_from):
+            _require(each)
     settings = settings_of(var, port, must_exist=False)
     with _refusals(), bootstrap.alone(settings):
         opener = Identities.load(identity)

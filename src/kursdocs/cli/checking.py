@@ -43,6 +43,11 @@ MEANINGS: Mapping[Damage, str] = {
     Damage.HELD_OLD: "a paper waits for the scanner for more than a day; --repair asks it again",
 }
 
+_AFTER: Mapping[Damage, str] = {
+    Damage.UNTRACKED_OBJECT: " Set aside, not deleted: in the folder quarantine of the object"
+    " store (S3: under the prefix quarantine/)."
+}
+
 
 @app.command("fsck")
 def fsck_command(
@@ -102,7 +107,7 @@ def _tell(report: Report) -> None:
         f" ({seen.get('bytes_read', 0) / 1e6:.1f} MB) in {seconds:.1f} s."
     )
     for damage, count in report.mended.items():
-        typer.echo(f"Mended {damage.name}: {count}.")
+        typer.echo(f"Mended {damage.name}: {count}.{_AFTER.get(damage, '')}")
     for damage in Damage:
         if count := report.found.get(damage, 0):
             _tell_of(report, damage, count)
