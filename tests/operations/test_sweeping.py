@@ -20,7 +20,7 @@ from kursdocs.core.audit import Happening
 from kursdocs.core.documents import lifecycle
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
 from kursdocs.core.errors import Conflict, Unavailable
-from kursdocs.core.ports import Scanner
+from kursdocs.core.ports import Scanner, StoreUnavailable
 from kursdocs.core.tables import new_id
 from kursdocs.operations import sweeping
 from kursdocs.operations.sweeping import Swept, sweep
@@ -268,6 +268,25 @@ def test_a_held_document_that_is_damaged_does_not_stop_the_others(house: House) 
     assert house.sweep() == replace(NOTHING, released=1)
 
     assert [house.document(each).state for each in (damaged, sound)] == ["held", "live"]
+
+
+def test_one_that_the_store_never_hands_out_does_not_stop_the_others(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, sound = hold(house), hold(house)
+    name, store = house.document(stuck).object_name, house.services.store
+    get = store.get
+
+    def reluctant(asked: str) -> bytes:
+        if asked == name:
+            raise StoreUnavailable
+        return get(asked)
+
+    monkeypatch.setattr(store, "get", reluctant)
+
+    assert house.sweep() == replace(NOTHING, released=1)
+
+    assert [house.document(each).state for each in (stuck, sound)] == ["held", "live"]
 
 
 # -- parts that are down ---------------------------------------------------------------------------

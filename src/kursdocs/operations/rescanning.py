@@ -16,7 +16,7 @@ from kursdocs.core.documents.tables import Document
 from kursdocs.core.errors import Unavailable
 from kursdocs.core.ports import Signatures, Verdict
 from kursdocs.operations.alarming import HELD_ALARM, Alarm, alarm, alarm_within, told_until
-from kursdocs.operations.handout import DocumentDamaged, open_stored
+from kursdocs.operations.handout import DocumentDamaged, open_one_of_many
 from kursdocs.services import Services
 
 DUTY = "rescanning"
@@ -103,13 +103,10 @@ class _Run:
     def look_at(self, document: Document) -> bool:
         """Ask the scanner; returns whether it is of use to ask it about others now."""
         try:
-            content = open_stored(self._services, document)
-        except Unavailable as error:
-            # Erased since it was listed, or damaged: then it is for the daily check to tell. One
-            # that a store which answers does not hand out must not be the first again, either.
-            if not isinstance(error, DocumentDamaged):
-                self._services.store.check()
-                self._services.keys.check()
+            content = open_one_of_many(self._services, document)
+        except DocumentDamaged:
+            # Erased since it was listed, or damaged: then it is for the daily check to tell. It
+            # must not be the first again.
             self._doubtful.append(document.id)
             return True
         self._bytes += len(content)

@@ -22,7 +22,7 @@ from kursdocs.core.errors import Conflict, Unavailable
 from kursdocs.core.follow_ups import fulfilling
 from kursdocs.core.ports import Scan, Verdict
 from kursdocs.operations import drafting
-from kursdocs.operations.handout import DocumentDamaged, open_stored
+from kursdocs.operations.handout import DocumentDamaged, open_one_of_many
 from kursdocs.services import Services
 
 BATCH = 100
@@ -213,7 +213,7 @@ def _tell_when_late(services: Services, document: Document) -> None:
 
 def _scanned(services: Services, document: Document) -> Scan:
     try:
-        return services.scanner.scan(open_stored(services, document))
+        return services.scanner.scan(open_one_of_many(services, document))
     except DocumentDamaged:
         _log.error("sweeper.document_damaged", document=str(document.id))
         return Scan(Verdict.UNSCANNABLE)
