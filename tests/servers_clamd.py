@@ -151,9 +151,10 @@ SelfCheck 0
 
 
 @contextlib.contextmanager
-def running_clamd(folder: Path) -> Iterator[ClamdServer]:
-    """A clamd that keeps its socket, signatures and log in ``folder``."""
+def running_clamd(folder: Path, *, made_at: datetime | None = None) -> Iterator[ClamdServer]:
+    """A clamd that keeps its socket, signatures (made then) and log in ``folder``."""
     server = ClamdServer(folder)
+    server.made_at = made_at or server.made_at
     server.start()
     try:
         yield server

@@ -421,6 +421,8 @@ CASES = (
     Case("catalogue, one kind", AMINA, go("/catalogue?kind=attendance_certificate_ik")),
     Case("log of the agency", "Vera Probe", go("/log")),
     Case("log of the municipality", "Paul Probe", go("/log")),
+    Case("integrity", "Ines Muster", go("/integrity")),
+    Case("integrity of the auditor", "Paul Probe", go("/integrity")),
     Case("log, nothing found", "Paul Probe", go("/log?from=01.01.2020&to=02.01.2020")),
     Case("log, impossible day", "Paul Probe", go("/log?from=31.02.2026"), 422),
     Case("agencies", "Ines Muster", go("/agencies")),
@@ -468,6 +470,7 @@ CASES = (
 )
 # Which case shows which page of the route table, by the row's name; each is opened by its case.
 SHOWN_BY = {
+    "integrity": "integrity",
     "sign_in": "sign-in",
     "signed_out": "signed out",
     "help": "help",

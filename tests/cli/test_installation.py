@@ -64,12 +64,15 @@ def provider() -> Iterator[str]:
 
 
 OFF = "Nothing is scanned for malware: KURSDOCS_CLAMD is off."
+UNSIGNED = (
+    "Nobody signs the log, and nothing of it is ever removed: KURSDOCS_LOG_KEY_FILE is not set."
+)
 NO_BOUNCES = "Nobody notices mails that come back: KURSDOCS_BOUNCES_URL is not set."
 
 
 def lines(done: Ran) -> dict[str, str]:
     """The parts that were tried, and ``ok`` or what was said of them."""
-    said = [line for line in done.out.splitlines() if line not in (OFF, NO_BOUNCES)]
+    said = [line for line in done.out.splitlines() if line not in (OFF, UNSIGNED, NO_BOUNCES)]
     tried = [line.split(maxsplit=1) for line in said]
     return {
         rest.partition(":")[0]: "ok" if verdict == "ok" else rest.partition(": ")[2]
@@ -85,6 +88,7 @@ PARTS = {
     "database",
     "mailboxes of agencies",
     "key store",
+    "key that signs the log",
     "object store",
     "malware scanner",
     "mail server",
@@ -100,7 +104,7 @@ def test_a_check_is_green_when_everything_is_well(run: Run, settings: dict[str, 
         done = run("check", **{**settings, "OIDC_ISSUER": issuer})
 
     assert lines(done) == dict.fromkeys(PARTS, "ok")
-    assert done.out.endswith(f"{OFF}\n{NO_BOUNCES}\n")
+    assert done.out.endswith(f"{OFF}\n{UNSIGNED}\n{NO_BOUNCES}\n")
     assert done.code == 0
 
 
@@ -127,7 +131,8 @@ def test_a_check_tries_every_part_and_names_those_that_fail(
     found = lines(done)
     assert done.code == 1
     assert set(found) == PARTS
-    assert [part for part, said in found.items() if said == "ok"] == ["catalogue", "front end"]
+    well = [part for part, said in found.items() if said == "ok"]
+    assert well == ["catalogue", "front end", "key that signs the log"]
     for part, said in (
         ("database", "KURSDOCS_DATABASE_URL: The database does not answer. "),
         ("key store", "KURSDOCS_KEYS_URL: The key store does not answer. "),

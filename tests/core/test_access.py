@@ -29,6 +29,7 @@ TABLE = {
     "reminders.read": ("no", "yes", "yes", "no"),
     "mail.watch": ("no", "yes", "yes", "no"),
     "paces.set": ("no", "yes", "yes", "no"),
+    "integrity.read": ("no", "no", "yes", "yes"),
 }
 COLUMNS = ("clerk", "head", "coordinator", "auditor")
 CELLS = [

@@ -50,7 +50,8 @@ REMOVING = frozenset({"refuse", "send", "sweep", "erase"})
 def below(deed: str, *, is_folder: bool) -> frozenset[str]:
     """The failpoints below the object store."""
     if not is_folder:
-        return _REQUEST if deed in WRITING else frozenset()
+        asks = any(point.startswith("store.") for point in FAILPOINTS[deed])
+        return _REQUEST if asks else frozenset()
     if deed in WRITING:
         return _FILE
     return _FOLDER if deed in REMOVING else frozenset()
@@ -71,6 +72,7 @@ ELSEWHERE: Mapping[str, str] = {
     "store.claimed_by": _ASKS,
     "store.entries": _ASKS,
     "store.names": _ASKS,
+    "store.set_aside_names": _ASKS,
     "store.unfinished": _ASKS,
     "papers.arranged": _KILLED_JOINING,
     "mailer.send": "killed at each point in operations/test_killed_mailing",

@@ -152,11 +152,15 @@ class Wire:
 
     def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
         """Both directions in one thread, so that a trouble has both ends for itself."""
+        waiting = select.poll()  # ``select`` knows no more than 1024 open files in a process
+        ends = {end.fileno(): end for end in (client, server)}
+        for number in ends:
+            waiting.register(number, select.POLLIN)
         while True:
-            ready, _, _ = select.select([client, server], [], [], _GIVE_UP_SECONDS)
+            ready = waiting.poll(_GIVE_UP_SECONDS * 1000)
             if not ready:
                 return
-            source = ready[0]
+            source = ends[ready[0][0]]
             if not (data := source.recv(_CHUNK)):
                 return
             trouble = self._trouble

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
@@ -107,7 +108,7 @@ def _town(image: Image, folder: Path) -> Iterator[PilotTown]:
     with (
         running_postgres() as postgres,
         running_smtp() as smtp,
-        running_clamd(scanner) as clamd,
+        running_clamd(scanner, made_at=datetime.now(UTC)) as clamd,
         served(lambda base: _provider(f"{base}/oidc", url)) as provider,
     ):
         issuer = f"{provider}/oidc"

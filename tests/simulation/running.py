@@ -33,6 +33,7 @@ from tests.simulation.town import (
     COORDINATOR,
     COORDINATOR_HOUR,
     LAND,
+    OPERATOR,
     Place,
 )
 from tests.simulation.worker import UNMARKED, Kill, Tick, Ticked, Ticking, given_back, unmarked
@@ -218,7 +219,7 @@ class Course:
         before = len(self.server.accepted)
         kill = self._armed[0] if self._armed else None
         done = self.ticking(Tick(at, kill))
-        fresh = self.server.accepted[before:]
+        fresh = [mail for mail in self.server.accepted[before:] if mail.address != OPERATOR]
         if done.died:
             self._armed.pop(0)
             done = self._after_a_kill(at, fresh)

@@ -9,7 +9,7 @@ from tests.operations.house import Clock, make_settings
 from tests.operations.post import mailing_settings
 from tests.simulation import mailserver, mirror, running
 from tests.simulation.running import Plan, Record
-from tests.simulation.town import REFUSING
+from tests.simulation.town import OPERATOR, REFUSING
 from tests.simulation.worker import Inside, killable, quick_opening
 
 from kursdocs import bootstrap
@@ -42,7 +42,8 @@ def _played(
         server = opened.enter_context(
             mailserver.running(plan.seed, plan.fails, plan.outages, REFUSING)
         )
-        settings = mailing_settings(make_settings(folder, database_url=database_url), server.url)
+        house = make_settings(folder, database_url=database_url, operator_mail=OPERATOR)
+        settings = mailing_settings(house, server.url)
         if not is_migrated:
             bootstrap.migrate(settings)
         clock = Clock()

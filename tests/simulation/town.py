@@ -15,6 +15,8 @@ from kursdocs.catalogue import AgencyKind
 
 LAND = "NW"
 COORDINATOR = "koordination@post.example"
+OPERATOR = "betrieb@post.example"
+"""Is told what is wrong with the installation, which is no reminder."""
 COORDINATOR_HOUR = 7
 SHARED, SHARED_HOUR = "posteingang@post.example", 8
 """One mailbox of two agencies; what comes after the earlier one's hour may stand in the next."""

@@ -32,6 +32,7 @@ NOT_PAGES = {
     "lists",
     "numbers.csv",
     "reminders.csv",
+    "log.checkpoint",
     "documents.content",
     "documents.receipt_pdf",
     "documents.page_image",

@@ -167,7 +167,7 @@ def test_no_template_can_switch_escaping_off() -> None:
             Role.COORDINATOR,
             ["/agencies", "/numbers", "/reminders", "/municipality", "/members", "/catalogue"],
         ),
-        (Role.AUDITOR, ["/log", "/catalogue"]),
+        (Role.AUDITOR, ["/log", "/integrity", "/catalogue"]),
     ],
 )
 def test_the_navigation_offers_what_the_role_may_open(role: Role, expected: list[str]) -> None:

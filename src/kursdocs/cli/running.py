@@ -202,6 +202,7 @@ def demo(
     """Serve a demo on this machine: invented people, embedded database, stores and mailbox."""
     var = var.resolve()
     var.mkdir(parents=True, exist_ok=True)
+    load(**town.settings_for(var, port))  # refuses what does not fit, before anything is made
     if not town.log_key_of(var).exists():
         LogKey.create(town.log_key_of(var), log_name(f"http://127.0.0.1:{port}"))
     settings = load(**town.settings_for(var, port))
