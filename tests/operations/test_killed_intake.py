@@ -2,7 +2,7 @@
 
 A first run without a kill records the points (before and after each call of a port, each begin
 and commit of a transaction, and the steps inside the object store's ``put``); then every one of
-them gets its own kill. After each, the installation is opened anew and must show:
+them gets its own kill; on servers ``tests/faults`` kills at a sample of them. After each, the installation is opened anew and must show:
 
 - what was acknowledged is live and comes back byte for byte;
 - after the sweeper's two visits there is no object and no key without a row that needs it, no
@@ -129,9 +129,9 @@ def kill_everywhere(
 
 
 def test_an_intake_killed_at_any_point_loses_nothing_and_leaves_nothing(
-    house: House, run: Run
+    embedded: House, run: Run
 ) -> None:
-    trial = Trial(house)
+    trial = Trial(embedded)
 
     count = kill_everywhere(trial, run, "store")
 

@@ -97,13 +97,19 @@ def open_stored(services: Services, document: Document) -> bytes:
 def open_one_of_many(services: Services, document: Document) -> bytes:
     """The same; one that stores which do answer never hand out is damaged, too.
 
-    So it stops nobody else. Raises ``DocumentDamaged``, ``Unavailable`` when a store is down.
+    So it stops nobody else. It is asked for twice, because a store may have been away for that
+    moment alone. Raises ``DocumentDamaged``, ``Unavailable`` when a store is down.
     """
     try:
         return open_stored(services, document)
     except DocumentDamaged:
         raise
-    except Unavailable as error:
+    except Unavailable:
         services.store.check()
         services.keys.check()
+    try:
+        return open_stored(services, document)
+    except DocumentDamaged:
+        raise
+    except Unavailable as error:
         raise DocumentDamaged from error
