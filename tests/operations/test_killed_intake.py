@@ -2,7 +2,8 @@
 
 A first run without a kill records the points (before and after each call of a port, each begin
 and commit of a transaction, and the steps inside the object store's ``put``); then every one of
-them gets its own kill; on servers ``tests/faults`` kills at a sample of them. After each, the installation is opened anew and must show:
+them gets its own kill; on servers ``tests/faults`` kills at a sample of them. After each, the
+installation is opened anew and must show:
 
 - what was acknowledged is live and comes back byte for byte;
 - after the sweeper's two visits there is no object and no key without a row that needs it, no
