@@ -152,15 +152,11 @@ class Wire:
 
     def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
         """Both directions in one thread, so that a trouble has both ends for itself."""
-        waiting = select.poll()  # ``select`` knows no more than 1024 open files in a process
-        ends = {end.fileno(): end for end in (client, server)}
-        for number in ends:
-            waiting.register(number, select.POLLIN)
         while True:
-            ready = waiting.poll(_GIVE_UP_SECONDS * 1000)
+            ready = _speaking(client, server)
             if not ready:
                 return
-            source = ends[ready[0][0]]
+            source = ready[0]
             if not (data := source.recv(_CHUNK)):
                 return
             trouble = self._trouble
@@ -168,6 +164,15 @@ class Wire:
                 trouble.act(Exchange(data, client, server))
                 return
             (server if source is client else client).sendall(data)
+
+
+def _speaking(*ends: socket.socket) -> list[socket.socket]:
+    """Those that have something to say, or have hung up; none when nobody does for long."""
+    waiting = select.poll()  # ``select`` itself knows no more than 1024 open files in a process
+    for end in ends:
+        waiting.register(end, select.POLLIN)
+    ready = {number for number, _ in waiting.poll(_GIVE_UP_SECONDS * 1000)}
+    return [end for end in ends if end.fileno() in ready]
 
 
 def _reset(end: socket.socket) -> None:
@@ -218,7 +223,7 @@ def slow_request(bytes_a_second: int) -> Act:
     def act(exchange: Exchange) -> None:
         exchange.server.sendall(exchange.head)
         while True:
-            ready, _, _ = select.select([exchange.client, exchange.server], [], [])
+            ready = _speaking(exchange.client, exchange.server)
             if exchange.server in ready:
                 exchange.client.sendall(exchange.server.recv(_CHUNK))
                 return
@@ -305,7 +310,7 @@ def lose_the_reply(exchange: Exchange) -> None:
     """The server hears everything and replies; the line is cut before anybody hears of it."""
     exchange.server.sendall(exchange.head)
     while True:
-        ready, _, _ = select.select([exchange.client, exchange.server], [], [], _GIVE_UP_SECONDS)
+        ready = _speaking(exchange.client, exchange.server)
         if exchange.server in ready or not ready:
             raise Cut
         exchange.server.sendall(exchange.client.recv(_CHUNK))
