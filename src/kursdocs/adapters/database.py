@@ -127,7 +127,7 @@ class Database:
             return Schema.BEHIND
         with self.transaction() as session:
             found = MigrationContext.configure(session.connection()).get_current_revision()
-        known = _revisions()
+        known = known_revisions()
         if found == known[0]:
             return Schema.CURRENT
         return Schema.BEHIND if found is None or found in known else Schema.AHEAD
@@ -304,13 +304,8 @@ def show(database: Database) -> None:
         session.execute(sa.insert(versions).values(version_num=known_revisions()[0]))
 
 
-def known_revisions() -> Sequence[str]:
-    """The revisions that this version of the program knows, the newest first."""
-    return _revisions()
-
-
 @cache
-def _revisions() -> Sequence[str]:
+def known_revisions() -> Sequence[str]:
     """The revisions that this version of the program knows, the newest first."""
     scripts = ScriptDirectory.from_config(_alembic())
     return [script.revision for script in scripts.walk_revisions()]

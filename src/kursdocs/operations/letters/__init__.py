@@ -9,25 +9,16 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
 from kursdocs.catalogue import Catalogue
 from kursdocs.core.ports import Letter
 from kursdocs.core.reminders.digest import Digest
 from kursdocs.operations.letters import frames, monthly
 from kursdocs.operations.letters.decisions import decided, given_back
 from kursdocs.operations.letters.paragraphs import blocks, subject, todo
+from kursdocs.operations.letters.templates import TEMPLATES
 from kursdocs.operations.letters.wording import Language, List, Paragraph
 
 __all__ = ["Language", "List", "decided", "given_back", "letter"]
-
-_TEMPLATES = Environment(
-    loader=PackageLoader("kursdocs.operations", "letters"),
-    autoescape=select_autoescape(["html"]),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 def letter(
@@ -57,8 +48,8 @@ def letter(
     return Letter(
         to=digest.address,
         subject=subject(digest),
-        text=_TEMPLATES.get_template("digest.txt").render(values),
-        html=_TEMPLATES.get_template("digest.html").render(values),
+        text=TEMPLATES.get_template("digest.txt").render(values),
+        html=TEMPLATES.get_template("digest.html").render(values),
         message_id=message_id,
         written_at=now,
     )

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
 from kursdocs.catalogue import Text
 from kursdocs.core.ports import Letter
+from kursdocs.operations.letters.templates import TEMPLATES
 from kursdocs.operations.letters.wording import Counted, Language, always
 
 
@@ -172,14 +171,6 @@ WORDS: Mapping[Alarm, Wording] = {
     ),
 }
 
-_TEMPLATES = Environment(
-    loader=PackageLoader("kursdocs.operations", "letters"),
-    autoescape=select_autoescape(["html"]),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
 
 def alarm_letter(
     alarm: Alarm, count: int, *, address: str, public_url: str, message_id: str, now: datetime
@@ -196,8 +187,8 @@ def alarm_letter(
     return Letter(
         to=address,
         subject=f"kursdocs: Bitte nachsehen ({alarm.value})",
-        text=_TEMPLATES.get_template("alarm.txt").render(values),
-        html=_TEMPLATES.get_template("alarm.html").render(values),
+        text=TEMPLATES.get_template("alarm.txt").render(values),
+        html=TEMPLATES.get_template("alarm.html").render(values),
         message_id=message_id,
         written_at=now,
     )

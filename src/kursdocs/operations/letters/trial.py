@@ -5,17 +5,8 @@ Entry point: :func:`test_letter`. It names a place, and nobody.
 
 from datetime import datetime
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
 from kursdocs.core.ports import Letter
-
-_TEMPLATES = Environment(
-    loader=PackageLoader("kursdocs.operations", "letters"),
-    autoescape=select_autoescape(["html"]),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+from kursdocs.operations.letters.templates import TEMPLATES
 
 
 def test_letter(
@@ -28,8 +19,8 @@ def test_letter(
     return Letter(
         to=address,
         subject=f"kursdocs: Testmail ({place})",
-        text=_TEMPLATES.get_template("trial.txt").render(values),
-        html=_TEMPLATES.get_template("trial.html").render(values),
+        text=TEMPLATES.get_template("trial.txt").render(values),
+        html=TEMPLATES.get_template("trial.html").render(values),
         message_id=message_id,
         written_at=now,
     )
