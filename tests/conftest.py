@@ -3,6 +3,7 @@
 A server starts with the first test that asks for it, once per worker process, and ends with it.
 """
 
+import logging
 import os
 import shutil
 from collections import Counter
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from psycopg import sql
 from tests.engines import sharing_compiled_statements
 from tests.servers import (
@@ -34,6 +36,24 @@ def leave_out(reason: str) -> None:
     if _nothing_may_be_left_out():
         pytest.fail(f"may not be left out in CI: {reason}")
     pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def _plain_log() -> None:
+    """One line for each failure, whatever an earlier test set up in this process.
+
+    The library's own way of showing one takes many seconds, which a client does not wait for.
+    """
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
+        context_class=dict,
+        logger_factory=structlog.PrintLoggerFactory(),
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,13 +4,11 @@ import csv
 import io
 import subprocess
 import zipfile
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-import structlog
 from structlog.testing import capture_logs
 from tests.factories import JOBCENTER, OFFICE, make_catalogue
 from tests.operations.house import OTHER_PAPER, PAPER, House
@@ -23,13 +21,6 @@ from kursdocs.core.errors import Invalid, NotFound, Unavailable
 from kursdocs.operations import bundling
 from kursdocs.operations.bundling import Bundle
 from kursdocs.operations.settling import DELIVERIES_MAX
-
-
-@pytest.fixture(autouse=True)
-def _plain_log() -> Iterator[None]:
-    structlog.reset_defaults()
-    yield
-    structlog.reset_defaults()
 
 
 def to_office(view: DocumentView) -> UUID:

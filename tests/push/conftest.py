@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from tests.push.house import Desk, desk_at
 from tests.web.house import House, open_house
 
@@ -12,12 +11,8 @@ from tests.web.house import House, open_house
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """The demo town, as ``kursdocs demo`` serves it."""
-    structlog.configure(
-        processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    )
     with open_house(tmp_path_factory.mktemp("push") / "var") as opened:
         yield opened
-    structlog.reset_defaults()
 
 
 @pytest.fixture

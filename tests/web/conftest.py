@@ -6,22 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from tests.web.house import METRICS_TOKEN, House, open_house
-
-
-@pytest.fixture(scope="session", autouse=True)
-def plain_log() -> Iterator[None]:
-    """One line for each failure; the library's own way of showing one takes many seconds."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ]
-    )
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
