@@ -25,6 +25,7 @@ from kursdocs.core.documents import lifecycle
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT
 from kursdocs.core.documents.sending import Sending
 from kursdocs.core.documents.tables import Document, DocumentState
+from kursdocs.core.drafts import Draft
 from kursdocs.core.errors import Conflict, Invalid, Unavailable
 from kursdocs.core.ports import KeyMissing, ObjectMissing, Tampered, Verdict
 from kursdocs.core.tables import new_id
@@ -260,7 +261,9 @@ def _litter(scene: Scene, job: Job) -> Job:
         house.send(services=replace(house.services, scanner=deadly()))
     house.services.keys.create(new_id())
     _store(replace(house.services, scanner=undecided()), job)
-    _on_the_desk(scene, replace(job, key=f"{job.key} desk"))
+    draft_id = _subject(_on_the_desk(scene, replace(job, key=f"{job.key} desk")))
+    with house.services.transaction() as session:
+        session.get_one(Draft, draft_id).expires_at = house.clock() + SECOND
     house.clock.advance(INTAKE_LIMIT + SECOND)
     return job
 
