@@ -23,7 +23,8 @@ UNKNOWN = 3
 
 MEANINGS: Mapping[Damage, str] = {
     Damage.LOST_OBJECT: "a paper's bytes are not in the object store; restore them from a backup",
-    Damage.CORRUPT: "a paper's stored bytes are not those that were stored; restore them",
+    Damage.CORRUPT: "a paper's stored bytes cannot be read, or are not those that were stored;"
+    " restore them from a backup",
     Damage.WRONG_KEY: "stored bytes are whole, but the paper's key does not open them",
     Damage.KEY_MISSING: "a paper has no key: restore the newest copy of the key store",
     Damage.KEY_UNREADABLE: "a key is damaged, or its master key is not in the file",

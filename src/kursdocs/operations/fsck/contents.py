@@ -10,6 +10,7 @@ from uuid import UUID
 
 from kursdocs.core.checks import Claim
 from kursdocs.core.ports import KeyMissing, KeysUnavailable, ObjectMissing, Tampered
+from kursdocs.operations.fetching import Fetching
 from kursdocs.operations.fsck.damages import Damage
 from kursdocs.operations.sealing import OVERHEAD_BYTES, unseal
 from kursdocs.services import Services
@@ -25,9 +26,9 @@ class Asked:
     bytes_read: int = 0
 
 
-def ask(services: Services, claim: Claim) -> Asked:
+def ask(services: Services, objects: Fetching, claim: Claim) -> Asked:
     """Fetch, compare, open, compare; raises ``Unavailable`` when a store does not answer."""
-    sealed = _object(services, claim.object_name)
+    sealed = _object(objects, claim.object_name)
     key = _key(services, claim.id)
     damages: list[Damage] = []
     if sealed is None:
@@ -51,13 +52,13 @@ def has_key(services: Services, document_id: UUID) -> bool:
     return _key(services, document_id) is not Damage.KEY_MISSING
 
 
-def _object(services: Services, name: str) -> bytes | Damage | None:
+def _object(objects: Fetching, name: str) -> bytes | Damage | None:
     try:
-        return services.store.get(name)
+        return objects.get(name)
     except ObjectMissing:
         return None
     except Tampered:
-        return Damage.CORRUPT  # Longer than anything that was ever put.
+        return Damage.CORRUPT  # Longer than anything that was ever put, or never handed out.
 
 
 def _key(services: Services, document_id: UUID) -> bytes | Damage:

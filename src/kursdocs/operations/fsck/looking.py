@@ -32,6 +32,7 @@ from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
 from kursdocs.core.drafts import checking as drafts
 from kursdocs.core.ports import KeyState
 from kursdocs.operations import auditing
+from kursdocs.operations.fetching import Fetching
 from kursdocs.operations.fsck import contents
 from kursdocs.operations.fsck.contents import Asked
 from kursdocs.operations.fsck.damages import Damage, Findings
@@ -80,6 +81,7 @@ class Look:
     """How likely the bytes of a paper are read: 0 none, 1 all."""
     dice: random.Random
     objects: dict[str, int]
+    fetching: Fetching
     now: datetime
     wary_of: frozenset[UUID] = frozenset()
     """Papers whose bytes are read in any case."""
@@ -105,7 +107,8 @@ def look(
     unfinished = services.store.unfinished()
     objects = {entry.name: entry.byte_size for entry in services.store.entries()}
     dice = dice or random.Random()  # noqa: S311 - no secret
-    at = Look(services, chance, dice, objects, services.clock(), frozenset(wary_of))
+    fetching = Fetching(services.store, objects)
+    at = Look(services, chance, dice, objects, fetching, services.clock(), frozenset(wary_of))
     at.seen["objects"] = len(objects)
     for begun in unfinished:
         if begun.changed_at < at.now - TOMBSTONE_AGE:
@@ -184,7 +187,7 @@ class _Closer:
 
 def _looked_closer(at: Look, noun: Claims, claim: Claim) -> _Closer | None:
     """Ask the stores for this one, then the row again: only what holds on both sides is damage."""
-    asked = contents.ask(at.services, claim)
+    asked = contents.ask(at.services, at.fetching, claim)
     with at.services.transaction() as session:
         still = noun.claim_of(session, claim.id)
     if still is None or (still.phase, still.object_name) != (claim.phase, claim.object_name):
