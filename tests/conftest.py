@@ -3,6 +3,7 @@
 A server starts with the first test that asks for it, once per worker process, and ends with it.
 """
 
+import gc
 import logging
 import os
 import shutil
@@ -193,6 +194,13 @@ _LONG = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the long files first; ``make test`` has the workers keep to the order."""
     items.sort(key=lambda item: _place_of(item.nodeid.split(".py")[0]))
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage in what the tests make, not again and again in all that was imported."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
 
 
 def _place_of(file: str) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 from html import unescape
 from pathlib import Path
 from secrets import token_hex
@@ -339,15 +339,20 @@ class House:
 
     def close(self) -> None:
         """Close every connection."""
+        self._beside.close()
         for client in self._clients:
             client.close()
 
     # ── Looking inside ───────────────────────────────────────────────────────────────────────
 
+    @cached_property
+    def _beside(self) -> sqlite3.Connection:
+        """Kept, as each new one reads all tables and triggers first. A read leaves nothing open."""
+        return sqlite3.connect(self.var / "kursdocs.sqlite", isolation_level=None)
+
     def _read(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         """What the database file says to a second pair of eyes beside the program's."""
-        with closing(sqlite3.connect(self.var / "kursdocs.sqlite")) as connection:
-            return connection.execute(statement, values).fetchall()
+        return self._beside.execute(statement, values).fetchall()
 
     def log_end(self) -> int:
         """The number of the last row of the log."""

@@ -7,6 +7,7 @@ is one well-made page whose forms and links lead somewhere.
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
@@ -153,8 +154,10 @@ def leads_somewhere(method: str, address: str) -> bool:
     path = urlsplit(address).path
     if path.startswith(("/static/", "/demo/")):
         return True
-    return any(row.method == method and _pattern(row.path).fullmatch(path) for row in ROUTES)
+    return any(pattern.fullmatch(path) for pattern in _patterns(method))
 
 
-def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\{\w+\}", "[^/]+", path))
+@cache
+def _patterns(method: str) -> list[re.Pattern[str]]:
+    paths = [row.path for row in ROUTES if row.method == method]
+    return [re.compile(re.sub(r"\{\w+\}", "[^/]+", path)) for path in paths]
