@@ -5,7 +5,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -189,34 +189,123 @@ def test_a_wrong_file_is_not_rotated(process: Process, key_file: Path) -> None:
     assert ids_in(key_file) == other.ids
 
 
-def test_a_key_put_first_into_the_file_by_hand_is_used_and_known(
+def put_first(key_file: Path, line: str) -> None:
+    """By hand, into the file of one machine."""
+    key_file.write_text(line + key_file.read_text())
+
+
+def test_a_key_put_first_into_the_file_by_hand_is_used_as_soon_as_others_can_know_it(
     process: Process, key_file: Path, keys_url: str
 ) -> None:
-    running = process()
-    running.create(uuid4())
-    line = f"by-hand:{base64.b64encode(bytes(range(32))).decode()}\n"
-    key_file.write_text(line + key_file.read_text())
+    """``kursdocs keys status`` and every start make it known."""
+    running, known = process(), ids_in(key_file)[0]
+    put_first(key_file, f"by-hand:{base64.b64encode(bytes(range(32))).decode()}\n")
+
+    with structlog.testing.capture_logs() as logged:
+        running.create(before := uuid4())
+    status = process()
+    running.create(after := uuid4())
+
+    assert (logged[0]["log_level"], logged[0]["first"]) == ("error", "by-hand")
+    assert wrapped_by(keys_url) == {before: known, after: "by-hand"}
+    assert status.get(before) == running.get(before)
+    assert status.get(after) == running.get(after)
+
+
+def test_a_known_name_with_another_key_wraps_nothing(
+    process: Process, key_file: Path, keys_url: str
+) -> None:
+    """As when the newest line of one machine's file was damaged."""
+    running, other = process(), process()
+    whole = key_file.read_text()
+    first, second = running.rotate(), ids_in(key_file)[1]
+    rotated = key_file.read_text()
+    key_file.write_text(f"{first}:{base64.b64encode(bytes(32)).decode()}\n{whole}")
 
     running.create(document := uuid4())
 
-    assert wrapped_by(keys_url)[document] == "by-hand"
-    assert process().get(document) == running.get(document)
+    assert wrapped_by(keys_url) == {document: second}
+    with pytest.raises(KeysUnavailable):
+        running.rewrap(None, ALL)
+    key_file.write_text(rotated)
+    assert other.get(document) == running.get(document)
 
 
-def test_a_file_spoiled_under_a_running_process_is_said_and_does_not_stop_it(
+def test_without_a_key_that_others_know_nothing_is_made(
+    process: Process, key_file: Path, keys_url: str
+) -> None:
+    running, name = process(), ids_in(key_file)[0]
+    whole = key_file.read_text()
+    for wrong in (name, "of-another-town"):
+        key_file.write_text(f"{wrong}:{base64.b64encode(bytes(32)).decode()}\n")
+
+        with pytest.raises(KeysUnavailable):
+            running.create(uuid4())
+
+    assert wrapped_by(keys_url) == {}
+    key_file.write_text(whole)
+    assert running.create(uuid4())
+
+
+def test_a_file_spoiled_under_a_running_process_stops_new_keys_and_no_reading(
     process: Process, key_file: Path
 ) -> None:
     running = process()
-    running.create(document := uuid4())
+    key = running.create(document := uuid4())
     key_file.write_text("half a li")
 
     with structlog.testing.capture_logs() as logged:
-        assert running.get(document)
-        running.create(uuid4())
+        assert running.get(document) == key
+        with pytest.raises(KeysUnavailable):
+            running.create(uuid4())
+        with pytest.raises(KeysUnavailable):
+            running.prove(document, key)
 
     assert "Line 1 of the master key file" in logged[0]["reason"]
     key_file.unlink()
+    running.prove(document, key)
     assert running.create(uuid4())
+
+
+# --- Proving -------------------------------------------------------------------------------------
+
+
+def test_a_key_is_noted_as_needed_when_it_comes_out_as_it_was_made(process: Process) -> None:
+    store = process()
+    needed, noted, unused = uuid4(), uuid4(), uuid4()
+    key, _, _ = (store.create(document) for document in (needed, noted, unused))
+
+    store.prove(needed, key)
+    store.note_needed([noted, uuid4()])
+
+    hour = timedelta(hours=1)
+    listed = store.made_between(NOON - hour, NOON + hour, after=None, limit=9, never_needed=True)
+    assert listed == [unused]
+    assert list(store.newest_needed(9)) == sorted([needed, noted], reverse=True)
+    assert [state.had_row for state in store.examine(None, ALL) if state.document_id != unused] == [
+        True,
+        True,
+    ]
+
+
+@pytest.mark.parametrize("damage", ["other key", "other master key", "gone"])
+def test_a_key_that_does_not_come_out_is_not_proven(
+    process: Process, key_file: Path, keys_url: str, damage: str
+) -> None:
+    store = process()
+    key = store.create(document := uuid4())
+    if damage == "other key":
+        key = bytes(32)
+    elif damage == "other master key":
+        name = ids_in(key_file)[0]
+        key_file.write_text(f"{name}:{base64.b64encode(bytes(32)).decode()}\n")
+    else:
+        store.destroy(document)
+
+    with pytest.raises(KeyMissing if damage == "gone" else KeysUnavailable):
+        store.prove(document, key)
+
+    assert store.newest_needed(9) == []
 
 
 # --- Rewrapping ----------------------------------------------------------------------------------
@@ -392,21 +481,21 @@ def test_a_master_key_is_retired_only_when_it_wraps_nothing(
 def test_a_key_in_the_making_keeps_its_master_key_from_being_retired(
     process: Process, key_file: Path, keys_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who sealed with the old one and comes too late to write is turned away, and uses the new."""
+    """Who has read the file and comes too late to write is turned away, and uses the new."""
     slow, store = process(), process()
     (old,) = ids_in(key_file)
-    wrap = MasterKeys.wrap
+    reread = MasterKeys.reread
     has_waited: list[bool] = []
 
-    def overtaken(self: MasterKeys, plain: bytes, bound_to: bytes) -> bytes:
-        sealed = wrap(self, plain, bound_to)
-        if bound_to.startswith(b"KDK1") and not has_waited:
+    def overtaken(self: MasterKeys) -> MasterKeys:
+        found = reread(self)
+        if not has_waited:
             has_waited.append(True)
             store.rotate()
             store.retire(old)
-        return sealed
+        return found
 
-    monkeypatch.setattr(MasterKeys, "wrap", overtaken)
+    monkeypatch.setattr(MasterKeys, "reread", overtaken)
 
     key = slow.create(document := uuid4())
 
@@ -428,7 +517,7 @@ def test_a_retired_key_does_not_come_back_by_an_old_copy_of_the_file(
     with structlog.testing.capture_logs() as logged, pytest.raises(KeysUnavailable):
         stale.create(uuid4())
 
-    assert "was retired" in logged[-1]["reason"]
+    assert "no master key of the file is known" in logged[-1]["reason"]
     assert len(wrapped_by(keys_url)) == 1
     with pytest.raises(ForeignInstance):
         process()

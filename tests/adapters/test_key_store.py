@@ -82,6 +82,9 @@ def every_method(store: KeyStore) -> dict[str, Callable[[], object]]:
         "get": lambda: store.get(DOCUMENT),
         "destroy": lambda: store.destroy(DOCUMENT),
         "made_between": lambda: store.made_between(NOON, NOON, after=None, limit=10),
+        "prove": lambda: store.prove(DOCUMENT, bytes(32)),
+        "note_needed": lambda: store.note_needed([DOCUMENT]),
+        "newest_needed": lambda: store.newest_needed(1),
         "claim": lambda: store.claim(INSTANCE),
         "claimed_by": store.claimed_by,
         "check": store.check,
@@ -402,7 +405,7 @@ def test_migrating_again_changes_nothing(open_store: Open, database_url: str) ->
     migrate(database_url)
 
     assert store.get(DOCUMENT) == key
-    assert execute(database_url, "SELECT version_num FROM key_store_version") == [("0001",)]
+    assert execute(database_url, "SELECT version_num FROM key_store_version") == [("0002",)]
 
 
 def test_a_key_store_of_a_newer_version_is_refused_with_a_sentence(
@@ -425,7 +428,7 @@ def test_several_processes_may_migrate_at_once(database_url: str) -> None:
         process.join()
 
     assert [process.exitcode for process in processes] == [0, 0, 0, 0]
-    assert execute(database_url, "SELECT version_num FROM key_store_version") == [("0001",)]
+    assert execute(database_url, "SELECT version_num FROM key_store_version") == [("0002",)]
 
 
 def test_several_threads_may_migrate_at_once(database_url: str) -> None:
@@ -438,7 +441,7 @@ def test_several_threads_may_migrate_at_once(database_url: str) -> None:
     with ThreadPoolExecutor(6) as threads:
         list(threads.map(run, range(6)))
 
-    assert execute(database_url, "SELECT version_num FROM key_store_version") == [("0001",)]
+    assert execute(database_url, "SELECT version_num FROM key_store_version") == [("0002",)]
 
 
 @pytest.mark.parametrize(

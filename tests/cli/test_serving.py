@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 
 import httpx2
 import pytest
+import sqlalchemy as sa
 from sqlmodel import select
 from tests import factories
 from tests.cli.commands import run_command
@@ -32,6 +34,7 @@ from tests.servers import (
 from tests.web.house import JOBCENTER, OFFICE, VHS, paper, sending_fields, the_file
 
 from kursdocs import bootstrap
+from kursdocs.adapters.key_store import document_key
 from kursdocs.adapters.master_keys import MasterKeys
 from kursdocs.core import audit
 from kursdocs.core.access import Actor, ActorKind, Role
@@ -41,6 +44,7 @@ from kursdocs.core.documents import lifecycle
 from kursdocs.core.tables import new_id
 from kursdocs.demo import town
 from kursdocs.operations import intake
+from kursdocs.operations.backing_up import all_keys
 from kursdocs.services import Services
 from kursdocs.settings import Settings
 
@@ -346,6 +350,55 @@ def test_nobody_is_served_with_a_key_store_from_before_the_papers(
         assert "kursdocs restore" in refused.err
     with installed.serving(port, "--despite-missing-keys") as served:
         assert served.process.poll() is None
+
+
+def test_beside_an_older_database_nobody_serves_and_no_key_is_destroyed(
+    make: Make, tmp_path: Path
+) -> None:
+    """Put back by hand, not by ``kursdocs restore``."""
+    port = free_port()
+    installed = make(port)
+    database = Path(installed.settings.database_url.removeprefix("sqlite:///"))
+    old = database.read_bytes()
+    with bootstrap.open_services(installed.settings) as services:
+        for _ in range(2):
+            leave_papers(services)
+        papers = set(services.keys.newest_needed(9))
+        services.keys.create(unused := new_id())
+    for left in database.parent.glob(f"{database.name}*"):
+        left.unlink()
+    database.write_bytes(old)
+    age_keys(installed.settings, timedelta(hours=1))
+
+    given = {
+        name.removeprefix("KURSDOCS_"): value
+        for name, value in installed.environment.items()
+        if name.startswith("KURSDOCS_")
+    }
+    for command in (["serve", "--port", str(port)], ["worker"]):
+        refused = run_command(tmp_path, command, given)
+        assert refused.code == 2
+        assert "it is older than the key store" in refused.err
+        assert "Put the newest database back" in refused.err
+    with (
+        installed.running("worker", "--despite-missing-papers") as working,
+        bootstrap.open_keys(installed.settings) as keys,
+    ):
+        until(lambda: unused not in all_keys(keys))
+        until(lambda: any(line["event"] == "alarm" for line in working.lines()))
+        assert set(all_keys(keys)) == papers
+
+
+def age_keys(settings: Settings, by: timedelta) -> None:
+    """As if they had been made earlier."""
+    engine = sa.create_engine(settings.keys_url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        made = document_key.c.created_at
+        for row in connection.execute(sa.select(document_key)).all():
+            this = document_key.c.document_id == row.document_id
+            connection.execute(
+                document_key.update().where(this).values({made: row.created_at - by})
+            )
 
 
 def test_nobody_waits_or_fails_while_the_master_key_is_replaced(

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, select
 from tests.factories import NOW
+from tests.operations.fsck.wreckage import delete_the_row
 from tests.operations.house import House
 from tests.operations.outages import cut_off, moved_away, stopped
 from tests.scanners import Saying
@@ -83,6 +84,17 @@ def test_a_key_store_that_is_away_is_named_until_it_is_back(
     assert report.parts["key_store"] == Part(Condition.DOWN, "keys_unavailable")
     assert not report.is_ready
     assert look(at_servers.services).is_ready
+
+
+def test_a_database_from_before_the_newest_papers_is_worth_an_alarm_but_no_stop(
+    embedded: House,
+) -> None:
+    delete_the_row(embedded, embedded.send().id, is_thorough=False)
+
+    report = look(embedded.services)
+
+    assert report.is_ready
+    assert report.parts["key_store"] == Part(Condition.DEGRADED, "database_older_than_keys")
 
 
 def test_an_s3_server_that_is_away_is_named_until_it_is_back(

@@ -1,16 +1,19 @@
 """A start with a key store that is not the one of the papers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 import structlog
+from tests.operations.fsck.wreckage import delete_the_row
 from tests.operations.house import House
 
 from kursdocs.core.documents import lifecycle
 from kursdocs.core.ports import ForeignInstance
+from kursdocs.core.tables import new_id
 from kursdocs.operations import starting
+from kursdocs.services import Services
 
 
 @pytest.fixture
@@ -29,10 +32,10 @@ def lose(house: House, documents: Sequence[UUID]) -> None:
         house.services.keys.destroy(document)
 
 
-def complaint(house: House) -> str:
+def complaint(house: House, require: Callable[[Services], None] = starting.require_keys) -> str:
     with structlog.testing.capture_logs() as logged:
         try:
-            starting.require_keys(house.services)
+            require(house.services)
         except ForeignInstance as error:
             assert logged[0]["log_level"] == "error"
             return str(error)
@@ -93,3 +96,38 @@ def test_only_the_ends_are_looked_at(house: House, monkeypatch: pytest.MonkeyPat
     assert complaint(house) == ""
     lose(house, sent[5:])
     assert complaint(house) == "logged: 1 of 4"
+
+
+def test_a_database_older_than_the_keys_is_no_start(house: House) -> None:
+    sent = send(house, 8)
+    assert complaint(house, starting.require_rows) == ""
+    for document in sent[2:]:
+        delete_the_row(house, document, is_thorough=False)
+
+    said = complaint(house, starting.require_rows)
+
+    assert "Of the 8 newest keys, 6 are of papers that are not in the database" in said
+    assert "--despite-missing-papers" in said
+    assert complaint(house) == ""
+
+
+def test_of_few_papers_a_database_that_knows_none_is_no_start(house: House) -> None:
+    for document in send(house, 2):
+        delete_the_row(house, document, is_thorough=False)
+
+    assert "Of the 2 newest keys, 2" in complaint(house, starting.require_rows)
+
+
+def test_a_few_rows_that_vanished_are_loud_and_a_start(house: House) -> None:
+    sent = send(house, 7)
+    for document in sent[3:5]:
+        delete_the_row(house, document, is_thorough=False)
+
+    assert complaint(house, starting.require_rows) == "logged: 2 of 7"
+
+
+def test_keys_of_intakes_that_died_say_nothing_of_the_database(house: House) -> None:
+    for _ in range(8):
+        house.services.keys.create(new_id())
+
+    assert complaint(house, starting.require_rows) == ""

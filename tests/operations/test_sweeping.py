@@ -9,8 +9,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlmodel import Session
+import structlog
+from sqlmodel import Session, col, delete
 from tests.factories import PROVIDER, make_catalogue, make_stored
+from tests.operations.fsck.wreckage import delete_the_row
 from tests.operations.house import PAPER, House
 from tests.operations.outages import cut_off, moved_away, stopped
 from tests.scanners import Saying, deadly, undecided
@@ -19,10 +21,11 @@ from tests.servers import PostgresServer, S3Server
 from kursdocs.core.audit import Happening
 from kursdocs.core.documents import lifecycle
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
+from kursdocs.core.drafts import Draft
 from kursdocs.core.errors import Conflict, Unavailable
 from kursdocs.core.ports import Scanner, StoreUnavailable
 from kursdocs.core.tables import new_id
-from kursdocs.operations import sweeping
+from kursdocs.operations import drafting, intake, starting, sweeping
 from kursdocs.operations.sweeping import Swept, sweep
 
 TOO_LATE = INTAKE_LIMIT + timedelta(seconds=1)
@@ -37,6 +40,19 @@ def die(house: House, key: str = "") -> UUID:
         house.send(key=key, services=replace(house.services, scanner=deadly()))
     [dead] = {document.id for document in house.documents()} - known
     return dead
+
+
+def keep_draft(house: House) -> UUID:
+    """The id of a draft that lies ready."""
+    view = drafting.keep(
+        house.services,
+        house.sender,
+        (PAPER,),
+        file_name="Zulassung.pdf",
+        upload_key="",
+        readmit=intake.nothing_ended,
+    )
+    return view.id
 
 
 def hold(house: House, scanner: Scanner | None = None) -> UUID:
@@ -113,6 +129,65 @@ def test_a_key_without_a_row_is_destroyed_when_no_intake_can_need_it(house: Hous
     assert house.sweep(timedelta(seconds=1)) == replace(NOTHING, unused_keys=1)
 
     assert house.keys() == [view.id]
+
+
+def test_after_a_bad_day_some_hundred_unused_keys_are_swept(embedded: House) -> None:
+    view = embedded.send()
+    for _ in range(300):
+        embedded.services.keys.create(new_id())
+
+    assert embedded.sweep(TOO_LATE) == replace(NOTHING, unused_keys=300)
+
+    assert embedded.keys() == [view.id]
+    assert embedded.sweep(timedelta(hours=1)) == NOTHING
+
+
+def test_beside_an_older_database_no_key_of_a_paper_is_destroyed(house: House) -> None:
+    """Somebody put a copy of the database back by hand; the newest papers are only there."""
+    kept, lost, draft = house.send(), house.send(), keep_draft(house)
+    unused = new_id()
+    house.services.keys.create(unused)
+    delete_the_row(house, lost.id, is_thorough=False)
+    with house.services.transaction() as session:
+        session.exec(delete(Draft).where(col(Draft.id) == draft))
+
+    with structlog.testing.capture_logs() as logged:
+        swept = house.sweep(TOO_LATE)
+
+    assert swept == replace(NOTHING, unused_keys=1)
+    assert sorted(house.keys()) == sorted([kept.id, lost.id, draft])
+    assert ("sweeper.database_older_than_keys", 2) in [
+        (line["event"], line.get("missing")) for line in logged
+    ]
+    assert "database_old" in [line.get("kind") for line in logged]
+
+
+def test_keys_that_an_older_version_made_are_noted_as_needed(house: House) -> None:
+    """It did not note it itself."""
+
+    class Older:
+        def prove(self, document_id: UUID, key: bytes) -> None:
+            del document_id, key
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(house.services.keys, name)
+
+    view = house.send(services=replace(house.services, keys=Older()))
+    assert house.services.keys.newest_needed(1) == []
+
+    assert house.sweep(TOO_LATE) == NOTHING
+
+    assert house.services.keys.newest_needed(1) == [view.id]
+
+
+def test_what_is_erased_or_discarded_does_not_make_the_database_look_older(house: House) -> None:
+    gone, draft = house.send(), keep_draft(house)
+    drafting.discard(house.services, house.sender, draft)
+    house.services.keys.destroy(gone.id)
+    house.sweep(TOMBSTONE_AGE + TOO_LATE)
+    house.sweep(TOMBSTONE_AGE + TOO_LATE)
+
+    assert starting.keys_without_row(house.services) == []
 
 
 def test_more_than_one_batch_is_swept_run_by_run(

@@ -1,8 +1,10 @@
 """The databases of the key store: how SQLite and PostgreSQL must be opened for it.
 
-Knows nothing of keys. Entry points: :func:`parsed`, :func:`open_engine`.
+Knows nothing of keys. Entry points: :func:`parsed`, :func:`make_file`,
+:func:`open_engine`.
 """
 
+import os
 import sqlite3
 from pathlib import Path
 from urllib.parse import quote
@@ -32,6 +34,19 @@ def parsed(url: str) -> sa.URL:
     if backend == "sqlite" and found.database in (None, "", ":memory:"):
         raise ValueError("The key store URL names no file: keys must outlive the program.")
     return found
+
+
+def make_file(url: sa.URL) -> None:
+    """Make the file of an SQLite key store, and its folder, closed to other users.
+
+    Raises :class:`OSError`.
+    """
+    if url.get_backend_name() != "sqlite":
+        return
+    path = Path(url.database or "")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # SQLite itself would leave the mode to the umask; its side files follow this one.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def open_engine(url: sa.URL, *, wait_seconds: int) -> sa.Engine:

@@ -10,13 +10,11 @@ there it is true once those and the backups of the key store have expired.
 """
 
 import contextlib
-import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import cast
 from uuid import UUID
 
@@ -45,6 +43,9 @@ _KEY_BYTES = 32
 _WRAPPED_BYTES = 12 + _KEY_BYTES + 16
 
 _MIGRATION_WAIT_SECONDS = 60
+
+# Once more when the master key was retired between reading the file and writing the key.
+_TRIES = 2
 
 # Any number, as long as all processes of all versions agree on it.
 _LOCK = 7_145_502
@@ -79,6 +80,7 @@ document_key = sa.Table(
     sa.Column("wrapped_key", sa.LargeBinary, nullable=False),
     sa.Column("master_key_id", sa.String(32), sa.ForeignKey("master_key.id"), nullable=False),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("had_row", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.CheckConstraint(f"length(wrapped_key) = {_WRAPPED_BYTES}", name="wrapped_key_length"),
 )
 
@@ -93,7 +95,10 @@ def migrate(url: str) -> None:
     usable database or one that a newer version of the program has migrated.
     """
     parsed = key_databases.parsed(url)
-    _make_file(parsed)
+    try:
+        key_databases.make_file(parsed)
+    except OSError as error:
+        raise _unavailable("migrate", error.strerror or "the file cannot be made") from error
     engine = key_databases.open_engine(parsed, wait_seconds=_MIGRATION_WAIT_SECONDS)
     try:
         with _errors("migrate"), engine.execution_options(is_writing=True).begin() as connection:
@@ -124,23 +129,41 @@ class SqlKeyStore:
         )
         self._writing = self._engine.execution_options(is_writing=True)
         self._master_keys = master_keys
-        # Master keys that the database had when this process last used them: who is gone since
-        # then was retired, and must not come back because of an old copy of the file.
-        self._registered: set[str] = set()
         self._now = now
 
     def create(self, document_id: UUID) -> bytes:
         """A fresh key, committed; raises :class:`ValueError` if the document has one already."""
         key = secrets.token_bytes(_KEY_BYTES)
         with _errors("create"):
+            for _ in range(_TRIES):
+                try:
+                    if self._insert(document_id, key):
+                        return key
+                except IntegrityError:
+                    if self._find(document_id):
+                        raise ValueError("This document has a key already.") from None
+        raise _unavailable("create", "no master key of the file is known, or still in use")
+
+    def prove(self, document_id: UUID, key: bytes) -> None:
+        """Note that a row needs the key, if it comes out again as it was made.
+
+        Read from the database and unwrapped with the file as it is now. Raises
+        :class:`KeyMissing`, and :class:`KeysUnavailable` when it does not; then nothing is noted.
+        """
+        masters = self._on_disk("prove")
+        with _errors("prove"), self._writing.begin() as connection:
+            noted = document_key.update().where(_is(document_id)).values(had_row=True)
+            row = connection.execute(noted.returning(*document_key.c)).first()
+            if row is None:
+                raise KeyMissing
+            if row.master_key_id not in self._proven(connection, masters):
+                raise _unavailable("prove", f"nobody else can read by {row.master_key_id}")
             try:
-                self._insert(document_id, key)
-            except IntegrityError:
-                if self._find(document_id):
-                    raise ValueError("This document has a key already.") from None
-                self._catch_up()
-                self._insert(document_id, key)
-        return key
+                found = masters.unwrap(row.master_key_id, row.wrapped_key, _document(document_id))
+            except Tampered as error:
+                raise _unavailable("prove", "the key does not come out again") from error
+            if found != key:
+                raise _unavailable("prove", "another key came out")
 
     def get(self, document_id: UUID) -> bytes:
         """The key; raises :class:`KeyMissing` and :class:`Tampered`."""
@@ -161,19 +184,45 @@ class SqlKeyStore:
             self._empty_log("destroy")
 
     def made_between(
-        self, start: datetime, end: datetime, *, after: UUID | None, limit: int
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        after: UUID | None,
+        limit: int,
+        never_needed: bool = False,
     ) -> Sequence[UUID]:
         """Documents whose key was made in ``[start, end)`` (UTC), by id, at most ``limit``.
 
-        ``after`` is the last id of the page before; it is not returned again.
+        ``after`` is the last id of the page before; it is not returned again. ``never_needed``:
+        only those of which nobody has noted that a row needs them.
         """
         made = document_key.c.created_at
         chosen = sa.select(document_key.c.document_id).where(made >= start, made < end)
         if after is not None:
             chosen = chosen.where(document_key.c.document_id > after)
+        if never_needed:
+            chosen = chosen.where(sa.not_(document_key.c.had_row))
         with _errors("made_between"), self._engine.begin() as connection:
             page = chosen.order_by(document_key.c.document_id).limit(limit)
             return list(connection.scalars(page))
+
+    def note_needed(self, document_ids: Collection[UUID]) -> None:
+        """Note that there are rows that need these keys; silent about keys that there are not."""
+        these = document_key.c.document_id.in_(list(document_ids))
+        with _errors("note_needed"), self._writing.begin() as connection:
+            connection.execute(document_key.update().where(these).values(had_row=True))
+
+    def newest_needed(self, limit: int) -> Sequence[UUID]:
+        """The newest keys that a row needed, by our own note; their ids are in order of time."""
+        newest = (
+            sa.select(document_key.c.document_id)
+            .where(document_key.c.had_row)
+            .order_by(document_key.c.document_id.desc())
+            .limit(limit)
+        )
+        with _errors("newest_needed"), self._engine.begin() as connection:
+            return list(connection.scalars(newest))
 
     def examine(self, after: UUID | None, limit: int) -> Sequence[KeyState]:
         """Every key, by document from ``after`` on, at most ``limit``; each is unwrapped."""
@@ -181,7 +230,8 @@ class SqlKeyStore:
         with _errors("examine"):
             rows = self._page(after, limit)
         return [
-            KeyState(row.document_id, _utc(row.created_at), self._is_readable(row)) for row in rows
+            KeyState(row.document_id, _utc(row.created_at), self._is_readable(row), row.had_row)
+            for row in rows
         ]
 
     def rewrap(self, after: UUID | None, limit: int) -> Rewrapped:
@@ -193,7 +243,7 @@ class SqlKeyStore:
         with _errors("rewrap"):
             rows = self._page(after, limit, document_key.c.master_key_id != masters.active_id)
             changes = [change for row in rows if (change := self._wrapped_anew(masters, row))]
-            done = self._exchange(masters.active_id, changes) if changes else 0
+            done = self._exchange(masters, changes) if changes else 0
             if len(rows) < limit:
                 self._empty_log("rewrap")
         going_on = rows[-1].document_id if len(rows) == limit else None
@@ -301,17 +351,21 @@ class SqlKeyStore:
                 chosen.order_by(document_key.c.document_id).limit(limit)
             ).all()
 
-    def _insert(self, document_id: UUID, key: bytes) -> None:
-        masters = self._reread()  # Costs a microsecond, and ends a rotation at the next upload.
-        row = {
-            "document_id": document_id,
-            "wrapped_key": masters.wrap(key, _document(document_id)),
-            "master_key_id": masters.active_id,
-            "created_at": self._now(),
-        }
+    def _insert(self, document_id: UUID, key: bytes) -> bool:
+        masters = self._on_disk("create")
         with self._writing.begin() as connection:
+            wrapping = self._wrapping(connection, masters)
+            if wrapping is None:
+                return False
+            row = {
+                "document_id": document_id,
+                "wrapped_key": masters.wrap(key, _document(document_id), by=wrapping),
+                "master_key_id": wrapping,
+                "created_at": self._now(),
+                "had_row": False,
+            }
             connection.execute(document_key.insert().values(row))
-        self._registered.add(masters.active_id)
+        return True
 
     def _unwrap(self, action: str, document_id: UUID, key_id: str, wrapped: bytes) -> bytes:
         masters = self._master_keys
@@ -344,7 +398,7 @@ class SqlKeyStore:
             "after": masters.wrap(key, bound_to),
         }
 
-    def _exchange(self, master_key_id: str, changes: Sequence[dict[str, object]]) -> int:
+    def _exchange(self, masters: MasterKeys, changes: Sequence[dict[str, object]]) -> int:
         """How many were still as they were read: what was destroyed meanwhile stays so."""
         same = (document_key.c.document_id == sa.bindparam("this")) & (
             document_key.c.wrapped_key == sa.bindparam("before")
@@ -352,9 +406,11 @@ class SqlKeyStore:
         change = (
             document_key.update()
             .where(same)
-            .values(wrapped_key=sa.bindparam("after"), master_key_id=master_key_id)
+            .values(wrapped_key=sa.bindparam("after"), master_key_id=masters.active_id)
         )
         with self._writing.begin() as connection:
+            if masters.active_id not in self._proven(connection, masters):
+                raise _unavailable("rewrap", f"nobody else can read by {masters.active_id}")
             return connection.execute(change, changes).rowcount
 
     # -- master keys ------------------------------------------------------------------------------
@@ -367,22 +423,37 @@ class SqlKeyStore:
             log.warning("master keys not read again", reason=str(error))
         return self._master_keys
 
-    def _catch_up(self) -> None:
-        """After the database refused the active master key: use, or make known, the new one.
+    def _on_disk(self, action: str) -> MasterKeys:
+        """The master keys as the file has them now; no key may be made with what it lacks.
 
-        Raises :class:`KeysUnavailable` for one that was retired and is still first in the file.
+        Raises :class:`KeysUnavailable` for a file that is wrong. One that was taken away, as one
+        may after a start, is in a safe place.
         """
-        masters = self._reread()
-        with self._writing.begin() as connection:
-            instance = self._locked_instance(connection, "create")
-            if masters.active_id in self._registered:
-                known = sa.select(master_key.c.id).where(master_key.c.id == masters.active_id)
-                if connection.scalar(known) is None:
-                    raise _unavailable("create", "the first master key of the file was retired")
-            try:
-                self._claim_master_keys(connection, instance, masters)
-            except ForeignInstance as error:
-                raise _unavailable("create", "the master keys changed into others") from error
+        try:
+            self._master_keys = self._master_keys.reread()
+        except ValueError as error:
+            raise _unavailable(action, str(error)) from error
+        return self._master_keys
+
+    def _wrapping(self, connection: sa.Connection, masters: MasterKeys) -> str | None:
+        """The first master key of the file by which others can read as well, if there is one."""
+        proven = self._proven(connection, masters)
+        chosen = next((key_id for key_id in masters.ids if key_id in proven), None)
+        if chosen != masters.active_id:
+            log.error(
+                "first master key not used",
+                reason="it is not known to the key store, retired, or another key of that name",
+                first=masters.active_id,
+                used=chosen,
+            )
+        return chosen
+
+    def _proven(self, connection: sa.Connection, masters: MasterKeys) -> set[str]:
+        """Those that the database knows by the same key, not by the name alone."""
+        instance = sa.select(key_store_info.c.instance).scalar_subquery()
+        columns = master_key.c.id, master_key.c.check_value, instance
+        known = connection.execute(sa.select(*columns).where(master_key.c.id.in_(masters.ids)))
+        return {key_id for key_id, *proof in known if _is_same(masters, key_id, *proof)}
 
     def _locked_instance(self, connection: sa.Connection, action: str) -> UUID:
         _lock(connection)
@@ -450,7 +521,6 @@ class SqlKeyStore:
                 raise ForeignInstance(f"The master key file lacks {key_id}, which is in use.")
         if masters.active_id not in known:
             self._register(connection, instance, masters)
-        self._registered = {*mine, masters.active_id}
 
 
 # --- What a sealed value is bound to -------------------------------------------------------------
@@ -462,6 +532,15 @@ def _document(document_id: UUID) -> bytes:
 
 def _check(instance: UUID, key_id: str) -> bytes:
     return b"KDM1" + instance.bytes + key_id.encode("ascii")
+
+
+def _is_same(masters: MasterKeys, key_id: str, proof: bytes, instance: UUID) -> bool:
+    """Whether the file has, by that name, the key of which the database keeps the proof."""
+    try:
+        masters.unwrap(key_id, proof, _check(instance, key_id))
+    except Tampered:
+        return False
+    return True
 
 
 # --- Statements and errors -----------------------------------------------------------------------
@@ -500,18 +579,6 @@ def _reason(error: SQLAlchemyError) -> str:
 def _unavailable(action: str, reason: str) -> KeysUnavailable:
     log.warning("key store unavailable", action=action, reason=reason)
     return KeysUnavailable()
-
-
-def _make_file(url: sa.URL) -> None:
-    if url.get_backend_name() != "sqlite":
-        return
-    path = Path(url.database or "")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # SQLite itself would leave the mode to the umask; its side files follow this one.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as error:
-        raise _unavailable("migrate", error.strerror or "the file cannot be made") from error
 
 
 def _alembic(connection: sa.Connection) -> Config:

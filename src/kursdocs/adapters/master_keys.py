@@ -102,10 +102,10 @@ class MasterKeys:
             yield MasterKeys({key_id: key, **_parse(text, path)}, path=self._path)
             replace_file(path, longer, _beside(path))
 
-    def wrap(self, plain: bytes, bound_to: bytes) -> bytes:
-        """``plain`` sealed with the active key and tied to ``bound_to``."""
+    def wrap(self, plain: bytes, bound_to: bytes, *, by: str = "") -> bytes:
+        """``plain`` sealed with a key, the active one unless said, and tied to ``bound_to``."""
         nonce = os.urandom(_NONCE_BYTES)
-        return nonce + self._ciphers[self.active_id].encrypt(nonce, plain, bound_to)
+        return nonce + self._ciphers[by or self.active_id].encrypt(nonce, plain, bound_to)
 
     def unwrap(self, key_id: str, wrapped: bytes, bound_to: bytes) -> bytes:
         """What was wrapped; raises :class:`Tampered`, and :class:`KeyError` for a foreign id."""

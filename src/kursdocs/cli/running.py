@@ -48,6 +48,15 @@ DespiteMissingKeys = Annotated[
     ),
 ]
 
+DespiteMissingPapers = Annotated[
+    bool,
+    typer.Option(
+        "--despite-missing-papers",
+        help="Start although the database is older than the key store: only when the newer one is"
+        " lost for good.",
+    ),
+]
+
 # How long what has begun may take after listening has ended; then it is cut off.
 GRACE_SECONDS = 30
 _LOOK_SECONDS = 0.2
@@ -66,6 +75,7 @@ def serve(
     ] = None,
     drain_seconds: Drain = 0,
     despite_missing_keys: DespiteMissingKeys = False,
+    despite_missing_papers: DespiteMissingPapers = False,
 ) -> None:
     """Serve pages and API. SIGTERM ends it when what has begun is done."""
     settings = load()
@@ -74,13 +84,19 @@ def serve(
     with bootstrap.alone(settings), _listen(host, port) as listener:
         bootstrap.migrate(settings)
         with bootstrap.open_services(settings) as services:
-            if not despite_missing_keys:
-                starting.require_keys(services)
+            _require_both(services, keys=not despite_missing_keys, rows=not despite_missing_papers)
             _tell_of_missing_lock(services)
             log = structlog.get_logger()
             log.info("serve.started", url=settings.public_url, port=port, duties=with_worker)
             _serve(services, listener, with_worker=with_worker, drain_seconds=drain_seconds)
             log.info("serve.ended")
+
+
+def _require_both(services: Services, *, keys: bool, rows: bool) -> None:
+    if keys:
+        starting.require_keys(services)
+    if rows:
+        starting.require_rows(services)
 
 
 def _tell_of_missing_lock(services: Services) -> None:
@@ -167,7 +183,10 @@ def _worker_beside(services: Services, stop: threading.Event) -> Iterator[thread
 
 
 @app.command("worker")
-def work(despite_missing_keys: DespiteMissingKeys = False) -> None:
+def work(
+    despite_missing_keys: DespiteMissingKeys = False,
+    despite_missing_papers: DespiteMissingPapers = False,
+) -> None:
     """Do the recurring duties: mails, sweeping. Any number may run beside PostgreSQL.
 
     SIGTERM ends it after the duty that it is at.
@@ -181,8 +200,7 @@ def work(despite_missing_keys: DespiteMissingKeys = False) -> None:
         signal.signal(number, end)
     settings = load()
     with bootstrap.alone(settings), bootstrap.open_services(settings) as services:
-        if not despite_missing_keys:
-            starting.require_keys(services)
+        _require_both(services, keys=not despite_missing_keys, rows=not despite_missing_papers)
         _tell_of_missing_lock(services)
         log = structlog.get_logger()
         log.info("worker.started")

@@ -4,7 +4,7 @@ Adapters implement these and translate foreign errors into :class:`PortError` on
 opens, reads or sends anything.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -159,11 +159,15 @@ class ForeignInstance(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KeyState:
-    """A document's key as a check sees it: when it was made (UTC), whether it can be unwrapped."""
+    """A document's key as a check sees it: when it was made (UTC), whether it can be unwrapped.
+
+    ``had_row``: it was noted that a row needs it.
+    """
 
     document_id: UUID
     made_at: datetime
     is_readable: bool
+    had_row: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +210,13 @@ class KeyStore(Protocol):
     def create(self, document_id: UUID) -> bytes:
         """Make a fresh 256-bit key for the document and commit it; returns the plain key."""
 
+    def prove(self, document_id: UUID, key: bytes) -> None:
+        """Note that a row needs the key, if others can read it: it comes out as it was made.
+
+        To be called when the row is committed, before anybody is told that something is stored.
+        Raises :class:`KeyMissing`; :class:`KeysUnavailable` also when it does not come out.
+        """
+
     def get(self, document_id: UUID) -> bytes:
         """The document's key; raises :class:`KeyMissing`."""
 
@@ -213,9 +224,24 @@ class KeyStore(Protocol):
         """Forget the key for ever; silent when there is none."""
 
     def made_between(
-        self, start: datetime, end: datetime, *, after: UUID | None, limit: int
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        after: UUID | None,
+        limit: int,
+        never_needed: bool = False,
     ) -> Sequence[UUID]:
-        """Documents whose key was made in ``[start, end)``, by id from ``after`` on."""
+        """Documents whose key was made in ``[start, end)``, by id from ``after`` on.
+
+        ``never_needed``: only those of which it was never noted that a row needs them.
+        """
+
+    def note_needed(self, document_ids: Collection[UUID]) -> None:
+        """Note that there are rows that need these keys; silent about keys that there are not."""
+
+    def newest_needed(self, limit: int) -> Sequence[UUID]:
+        """The newest keys of which it was noted that a row needs them."""
 
     def examine(self, after: UUID | None, limit: int) -> Sequence[KeyState]:
         """Every key, by document from ``after`` (not again) on, at most ``limit``; each is tried.

@@ -170,6 +170,7 @@ def _keep(
         if known is not None:
             services.keys.destroy(draft_id)
             return desk.view_of(known)
+        intake.prove(services, draft_id, key)
         intake.put(services, stored.object_name, seal(key, draft_id, paper.pdf))
         with services.transaction() as session:
             readmit(session)

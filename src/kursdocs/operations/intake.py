@@ -6,7 +6,7 @@ Nobody is told "stored" before bytes, hash, row and audit entry are safe (rule 3
 1. check what it is, hash it              nothing is left
 2. make its key, commit                   an unused key; ``sweeping`` destroys it
 3. write its row PENDING, commit          a dead intake; ``sweeping`` abandons it and reports it
-4. encrypt, put, read back, compare       the same, with an object; ``sweeping`` deletes it
+4. prove the key; encrypt, put, compare   the same, with an object; ``sweeping`` deletes it
 5. ask the scanner                        the same
 6. LIVE or HELD, deliveries, what waited  one transaction with log and outbox: all or nothing
 """
@@ -27,7 +27,15 @@ from kursdocs.core.documents.reading import DocumentView
 from kursdocs.core.documents.sending import Sending, SendingForm, check
 from kursdocs.core.errors import Conflict, Invalid, KursdocsError, Unavailable
 from kursdocs.core.follow_ups import fulfilling
-from kursdocs.core.ports import ObjectMissing, Paper, Scan, StoreUnavailable, Tampered, Verdict
+from kursdocs.core.ports import (
+    KeyMissing,
+    ObjectMissing,
+    Paper,
+    Scan,
+    StoreUnavailable,
+    Tampered,
+    Verdict,
+)
 from kursdocs.core.requests import answering
 from kursdocs.core.tables import new_id
 from kursdocs.core.workdays import Workdays, local_date
@@ -183,6 +191,7 @@ def _keep(task: _Task, paper: Paper, received_sha256: str) -> DocumentView:
                 key=task.key,
                 now=begun,
             )
+        prove(services, document_id, document_key)
         sealed = seal(document_key, document_id, paper.pdf)
         put(services, stored.object_name, sealed)
         scan = services.scanner.scan(paper.pdf)
@@ -227,6 +236,17 @@ def _deliver(task: _Task, document_id: UUID, sealed: bytes, scan: Scan) -> None:
         now = task.services.clock()
         answering.close(session, task.actor, requests, document_id, now=now)
         fulfilling.by_document(session, task.services.catalogue, document_id, now=now)
+
+
+def prove(services: Services, owner_id: UUID, key: bytes) -> None:
+    """Nothing is sealed with a key that others cannot read; from here on its row is known.
+
+    Raises ``Conflict`` (``intake_died``) when the sweeper was sooner.
+    """
+    try:
+        services.keys.prove(owner_id, key)
+    except KeyMissing as error:
+        raise Conflict("intake_died") from error
 
 
 def put(services: Services, object_name: str, sealed: bytes) -> None:

@@ -18,7 +18,7 @@ from kursdocs.core.checks import Health
 from kursdocs.core.documents import counting
 from kursdocs.core.errors import Unavailable
 from kursdocs.core.ports import Schema, Signatures
-from kursdocs.operations import delivery
+from kursdocs.operations import delivery, starting
 from kursdocs.operations.rescanning import SIGNATURES_AGE_MAX
 from kursdocs.operations.sweeping import HELD_LIMIT
 from kursdocs.services import Services
@@ -157,7 +157,17 @@ def _worker(session: Session, now: datetime) -> Part:
 
 
 def _key_store(services: Services) -> Parts:
-    return {"key_store": _checked(services.keys.check, Condition.DOWN)}
+    part = _checked(services.keys.check, Condition.DOWN)
+    return {"key_store": _key_store_beside(services) if part is OK else part}
+
+
+def _key_store_beside(services: Services) -> Part:
+    """A database that was put back from before the newest papers is still worth being served."""
+    try:
+        is_newer = bool(starting.keys_without_row(services))
+    except Unavailable:
+        return OK  # It answered; the database is told of in a part of its own.
+    return Part(Condition.DEGRADED, "database_older_than_keys") if is_newer else OK
 
 
 def _object_store(services: Services) -> Parts:

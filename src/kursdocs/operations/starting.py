@@ -5,13 +5,19 @@ belongs to us, yet the newest papers cannot be opened. Whoever goes on with it m
 it: then the right key store, once it is found, lacks those. So a start is refused while it can
 still be exchanged. A few missing keys are damage for which there is nothing to exchange; keeping a
 whole town from working would mend nothing: it starts, loudly, and the daily check names them.
+
+The other way round, a database that is older than the key store lacks the newest papers, while
+their objects and keys are still there. Whoever goes on with it makes two histories out of one. Each
+key whose row was once committed says so (``KeyStore.prove``), so one look at the newest tells.
 """
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
 
 from kursdocs.core.documents import lifecycle
+from kursdocs.core.drafts import lifecycle as drafts
 from kursdocs.core.ports import ForeignInstance, KeyMissing, Tampered
 from kursdocs.services import Services
 
@@ -22,6 +28,10 @@ FEW = 5
 """So many of these may lack their key and it is still a start."""
 
 _log = structlog.get_logger()
+
+
+class DatabaseTooOld(ForeignInstance):
+    """The newest papers have keys and no rows: this database is from before they were sent."""
 
 
 class KeyStoreTooOld(ForeignInstance):
@@ -47,6 +57,35 @@ def require_keys(services: Services) -> None:
             " moment (kursdocs restore). Only when their keys are lost for good: start with"
             " --despite-missing-keys."
         )
+
+
+def require_rows(services: Services) -> None:
+    """Look whether what the newest keys were made for is in the database.
+
+    Raises :class:`DatabaseTooOld` when more than a few rows are missing, or each of several; and
+    ``Unavailable``. A few are logged as an error.
+    """
+    missing = keys_without_row(services)
+    if not missing:
+        return
+    looked_at = len(services.keys.newest_needed(SAMPLED))
+    _log.error("keys.without_row", looked_at=looked_at, missing=len(missing))
+    if len(missing) > FEW or len(missing) == looked_at > 1:
+        raise DatabaseTooOld(
+            f"Of the {looked_at} newest keys, {len(missing)} are of papers that are not in the"
+            " database: it is older than the key store. Put the newest database back, or bring all"
+            " parts to the same moment (kursdocs restore). Only when it is lost for good: start"
+            " with --despite-missing-papers; no key is destroyed then either."
+        )
+
+
+def keys_without_row(services: Services) -> Sequence[UUID]:
+    """Of the newest keys whose row was committed once, those that have none now."""
+    newest = services.keys.newest_needed(SAMPLED)
+    with services.transaction() as session:
+        known = lifecycle.known_ids(session, newest) | drafts.known_ids(session, newest)
+    # A draft's key goes before its row; both may have gone since the keys were listed.
+    return [one for one in newest if one not in known and _has_key(services, one)]
 
 
 def _has_key(services: Services, document_id: UUID) -> bool:

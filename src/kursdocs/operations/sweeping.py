@@ -21,7 +21,8 @@ from kursdocs.core.drafts import lifecycle as drafts
 from kursdocs.core.errors import Conflict, Unavailable
 from kursdocs.core.follow_ups import fulfilling
 from kursdocs.core.ports import Scan, Verdict
-from kursdocs.operations import drafting
+from kursdocs.operations import drafting, starting
+from kursdocs.operations.alarming import Alarm, alarm
 from kursdocs.operations.handout import DocumentDamaged, open_one_of_many
 from kursdocs.services import Services
 
@@ -55,6 +56,7 @@ def sweep(services: Services) -> Swept:
     buried = bury_tombstones(services)
     ended, removed = _end_drafts(services), _remove_drafts(services)
     unused = _destroy_unused_keys(services)
+    _tell_of_older_database(services)
     released, blocked = _rescan_held(services)
     swept = Swept(abandoned, buried, unused, released, blocked, ended, removed)
     if any(vars(swept).values()):
@@ -137,19 +139,31 @@ def _remove_drafts(services: Services) -> int:
 def _destroy_unused_keys(services: Services) -> int:
     """Keys whose row was never written: made just before a crash.
 
-    Only keys of the last days are looked at; whatever is older was looked at then.
+    A key whose row was there once is never one of them, however many there are: without a row it
+    says that the database is older than it (:func:`_tell_of_older_database`). What nobody has noted
+    yet, an older version's keys say, is noted here. Only keys of the last days are looked at;
+    whatever is older was looked at then.
     """
     now = services.clock()
     window = (now - INTAKE_LIMIT - TOMBSTONE_AGE - timedelta(days=2), now - INTAKE_LIMIT)
     count, after = 0, None
-    while batch := services.keys.made_between(*window, after=after, limit=BATCH):
+    while batch := services.keys.made_between(*window, after=after, limit=BATCH, never_needed=True):
         with services.transaction() as session:
             known = lifecycle.known_ids(session, batch) | drafts.known_ids(session, batch)
+        if known:
+            services.keys.note_needed(known)
         for document_id in set(batch) - known:
             services.keys.destroy(document_id)
             count += 1
         after = batch[-1]
     return count
+
+
+def _tell_of_older_database(services: Services) -> None:
+    """Somebody put a copy of the database back beside a newer key store; nothing is touched."""
+    if missing := len(starting.keys_without_row(services)):
+        _log.error("sweeper.database_older_than_keys", missing=missing)
+        alarm(services, Alarm.DATABASE_OLD, now=services.clock())
 
 
 def _rescan_held(services: Services) -> tuple[int, int]:

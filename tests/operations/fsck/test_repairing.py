@@ -56,7 +56,7 @@ def test_the_key_of_a_paper_whose_row_vanished_is_kept(house: House) -> None:
 
     report = fsck.check(house.services, repair=True)
 
-    assert dict(report.found) == {Damage.DOCUMENT_VANISHED: 1, Damage.KEY_UNUSED: 1}
+    assert dict(report.found) == {Damage.DOCUMENT_VANISHED: 1}
     assert house.services.keys.get(paper) == key
 
 

@@ -85,6 +85,8 @@ class Look:
     now: datetime
     wary_of: frozenset[UUID] = frozenset()
     """Papers whose bytes are read in any case."""
+    vanished: set[UUID] = field(default_factory=set)
+    """Papers that only their keys tell of."""
     found: Findings = field(default_factory=Findings)
     seen: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_SEEN, 0)))
 
@@ -220,14 +222,20 @@ def _left(claim: Claim, asked: Asked) -> Sequence[Damage]:
 
 
 def _keys_without_row(at: Look, keys: dict[UUID, KeyState]) -> None:
-    """A key is made before its row; one that is old enough and has none was never used."""
+    """A key is made before its row; one that is old enough and has none was never used.
+
+    One whose row was there once tells of a paper that is not in this database any more.
+    """
     for key in keys.values():
         if key.made_at > at.now - INTAKE_LIMIT - LATE:
             continue
         with at.services.transaction() as session:
             has_row = any(noun.claim_of(session, key.document_id) for noun in NOUNS)
         if not has_row and contents.has_key(at.services, key.document_id):
-            at.found.add(Damage.KEY_UNUSED, key.document_id)
+            if key.had_row:
+                at.vanished.add(key.document_id)
+            else:
+                at.found.add(Damage.KEY_UNUSED, key.document_id)
 
 
 def _objects_without_row(at: Look) -> None:
@@ -270,9 +278,9 @@ def _log(at: Look) -> None:
 
 
 def _documents_without_row(at: Look) -> None:
-    """Rows of documents are never deleted: whatever the log tells of must be there."""
+    """Rows of documents are never deleted: whatever the log or a key tells of must be there."""
     seq: int | None = 0
-    missed = set[UUID]()
+    missed = set(at.vanished)
     while seq is not None:
         with at.services.transaction() as session:
             told, seq = documents.told_of(session, after=seq, limit=LOG_PAGE)

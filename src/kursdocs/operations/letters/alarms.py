@@ -25,6 +25,7 @@ class Alarm(StrEnum):
     LOG_ALTERED = "log_altered"
     LOG_UNSIGNED = "log_unsigned"
     BACKUP_LATE = "backup_late"
+    DATABASE_OLD = "database_old"
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,23 @@ WORDS: Mapping[Alarm, Wording] = {
             "Please see why no new one is made.",
         ),
         "kursdocs backup",
+    ),
+    Alarm.DATABASE_OLD: Wording(
+        always(
+            Text(
+                "Die Datenbank ist älter als der Schlüsselspeicher: Die neuesten Papiere fehlen "
+                "in ihr. Ihre Dateien und Schlüssel sind noch da und werden nicht gelöscht.",
+                "The database is older than the key store: it lacks the newest papers. Their "
+                "files and keys are still there and are not deleted.",
+            )
+        ),
+        Text(
+            "Bitte halten Sie kursdocs an und bringen Sie die neueste Datenbank zurück. Erst wenn "
+            "sie endgültig verloren ist, arbeiten Sie mit dieser weiter.",
+            "Please stop kursdocs and put the newest database back. Go on with this one only when "
+            "that is lost for good.",
+        ),
+        "kursdocs fsck",
     ),
 }
 
