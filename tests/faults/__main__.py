@@ -14,8 +14,9 @@ from multiprocessing import get_context
 
 from tests.faults import oracle
 from tests.faults.bugs import BUGS
+from tests.faults.cases import Kind
 from tests.faults.parts import Parts
-from tests.faults.planned import Kind, Report
+from tests.faults.planned import Report
 from tests.faults.random_kills import Outcome, Plan
 from tests.faults.whole import killed_at_random, planned_faults, survives
 
@@ -90,6 +91,8 @@ def _table(
             (f"  by {kind}", [sum(case.kind is kind for case in one.hit) for one in planned])
             for kind in Kind
         ),
+        ("mails", [one.mails for one in planned]),
+        ("  twice, as they may be", [one.doubled for one in planned]),
         ("processes killed at random", [sum(one.kills.values()) for one in outcomes]),
         ("  of these all at once", [one.blackouts for one in outcomes]),
         ("jumps of the clock at work", [one.jumps for one in outcomes]),

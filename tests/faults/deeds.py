@@ -5,103 +5,36 @@ tells its client it writes into the ledger, as in ``clients``. ``again`` is what
 life: the client tries the same once more, or the worker's next run comes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from itertools import count
-from pathlib import Path
+from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 from sqlmodel import update
 from tests.factories import make_catalogue
 from tests.faults.ledger import Ledger, Word, fingerprint
-from tests.operations.house import House
+from tests.faults.logs import CHECKPOINT, SHORTEN
+from tests.faults.mails import MAIL, PLAN
+from tests.faults.rewrapping import REWRAP
+from tests.faults.scene import SECOND, Deed, Job, Scene, subject_of
 from tests.operations.test_drafting import TYPED
 from tests.scanners import Saying, deadly, undecided
 
-from kursdocs.core.access import Actor
 from kursdocs.core.documents import lifecycle
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT
-from kursdocs.core.documents.sending import Sending
 from kursdocs.core.documents.tables import Document, DocumentState
 from kursdocs.core.drafts import Draft
 from kursdocs.core.errors import Conflict, Invalid, Unavailable
 from kursdocs.core.ports import KeyMissing, ObjectMissing, Tampered, Verdict
 from kursdocs.core.tables import new_id
-from kursdocs.demo.papers import sample_paper
 from kursdocs.operations import drafting, intake, rescanning, retention, sweeping
 from kursdocs.operations.intake import nothing_ended
 from kursdocs.operations.sealing import unseal
 from kursdocs.services import Services
-from kursdocs.settings import Settings
 
-SECOND = timedelta(seconds=1)
 WITHDRAWN_FOR, ANNOUNCED_FOR = timedelta(days=40), timedelta(days=9)
 """After these a withdrawn paper goes."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One deed with all it needs, and at which point it is to die (None: not at all)."""
-
-    deed: str
-    settings: Settings
-    now: datetime
-    sender: Actor
-    sending: Sending
-    ledger: Path
-    key: str
-    content: bytes
-    subject: UUID | None = None
-    """The draft or document that it is about."""
-    kill_at: int | None = None
-    bug: str = ""
-    """The seeded bug that the program has, if it has one."""
-
-
-@dataclass
-class Scene:
-    """An installation and the one client's ledger, in which one deed after the other is done."""
-
-    house: House
-    ledger: Path
-    bug: str = ""
-    _numbers: "count[int]" = field(default_factory=lambda: count(1))
-
-    def note(self, word: Word, key: str, value: object = "") -> None:
-        """A line of the client's."""
-        Ledger(self.ledger).note(word, key, value)
-
-    def job(self, deed: str, key: str) -> Job:
-        """A job with content that nobody else has, and what the deed needs to be there."""
-        paper = sample_paper("Zulassung zum Integrationskurs", "Muster", "Mia", next(self._numbers))
-        house = self.house
-        job = Job(
-            deed,
-            house.services.settings,
-            house.clock(),
-            house.sender,
-            house.sending(),
-            self.ledger,
-            key,
-            paper,
-            bug=self.bug,
-        )
-        job = DEEDS[deed].prepare(self, job)
-        return replace(job, now=house.clock())
-
-
-@dataclass(frozen=True)
-class Deed:
-    """One operation."""
-
-    do: Callable[[Services, Job], None]
-    again: Callable[[Scene, Job], None]
-    prepare: Callable[[Scene, Job], Job] = lambda _, job: job
-    is_alone: bool = False
-    """It acts on everything that is due, so that each fault must be recovered from by itself."""
-    scanner: Saying | None = None
 
 
 # -- sending ---------------------------------------------------------------------------------------
@@ -149,16 +82,7 @@ def _keep_again(scene: Scene, job: Job) -> None:
     house = scene.house
     _keep(house.services, job)
     [draft] = [one for one in house.drafts() if one.upload_key == job.key and one.state == "ready"]
-    try:
-        sealed = house.services.store.get(draft.object_name)
-        content = unseal(house.services.keys.get(draft.id), draft.id, sealed)
-    except (KeyMissing, ObjectMissing):
-        scene.note(Word.LOST, job.key, draft.id)
-    except Tampered:
-        scene.note(Word.WRONG, job.key, draft.id)
-    else:
-        if content != job.content:
-            scene.note(Word.WRONG, job.key, draft.id)
+    _look(scene, job, draft, fingerprint(job.content))
     drafting.discard(house.services, job.sender, draft.id)
 
 
@@ -180,7 +104,7 @@ def _on_the_desk(scene: Scene, job: Job) -> Job:
 def _send(services: Services, job: Job) -> None:
     ledger = Ledger(job.ledger)
     ledger.note(Word.TRY, job.key, fingerprint(job.content))
-    view = drafting.send(services, job.sender, _subject(job), nothing_ended)
+    view = drafting.send(services, job.sender, subject_of(job), nothing_ended)
     ledger.note(Word.ACK, job.key, view.id)
 
 
@@ -188,10 +112,53 @@ def _send_again(scene: Scene, job: Job) -> None:
     _send(scene.house.services, job)
 
 
-def _subject(job: Job) -> UUID:
-    if job.subject is None:
-        raise ValueError(f"{job.key} is about nothing")
-    return job.subject
+def _two_on_the_desk(scene: Scene, job: Job) -> Job:
+    other = _on_the_desk(scene, scene.job(job.deed, f"{job.key}|other"))
+    return replace(_on_the_desk(scene, job), other=other.subject, more=other.content)
+
+
+def _join(services: Services, job: Job) -> None:
+    drafting.join(services, job.sender, [subject_of(job), _other_of(job)])
+
+
+def _join_again(scene: Scene, job: Job) -> None:
+    """All as they were, or joined; in the end joined, and then the person discards it."""
+    house, first, other = scene.house, subject_of(job), _other_of(job)
+    ready = {one.id: one for one in house.drafts() if one.state == "ready"}
+    if other in ready:
+        for draft_id, content in ((first, job.content), (other, job.more)):
+            _look(scene, job, ready[draft_id], fingerprint(content))
+        _join(house.services, job)
+        ready = {one.id: one for one in house.drafts() if one.state == "ready"}
+    joined = ready[first]
+    _look(scene, job, joined, joined.sha256)
+    if other in ready or joined.page_count != JOINED:
+        scene.note(Word.WRONG, job.key, first)
+    drafting.discard(house.services, job.sender, first)
+
+
+JOINED = 2
+"""Pages of two papers of one page."""
+
+
+def _other_of(job: Job) -> UUID:
+    return subject_of(replace(job, subject=job.other))
+
+
+def _look(scene: Scene, job: Job, draft: Draft, sha256: str) -> None:
+    """The draft has that content."""
+    services = scene.house.services
+    try:
+        content = unseal(
+            services.keys.get(draft.id), draft.id, services.store.get(draft.object_name)
+        )
+    except (KeyMissing, ObjectMissing):
+        scene.note(Word.LOST, job.key, draft.id)
+    except Tampered:
+        scene.note(Word.WRONG, job.key, draft.id)
+    else:
+        if fingerprint(content) != sha256:
+            scene.note(Word.WRONG, job.key, draft.id)
 
 
 # -- withdrawing and erasing -----------------------------------------------------------------------
@@ -211,7 +178,7 @@ def _sent(scene: Scene, job: Job) -> Job:
 
 
 def _withdraw(services: Services, job: Job) -> None:
-    ledger, subject = Ledger(job.ledger), _subject(job)
+    ledger, subject = Ledger(job.ledger), subject_of(job)
     ledger.note(Word.DROP, job.key, subject)
     with suppress(Conflict), services.transaction() as session:  # withdrawn already
         lifecycle.withdraw(
@@ -235,7 +202,7 @@ def _due(scene: Scene, job: Job) -> Job:
     _withdraw(scene.house.services, job)
     now = scene.house.clock()
     with scene.house.services.transaction() as session:
-        document = session.get_one(Document, _subject(job))
+        document = session.get_one(Document, subject_of(job))
         document.withdrawn_at = now - WITHDRAWN_FOR
         document.delete_on = now.date()
         document.deletion_noticed_at = now - ANNOUNCED_FOR
@@ -261,7 +228,7 @@ def _litter(scene: Scene, job: Job) -> Job:
         house.send(services=replace(house.services, scanner=deadly()))
     house.services.keys.create(new_id())
     _store(replace(house.services, scanner=undecided()), job)
-    draft_id = _subject(_on_the_desk(scene, replace(job, key=f"{job.key} desk")))
+    draft_id = subject_of(_on_the_desk(scene, replace(job, key=f"{job.key} desk")))
     with house.services.transaction() as session:
         session.get_one(Draft, draft_id).expires_at = house.clock() + SECOND
     house.clock.advance(INTAKE_LIMIT + SECOND)
@@ -295,7 +262,7 @@ def _rescan(services: Services, job: Job) -> None:
 def _rescan_again(scene: Scene, job: Job) -> None:
     """The next run blocks it, whatever happened to this one."""
     rescanning.rescan(replace(scene.house.services, scanner=NEWER))
-    if scene.house.document(_subject(job)).state is not DocumentState.BLOCKED:
+    if scene.house.document(subject_of(job)).state is not DocumentState.BLOCKED:
         scene.note(Word.WRONG, job.key, job.subject)
 
 
@@ -304,10 +271,17 @@ DEEDS: Mapping[str, Deed] = {
     "refuse": Deed(_refuse, _nothing_again, scanner=Saying(Verdict.INFECTED)),
     "keep": Deed(_keep, _keep_again),
     "send": Deed(_send, _send_again, _on_the_desk),
+    "join": Deed(_join, _join_again, _two_on_the_desk),
     "withdraw": Deed(_withdraw, _withdraw_again, _sent),
     "sweep": Deed(_sweep, _sweep_again, _litter, is_alone=True),
     "erase": Deed(_erase, _erase_again, _due, is_alone=True),
     "rescan": Deed(_rescan, _rescan_again, _out, is_alone=True, scanner=NEWER),
+    "rewrap": REWRAP,
+    # Last, because with these days pass.
+    "plan": PLAN,
+    "mail": MAIL,
+    "checkpoint": CHECKPOINT,
+    "shorten": SHORTEN,
 }
 
 ANSWERS = (Conflict, Invalid, Unavailable)

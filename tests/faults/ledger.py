@@ -34,6 +34,18 @@ class Word(StrEnum):
     """Was told that an acknowledged document is not there, which nobody asked to withdraw."""
     WRONG = "WRONG"
     """Was handed other content."""
+    DUE = "DUE"
+    """A mail has to tell something at the address (the value), once."""
+    TWICE = "TWICE"
+    """It may come a second time: a fault hid that the server had taken it."""
+    REFUSED = "REFUSED"
+    """The server refused it for good."""
+    LATE = "LATE"
+    """The document (the value) has to go back to who sent it."""
+    LOGGED = "LOGGED"
+    """Copied from the log: this (the key) happened to the document (the value)."""
+    COPIED = "COPIED"
+    """The copy goes to this row (the value); what it covers may go from the log."""
     SWEPT = "SWEPT"
     """The sweeper came through; the value is when it began."""
 
@@ -107,6 +119,18 @@ class Known:
     """Documents acknowledged as withdrawn."""
     read: Counter[UUID] = field(default_factory=Counter)
     """How often a document was handed out."""
+    due: dict[str, str] = field(default_factory=dict)
+    """Addresses that have to be told something, by key."""
+    twice: set[str] = field(default_factory=set)
+    """Keys whose mail may come twice."""
+    refused: set[str] = field(default_factory=set)
+    """Keys whose mail the server refused for good."""
+    late: set[UUID] = field(default_factory=set)
+    """Documents that have to go back."""
+    logged: Counter[tuple[str, UUID]] = field(default_factory=Counter)
+    """What the copy of the log tells of documents, and how often."""
+    copied: int = 0
+    """The last row of that copy."""
     complaints: list[Line] = field(default_factory=list)
     """What a reader met that must not be."""
 
@@ -119,14 +143,40 @@ class Known:
                 self._once(self.stored, line)
             case Word.KEPT:
                 self._once(self.kept, line)
-            case Word.DROP:
-                self.dropping.add(UUID(line.value))
-            case Word.GONE:
-                self.gone.add(UUID(line.value))
-            case Word.READ:
-                self.read[UUID(line.value)] += 1
             case Word.LOST | Word.WRONG:
                 self.complaints.append(line)
+            case Word.DUE | Word.TWICE | Word.REFUSED:
+                self._note_mail(line)
+            case Word.LOGGED | Word.COPIED:
+                self._note_log(line)
+            case Word.DROP | Word.GONE | Word.READ | Word.LATE:
+                self._note_document(line.word, UUID(line.value))
+
+    def _note_mail(self, line: Line) -> None:
+        match line.word:
+            case Word.DUE:
+                self.due[line.key] = line.value
+            case Word.TWICE:
+                self.twice.add(line.key)
+            case Word.REFUSED:
+                self.refused.add(line.key)
+
+    def _note_log(self, line: Line) -> None:
+        if line.word is Word.COPIED:
+            self.copied = int(line.value)
+        else:
+            self.logged[line.key, UUID(line.value)] += 1
+
+    def _note_document(self, word: Word, document_id: UUID) -> None:
+        match word:
+            case Word.DROP:
+                self.dropping.add(document_id)
+            case Word.GONE:
+                self.gone.add(document_id)
+            case Word.READ:
+                self.read[document_id] += 1
+            case Word.LATE:
+                self.late.add(document_id)
 
     def _once(self, known: dict[str, UUID], line: Line) -> None:
         if known.setdefault(line.key, UUID(line.value)) != UUID(line.value):

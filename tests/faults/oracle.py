@@ -1,14 +1,15 @@
 """Judges an installation at rest by what its clients know for themselves.
 
-Six words, each for one promise that was broken. Rows, objects, keys and log are read past the
-program's own doors, and compared with the ledgers and with each other.
+Six words, each for one promise that was broken. Rows, objects, keys, log and mailbox are read past
+the program's own doors, and compared with the ledgers and with each other.
 
-LOST      an acknowledged document is not there, or its object or key is not
+LOST      an acknowledged document is not there, or its object or key is not; a mail that counts as
+          sent is in no mailbox, or somebody was never told
 WRONG     its bytes, or what its row says of them, are not what was sent
 UNDEAD    what was withdrawn, given up or erased is still there for somebody, or in a store
-UNLOGGED  the log is not whole, or does not tell what happened exactly once
-DOUBLE    the same content, or the same mail, twice
-ORPHAN    an object, a key, a row or an unfinished file that nothing needs
+UNLOGGED  log or ledger of reminders is not whole, or does not tell what happened exactly once
+DOUBLE    the same content twice; the same mail more often than its faults allow
+ORPHAN    an object, a key, a row or an unfinished file that nothing needs; a mail of nobody
 """
 
 from collections import Counter
@@ -23,14 +24,24 @@ from sqlmodel.sql.expression import SelectOfScalar
 from tests.factories import NOW
 from tests.faults.ledger import Known, Word, fingerprint
 from tests.operations.house import KEPT
+from tests.servers import Letter
 
 from kursdocs.core import audit
 from kursdocs.core.audit import AuditEvent, Happening
 from kursdocs.core.checks import Depth
-from kursdocs.core.documents.tables import Document, DocumentState, IdempotencyKey
+from kursdocs.core.documents.tables import (
+    Delivery,
+    DeliveryState,
+    Document,
+    DocumentState,
+    IdempotencyKey,
+)
 from kursdocs.core.drafts import Draft, DraftState
+from kursdocs.core.outbox import OutboxMail
 from kursdocs.core.ports import KeyMissing, ObjectMissing, Tampered
-from kursdocs.operations import fsck
+from kursdocs.core.reminders.tables import Reminder
+from kursdocs.operations import auditing, fsck
+from kursdocs.operations.checkpointing import note_in
 from kursdocs.operations.sealing import unseal
 from kursdocs.services import Services
 
@@ -57,9 +68,15 @@ class Finding:
         return f"{self.fault} {self.text}"
 
 
-def judge(services: Services, known: Known, *, with_contents: bool = True) -> list[Finding]:
+def judge(
+    services: Services,
+    known: Known,
+    *,
+    mailbox: Sequence[Letter] = (),
+    with_contents: bool = True,
+) -> list[Finding]:
     """Everything that is wrong, once the sweeper has been there for the last time."""
-    seen = _Seen(services)
+    seen = _Seen(services, known)
     return [
         *_complained(known),
         *_stored(seen, known, with_contents=with_contents),
@@ -67,8 +84,12 @@ def judge(services: Services, known: Known, *, with_contents: bool = True) -> li
         *_stores(seen),
         *_rows(seen),
         *_logged(seen),
+        *_signed(seen, mailbox),
         *_told(seen, known),
         *_doubled(seen, known),
+        *_mailed(seen, mailbox),
+        *_reached(seen, known, mailbox),
+        *_gone_back(seen, known),
     ]
 
 
@@ -94,20 +115,25 @@ _NOBODY = UUID(int=0)
 class _Seen:
     """What is there: rows, names, keys and the numbers of log rows."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, known: Known) -> None:
         self.services = services
         with services.transaction() as session:
             self.documents = {one.id: one for one in session.exec(select(Document))}
             self.drafts = {one.id: one for one in session.exec(select(Draft))}
             taken = select(IdempotencyKey.key, IdempotencyKey.document_id)
             self.taken = dict(session.exec(taken).all())
-            told = select(AuditEvent.happening, AuditEvent.document_id)
-            self.log = Counter(
-                (happening, document_id)
+            told = select(AuditEvent.happening, AuditEvent.document_id).where(
+                AuditEvent.seq > known.copied
+            )
+            self.log = known.logged + Counter(
+                (str(happening), document_id)
                 for happening, document_id in session.exec(told)
                 if document_id is not None
             )
             self.altered = audit.verify(session)
+            self.mails = {one.id: one for one in session.exec(select(OutboxMail))}
+            self.reminders = session.exec(select(Reminder)).all()
+            self.deliveries = session.exec(select(Delivery)).all()
         self.objects = set(services.store.names())
         self.keys = set(_all_keys(services))
 
@@ -225,6 +251,13 @@ def _logged(seen: _Seen) -> Iterator[Finding]:
             yield Finding(Fault.UNLOGGED, f"{document_id} is logged and has no row")
 
 
+def _signed(seen: _Seen, mailbox: Sequence[Letter]) -> Iterator[Finding]:
+    """The log holds against what was signed, also against what came with mails."""
+    held = [note for one in mailbox if (note := note_in(one.message.as_bytes())) is not None]
+    for found in auditing.verify(seen.services, held=held).found:
+        yield Finding(Fault.UNLOGGED, f"the signed log: {found.what} at {found.seq}")
+
+
 _BEGINNINGS = (
     Happening.DOCUMENT_SENT,
     Happening.DOCUMENT_HELD,
@@ -270,6 +303,55 @@ def _doubled(seen: _Seen, known: Known) -> Iterator[Finding]:
     for sha256, count in contents.items():
         if count > 1 and sha256 in keys:
             yield Finding(Fault.DOUBLE, f"{keys[sha256]} is there {count} times")
+
+
+# -- mails -----------------------------------------------------------------------------------------
+
+
+def _mailed(seen: _Seen, mailbox: Sequence[Letter]) -> Iterator[Finding]:
+    """Outbox, mailbox and the ledger of reminders say the same of each mail."""
+    taken = {_row_of(letter) for letter in mailbox}
+    sent = {one.id for one in seen.mails.values() if one.sent_at is not None}
+    given_up = {one.id for one in seen.mails.values() if one.dead_at is not None}
+    told = {one.mail_id for one in seen.reminders}
+    for fault, mails, what in (
+        (Fault.LOST, sent - taken, "counts as sent and lies nowhere"),
+        (Fault.ORPHAN, taken - set(seen.mails), "is of nobody"),
+        (Fault.ORPHAN, set(seen.mails) - sent - given_up, "waits for ever"),
+        (Fault.UNLOGGED, taken & set(seen.mails) - sent, "is there and does not count as sent"),
+        (Fault.UNLOGGED, sent - told, "was sent and told nothing"),
+        (Fault.UNLOGGED, told - sent, "told something and was not sent"),
+    ):
+        yield from (Finding(fault, f"the mail {mail_id} {what}") for mail_id in mails)
+
+
+def _row_of(letter: Letter) -> UUID:
+    return UUID(str(letter.message["Message-ID"]).strip("<>").partition("@")[0])
+
+
+def _reached(seen: _Seen, known: Known, mailbox: Sequence[Letter]) -> Iterator[Finding]:
+    """Everybody was told once, and given up was only what the server refused."""
+    came = Counter(address for letter in mailbox for address in letter.recipients)
+    given_up = {one.address for one in seen.mails.values() if one.dead_at is not None}
+    for key, address in known.due.items():
+        if not came[address]:
+            yield Finding(Fault.LOST, f"{key}: nobody was told")
+        if came[address] > (2 if key in known.twice else 1):
+            yield Finding(Fault.DOUBLE, f"{key}: told {came[address]} times")
+        if address in given_up and key not in known.refused:
+            yield Finding(Fault.LOST, f"{key} was given up though nobody refused it")
+        if key in known.refused and address not in given_up:
+            yield Finding(Fault.UNLOGGED, f"{key} was refused without a word")
+
+
+def _gone_back(seen: _Seen, known: Known) -> Iterator[Finding]:
+    """What nobody took over went back, and the log says so once."""
+    for delivery in seen.deliveries:
+        is_back = delivery.state is DeliveryState.RETURNED
+        if delivery.document_id in known.late and not is_back:
+            yield Finding(Fault.LOST, f"{delivery.document_id} did not go back")
+        if seen.told(Happening.DELIVERY_RETURNED, delivery.document_id) != is_back:
+            yield Finding(Fault.UNLOGGED, f"{delivery.document_id} is not logged back once")
 
 
 def witness(services: Services, depth: Depth) -> list[str]:

@@ -1,14 +1,17 @@
 """Injects each fault at each point of each deed, then judges the installation by the ledger.
 
 A first run of a deed without a fault records its points. Then at each of them, or at a sample that
-leaves no point out, one of four things happens:
+leaves no point out, one of these happens:
 
 KILL   the process gets SIGKILL there
 ERROR  the part fails there: before the call, or after it, when only its answer is lost
-HANG   the call stands still longer than any limit; the sweeper works meanwhile; then it goes on
+HANG   the call stands still longer than any limit; the worker works meanwhile; then it goes on
+MEET   another worker does the same at this moment
 SPOIL  what goes to the object store arrives with other bytes
+LATER  the mail server asks to come again later
+NO     the mail server refuses for good
 
-Afterwards the sweeper works, the client tries again, a day passes, and ``oracle`` judges.
+Afterwards the worker works, the client tries again, a day passes, and ``oracle`` judges.
 """
 
 import os
@@ -17,7 +20,6 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,12 +30,16 @@ from sqlalchemy.orm import configure_mappers
 from tests.engines import sharing_compiled_statements
 from tests.faults import ledger, oracle
 from tests.faults.bugs import BUGS
-from tests.faults.deeds import ANSWERS, DEEDS, SECOND, Job, Scene
+from tests.faults.cases import Case, Kind, cases, sample, some
+from tests.faults.deeds import ANSWERS, DEEDS
 from tests.faults.oracle import Finding
-from tests.faults.registry import failing
+from tests.faults.probing import probing_below
+from tests.faults.registry import STAGES, failing
+from tests.faults.scene import SECOND, Deed, Job, Scene
 from tests.faults.stable import Stable, for_good, stabled
 from tests.operations.house import OTHER_PAPER, PAPER, Clock, House, SharedPapers, load_once
-from tests.operations.points import probed, probing_put
+from tests.operations.points import probed
+from tests.servers import SmtpServer
 
 from kursdocs import bootstrap, catalogue
 from kursdocs.adapters.identity import OidcProvider
@@ -41,33 +47,10 @@ from kursdocs.adapters.papers import Limits
 from kursdocs.core.checks import Depth
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT, TOMBSTONE_AGE
 from kursdocs.core.ports import ObjectStore
-from kursdocs.operations import sweeping
 from kursdocs.services import Services
 
 TOGETHER = 20
 """So many faults are recovered from at once, each with a document of its own."""
-
-
-class Kind(StrEnum):
-    """What happens at a point."""
-
-    KILL = "kill"
-    ERROR = "error"
-    HANG = "hang"
-    SPOIL = "spoil"
-
-
-@dataclass(frozen=True)
-class Case:
-    """One fault: where (the number of the point in its deed, from 0) and what."""
-
-    deed: str
-    number: int
-    point: str
-    kind: Kind
-
-    def __str__(self) -> str:
-        return f"{self.deed}|{self.kind}|{self.number}|{self.point}".replace(" ", "_")
 
 
 @dataclass
@@ -78,37 +61,15 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     odd: list[str] = field(default_factory=list)
     points: dict[str, Sequence[str]] = field(default_factory=dict)
+    mails: int = 0
+    """That the mail server took."""
+    doubled: int = 0
+    """Of these, how many it had taken already when the program heard of no answer."""
 
     @property
     def words(self) -> set[oracle.Fault]:
         """The promises that were broken."""
         return {finding.fault for finding in self.findings}
-
-
-# -- what is to be done ----------------------------------------------------------------------------
-
-
-def cases(deed: str, points: Sequence[str]) -> Iterator[Case]:
-    """Every fault that is possible at these points."""
-    for number, point in enumerate(points):
-        yield Case(deed, number, point, Kind.KILL)
-        if failing(point) is not None:
-            yield Case(deed, number, point, Kind.ERROR)
-        if point != "answered":
-            yield Case(deed, number, point, Kind.HANG)
-        if point == "store.put begins":
-            yield Case(deed, number, point, Kind.SPOIL)
-
-
-def sample(every: Sequence[Case], share: float, dice: random.Random) -> list[Case]:
-    """That share of them, in order, with every kind and every point's name at least once."""
-    chosen = set(dice.sample(every, round(len(every) * share)))
-    for names in ("point", "kind"):
-        for name in sorted({getattr(case, names) for case in every}):
-            those = [case for case in every if getattr(case, names) == name]
-            if not chosen.intersection(those):
-                chosen.add(dice.choice(those))
-    return [case for case in every if case in chosen]
 
 
 # -- doing it --------------------------------------------------------------------------------------
@@ -125,39 +86,76 @@ def killable() -> Iterator[Stable[Job]]:
 
 def campaign(
     house: House,
+    smtp: SmtpServer,
     folder: Path,
     stable: Stable[Job],
     *,
     deeds: Sequence[str] = tuple(DEEDS),
     seed: int = 1,
     share: float = 1.0,
-    bug: str = "",
 ) -> Report:
-    """All faults, or a share of them, in these deeds; with a seeded bug if one is named."""
-    scene, report = Scene(house, folder / "client.ledger"), Report()
-    dice = random.Random(f"{seed} {bug}")  # noqa: S311 - dice, not secrets
+    """All faults, or a share of them that leaves no point and no kind out, in these deeds."""
+    scene, report = _opened(house, smtp, folder, stable, deeds)
+    dice = random.Random(seed)  # noqa: S311 - dice, not secrets
     for deed in deeds:
-        recorded = scene.job(deed, f"{deed}|recorded")
+        every = list(cases(deed, report.points[deed]))
+        _inject_all(scene, stable, sample(every, share, dice), report)
+        DEEDS[deed].finish(scene)
+    return _judged(scene, report)
+
+
+def hunt(
+    house: House, smtp: SmtpServer, folder: Path, stable: Stable[Job], bug: str, *, seed: int = 1
+) -> Report:
+    """Faults under which a seeded bug shows, in a program that has it."""
+    seeded = BUGS[bug]
+    scene, report = _opened(house, smtp, folder, stable, seeded.deeds)
+    scene.bug = bug
+    dice = random.Random(f"{seed} {bug}")  # noqa: S311 - dice, not secrets
+    with seeded.patched():
+        for deed in seeded.deeds:
+            every = [c for c in cases(deed, report.points[deed]) if c.kind in seeded.kinds]
+            _inject_all(scene, stable, some(every, seeded.share, dice), report)
+            DEEDS[deed].finish(scene)
+        return _judged(scene, report)
+
+
+def _opened(
+    house: House, smtp: SmtpServer, folder: Path, stable: Stable[Job], deeds: Sequence[str]
+) -> tuple[Scene, Report]:
+    """Each deed is done once here, to learn its points, and once where it will be killed."""
+    scene, report = Scene.opened(house, smtp, folder / "client.ledger"), Report()
+    for deed in deeds:
+        recorded = _prepared(scene, deed, f"{deed}|recorded")
         report.points[deed] = _recorded(scene, recorded)
         _recover(scene, [recorded], report)
-        rehearsed = scene.job(deed, f"{deed}|rehearsed")
+        rehearsed = _prepared(scene, deed, f"{deed}|rehearsed")
         stable.rehearse(rehearsed)
         _recover(scene, [rehearsed], report)
-    with BUGS[bug].patched() if bug else nullcontext():
-        scene.bug = bug
-        for deed in deeds:
-            chosen = sample(list(cases(deed, report.points[deed])), share, dice)
-            _inject_all(scene, stable, chosen, report)
-        house.sweep(TOMBSTONE_AGE + SECOND)
-        house.sweep(TOMBSTONE_AGE + SECOND)
-    report.findings += oracle.judge(house.services, ledger.read([scene.ledger]))
-    report.odd += oracle.witness(house.services, Depth.DEEP)
+    return scene, report
+
+
+def _judged(scene: Scene, report: Report) -> Report:
+    """A day later, and another one, so that nothing is left which time alone would mend."""
+    house, letters = scene.house, scene.smtp.letters
+    house.sweep(TOMBSTONE_AGE + SECOND)
+    house.sweep(TOMBSTONE_AGE + SECOND)
+    known = ledger.read([scene.ledger])
+    report.findings += oracle.judge(house.services, known, mailbox=letters)
+    report.odd += [*scene.odd, *oracle.witness(house.services, Depth.DEEP)]
+    report.mails = len(letters)
+    report.doubled = report.mails - len({one.message["Message-ID"] for one in letters})
     return report
+
+
+def _prepared(scene: Scene, deed: str, key: str) -> Job:
+    job = DEEDS[deed].prepare(scene, scene.job(deed, key))
+    return replace(job, now=scene.house.clock())
 
 
 def _recorded(scene: Scene, job: Job) -> list[str]:
     points: list[str] = []
-    with probing_put(points.append):
+    with probing_below(points.append, job.deed):
         _do(probed(_with_scanner(scene.house.services, job), points.append), job)
         points.append("answered")
     return points
@@ -175,7 +173,9 @@ def _with_scanner(services: Services, job: Job) -> Services:
 def _inject_all(scene: Scene, stable: Stable[Job], chosen: Sequence[Case], report: Report) -> None:
     waiting: list[Job] = []
     for case in chosen:
-        job = scene.job(case.deed, str(case))
+        deed = DEEDS[case.deed]
+        job = _prepared(scene, case.deed, str(case))
+        deed.foresee(scene, job, case, report.points[case.deed])
         if case.kind is Kind.KILL:
             _kill(stable, replace(job, kill_at=case.number), case, report)
         else:
@@ -183,7 +183,7 @@ def _inject_all(scene: Scene, stable: Stable[Job], chosen: Sequence[Case], repor
                 _fail(scene, job, case)
         report.hit.append(case)
         waiting.append(job)
-        if DEEDS[case.deed].is_alone or len(waiting) == TOGETHER:
+        if deed.is_alone or len(waiting) == TOGETHER:
             _recover(scene, waiting, report)
             waiting = []
     _recover(scene, waiting, report)
@@ -212,14 +212,33 @@ def _recover(scene: Scene, jobs: Sequence[Job], report: Report) -> None:
 
 
 def _fail(scene: Scene, job: Job, case: Case) -> None:
-    house = scene.house
-    services = _with_scanner(house.services, job)
-    if case.kind is Kind.SPOIL:
-        _do(replace(services, store=cast("ObjectStore", _Spoiling(services.store))), job)
-        return
-    probe = _Once(case.number, _raise if case.kind is Kind.ERROR else partial(_hang, house))
-    with probing_put(probe):
-        _do(probed(services, probe), job)
+    services = _with_scanner(scene.house.services, job)
+    match case.kind:
+        case Kind.SPOIL:
+            _do(replace(services, store=cast("ObjectStore", _Spoiling(services.store))), job)
+        case Kind.LATER | Kind.NO:
+            scene.smtp.refuse(STAGES[case.point], _REPLIES[case.kind])
+            try:
+                _do(services, job)
+            finally:
+                scene.smtp.behave()
+        case _:
+            probe = _Once(case.number, _fault(scene, case))
+            with probing_below(probe, case.deed):
+                _do(probed(services, probe), job)
+
+
+_REPLIES = {Kind.LATER: "451 4.3.0 later", Kind.NO: "550 5.1.1 no such box"}
+
+
+def _fault(scene: Scene, case: Case) -> Callable[[str], object]:
+    match case.kind:
+        case Kind.HANG:
+            return partial(_hang, scene.house, DEEDS[case.deed])
+        case Kind.MEET:
+            return lambda _: DEEDS[case.deed].meanwhile(scene.house.services)
+        case _:
+            return _raise
 
 
 class _Once:
@@ -228,7 +247,7 @@ class _Once:
     With a seeded bug the point of that number may be another than it was without.
     """
 
-    def __init__(self, number: int, do: Callable[[str], None]) -> None:
+    def __init__(self, number: int, do: Callable[[str], object]) -> None:
         self._left, self._do = number, do
 
     def __call__(self, point: str) -> None:
@@ -242,11 +261,11 @@ def _raise(point: str) -> None:
         raise failure()
 
 
-def _hang(house: House, point: str) -> None:
-    """The limit passes and the sweeper comes by; within a transaction it would wait for us."""
-    house.clock.advance(INTAKE_LIMIT + SECOND)
+def _hang(house: House, deed: Deed, point: str) -> None:
+    """The limit passes and a worker comes by; within a transaction it would wait for us."""
+    house.clock.advance(deed.limit + SECOND)
     if point != "commit begins":
-        sweeping.sweep(house.services)
+        deed.meanwhile(house.services)
 
 
 class _Spoiling:
@@ -288,7 +307,7 @@ def _live(job: Job) -> None:
     with (
         BUGS[job.bug].patched() if job.bug else nullcontext(),
         bootstrap.open_services(job.settings, clock=Clock(job.now)) as opened,
-        probing_put(probe),
+        probing_below(probe, job.deed),
     ):
         _do(probed(_with_scanner(opened, job), probe), job)
         probe("answered")

@@ -7,7 +7,10 @@ each of them is hit, and that no operation makes a call that is not here.
 """
 
 import errno
+import smtplib
 from collections.abc import Callable, Mapping
+
+from tests.servers import Stage
 
 from kursdocs.adapters.database import DatabaseUnavailable
 from kursdocs.core.errors import Unavailable
@@ -26,25 +29,48 @@ _REMOVE = _around("keys.destroy", "store.delete")
 _FILE = _around("os.fsync", "os.link")
 _FOLDER = _around("os.fsync")
 _REQUEST = frozenset({"half of a request sent"})
+_CONVERSATION = _around(*(f"smtp.{step}" for step in ("connect", "ehlo", "mail", "rcpt", "data")))
 
-_INTAKE = _TRANSACTION | _PUT | _around("papers.accept", "keys.create")
+_INTAKE = _TRANSACTION | _PUT | _around("papers.accept", "keys.create", "keys.prove")
 
 FAILPOINTS: Mapping[str, frozenset[str]] = {
     "store": _INTAKE | _around("scanner.scan"),
     "refuse": _INTAKE | _REMOVE | _around("scanner.scan"),
     "keep": _INTAKE | _around("papers.lines"),
-    "send": _TRANSACTION | _PUT | _REMOVE | _around("keys.get", "keys.create", "scanner.scan"),
+    "send": _TRANSACTION
+    | _PUT
+    | _REMOVE
+    | _around("keys.get", "keys.create", "keys.prove", "scanner.scan"),
+    "join": _TRANSACTION | _PUT | _REMOVE | _around("keys.get", "papers.arranged"),
     "withdraw": _TRANSACTION,
     "sweep": _TRANSACTION
     | _REMOVE
-    | _around("keys.made_between", "keys.get", "store.get", "scanner.scan", "scanner.signatures"),
+    | _around("keys.made_between", "keys.newest_needed", "keys.get", "store.get")
+    | _around("scanner.scan", "scanner.signatures"),
     "erase": _TRANSACTION | _REMOVE,
     "rescan": _TRANSACTION | _around("scanner.signatures", "scanner.scan", "keys.get", "store.get"),
+    "rewrap": _around("keys.rewrap", "keys commit"),
+    "plan": _TRANSACTION,
+    "mail": _TRANSACTION | _around("mailer.send") | _CONVERSATION,
+    "checkpoint": _TRANSACTION,
+    "shorten": _TRANSACTION,
 }
-"""By deed; what lies below the object store comes with ``FILES`` or ``REQUESTS``."""
+"""By deed; what lies below the object store comes with :func:`below`."""
 
-WRITING = frozenset({"store", "refuse", "keep", "send"})
-REMOVING = frozenset({"refuse", "send", "sweep", "erase"})
+MEETING = frozenset({"plan", "mail", "rewrap", "checkpoint", "shorten"})
+"""Several workers may be at these at once."""
+
+STAGES: Mapping[str, Stage] = {
+    "smtp.connect begins": "connect",
+    "smtp.ehlo begins": "helo",
+    "smtp.mail begins": "mail",
+    "smtp.rcpt begins": "rcpt",
+    "smtp.data begins": "data",
+}
+"""Where a mail server may say no, and what the one of the tests calls it."""
+
+WRITING = frozenset({"store", "refuse", "keep", "send", "join"})
+REMOVING = frozenset({"refuse", "send", "join", "sweep", "erase"})
 
 
 def below(deed: str, *, is_folder: bool) -> frozenset[str]:
@@ -58,7 +84,6 @@ def below(deed: str, *, is_folder: bool) -> frozenset[str]:
 
 
 _ASKS = "changes nothing, and what it says is not believed for longer than a look"
-_KILLED_JOINING = "killed and failed at each point in operations/test_killed_drafting"
 _KILLED_COPYING = "killed at each step in operations/test_backing_up and test_restoring"
 _MENDS = "mends what is only left over; operations/fsck/test_repairing"
 
@@ -74,9 +99,8 @@ ELSEWHERE: Mapping[str, str] = {
     "store.names": _ASKS,
     "store.set_aside_names": _ASKS,
     "store.unfinished": _ASKS,
-    "papers.arranged": _KILLED_JOINING,
-    "mailer.send": "killed at each point in operations/test_killed_mailing",
     "keys.filling": _KILLED_COPYING,
+    "keys.note_needed": "only notes again what stands in the database; done once more if need be",
     "keys.frozen": _KILLED_COPYING,
     "keys.is_empty": _KILLED_COPYING,
     "store.clear_unfinished": _MENDS,
@@ -84,6 +108,9 @@ ELSEWHERE: Mapping[str, str] = {
 }
 """Calls of ports in operations that have no failpoint here, and why."""
 
+
+BY_COMMAND = frozenset({"keys.rewrap"})
+"""Calls that no operation makes: a command does."""
 
 _FAILURES: Mapping[str, Failure] = {
     "papers": lambda: Unavailable("papers_busy"),
@@ -94,6 +121,7 @@ _FAILURES: Mapping[str, Failure] = {
     "mailer": lambda: MailUnavailable("seeded"),
     "os": lambda: OSError(errno.EIO, "seeded"),
     "half": ConnectionResetError,
+    "smtp": lambda: smtplib.SMTPServerDisconnected("seeded"),
 }
 
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 from tests.faults.bugs import BUGS
-from tests.faults.deeds import Job
-from tests.faults.planned import Kind, campaign, killable
+from tests.faults.cases import Kind
+from tests.faults.planned import campaign, hunt, killable
 from tests.faults.registry import FAILPOINTS, below
+from tests.faults.scene import Job
 from tests.faults.stable import Stable
 from tests.operations.house import House
+from tests.servers import SmtpServer
 
 SHARE = 0.05
 """Beside at least one fault for each failpoint, and each kind."""
@@ -24,9 +26,9 @@ def stable() -> Iterator[Stable[Job]]:
 
 @pytest.mark.timeout(300)  # on a busy machine
 def test_a_fault_at_any_failpoint_loses_nothing_and_leaves_nothing(
-    house: House, stable: Stable[Job], tmp_path: Path
+    house: House, smtp: SmtpServer, stable: Stable[Job], tmp_path: Path
 ) -> None:
-    report = campaign(house, tmp_path, stable, share=SHARE)
+    report = campaign(house, smtp, tmp_path, stable, share=SHARE)
 
     assert report.odd == []
     assert [str(finding) for finding in report.findings] == []
@@ -42,10 +44,8 @@ def test_a_fault_at_any_failpoint_loses_nothing_and_leaves_nothing(
 
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_seeded_bug_is_caught(
-    embedded: House, stable: Stable[Job], tmp_path: Path, bug: str
+    embedded: House, smtp: SmtpServer, stable: Stable[Job], tmp_path: Path, bug: str
 ) -> None:
-    report = campaign(
-        embedded, tmp_path, stable, deeds=BUGS[bug].deeds, share=BUGS[bug].share, bug=bug
-    )
+    report = hunt(embedded, smtp, tmp_path, stable, bug)
 
     assert report.words & BUGS[bug].words

@@ -9,8 +9,9 @@ from pathlib import Path
 import structlog
 from tests.faults.bugs import BUGS
 from tests.faults.parts import Parts, furnished, installation
-from tests.faults.planned import Report, campaign, killable
+from tests.faults.planned import Report, campaign, hunt, killable
 from tests.faults.random_kills import Outcome, Plan, play
+from tests.servers import running_smtp
 
 
 def planned_faults(parts: Parts, *, seed: int, share: float) -> Report:
@@ -20,8 +21,9 @@ def planned_faults(parts: Parts, *, seed: int, share: float) -> Report:
         installation(parts, folder) as settings,
         killable() as stable,
         furnished(settings) as house,
+        running_smtp() as smtp,
     ):
-        report = campaign(house, folder, stable, seed=seed, share=share)
+        report = campaign(house, smtp, folder, stable, seed=seed, share=share)
     shutil.rmtree(folder)
     return report
 
@@ -33,11 +35,11 @@ def survives(bug: str) -> bool:
         installation(Parts.EMBEDDED, folder) as settings,
         killable() as stable,
         furnished(settings) as house,
+        running_smtp() as smtp,
     ):
-        seeded = BUGS[bug]
-        report = campaign(house, folder, stable, deeds=seeded.deeds, share=seeded.share, bug=bug)
+        report = hunt(house, smtp, folder, stable, bug)
     shutil.rmtree(folder)
-    return not report.words & seeded.words
+    return not report.words & BUGS[bug].words
 
 
 def killed_at_random(parts: Parts, plan: Plan) -> Outcome:
