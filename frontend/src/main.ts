@@ -9,6 +9,7 @@ import "./inbox.css";
 import "./help.css";
 import "./numbers.css";
 import "./mail.css";
+import "./integrity.css";
 import "./paces.css";
 import "./reminders.css";
 import "./print.css";

@@ -172,6 +172,7 @@ def conflict(sentence: str, *, at: datetime | None = None, by: str = "") -> Simp
 def log_entry(sentence: str, **changes: object) -> SimpleNamespace:
     """One row of the log."""
     values: dict[str, object] = {
+        "seq": 204_311,
         "at": NOW,
         "actor_name": "Amina Muster",
         "agency_name": "Ausländerbehörde Musterstadt",
@@ -456,10 +457,11 @@ def _inbox_frame(state: str) -> dict[str, object]:
 
 
 def _ended_deliveries() -> list[SimpleNamespace]:
-    """What must be taken note of: withdrawn, and blocked with and without having been opened."""
+    """What must be taken note of: withdrawn and blocked, with and without having been opened."""
     blocked = {"acknowledge_since": NOW, "blocked_at": NOW, "sender_name": HOSTILE}
     return [
         delivery(19, acknowledge_since=NOW),
+        delivery(18, acknowledge_since=NOW, opened_at=NOW),
         delivery(20, opened_at=NOW, **blocked),
         delivery(21, **blocked),
     ]
@@ -641,12 +643,14 @@ def _blocked_pages(
     told = received | {"document": trace, "can": may, "can_settle": False, "can_read": False}
     never = delivery(1, **way(step("Zugestellt", days=2)))
     unopened = {"own": never, "deliveries": [never]}
+    unread = {"document": late, "deliveries": [never]}
     show, reminded = "documents/show.html", next(iter(reminded_deliveries(told, NOW)))
     return [
         Sample(
             "receipt-blocked-late", "documents/receipt.html", page, receipt | {"document": late}
         ),
         Sample("show-blocked-late", show, page, sent | {"document": late, "can_read": False}),
+        Sample("show-blocked-unread", show, page, sent | {"can_read": False} | unread),
         Sample("show-blocked-received", show, page, told | reminded),
         Sample("show-blocked-unopened", show, page, told | unopened),
     ]

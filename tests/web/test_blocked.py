@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.scanners import Saying
-from tests.web.house import OFFICE, VHS, House, Visitor, open_house
+from tests.web.house import OFFICE, VHS, House, Visitor, open_house, sending_fields
 
 from kursdocs.core.ports import Verdict
 from kursdocs.operations.rescanning import rescan
@@ -105,6 +105,24 @@ def test_its_sender_is_told_and_can_send_it_anew_but_not_the_same_file(
     form = sender.get(f"{blocked}/resending").text
 
     assert 'value="Mustermann-Öztürk"' in form
+
+
+def test_its_sender_is_told_whether_anybody_can_have_a_copy(house: House, sender: Visitor) -> None:
+    read, unread = (
+        str(sender.send(sending_fields(given_names=name)).headers["location"]).removesuffix(
+            "/receipt"
+        )
+        for name in ("Probelea", "Probeleo")
+    )
+    assert house.person(OFFICER).get(f"{read}/content").status_code == 200
+    block(house)
+
+    for below in ("", "/receipt"):
+        assert "ist gebeten, die Kopie zu löschen" in sender.get(f"{read}{below}").text
+        page = sender.get(f"{unread}{below}").text
+        assert "kein Empfänger hatte das Papier geöffnet" in page
+        assert "Kopie zu löschen" not in page
+    assert f'class="kern-link" href="{unread}/resending"' in sender.get(unread).text
 
 
 def test_where_nothing_is_blocked_nobody_is_told_so(sender: Visitor) -> None:

@@ -355,12 +355,13 @@ def test_a_claimed_paper_is_taken_over_only_knowingly(house: House) -> None:
     assert state_of(house, sent) is DeliveryState.TAKEN_OVER
 
 
-def withdrawn(house: House) -> Sent:
-    """A paper that the office had looked at before its sender took it back."""
+def withdrawn(house: House, *, opened: bool = True) -> Sent:
+    """A paper that the office had looked at, or not, before its sender took it back."""
     sent, sender, office = house.noted(VHS, OFFICE), house.actor(VHS), house.actor(OFFICE)
     now = house.services.clock()
     with house.services.transaction() as session:
-        reading.mark_opened(session, office, sent.document_id, now=now)
+        if opened:
+            reading.mark_opened(session, office, sent.document_id, now=now)
         lifecycle.withdraw(
             session,
             sender,
@@ -383,6 +384,25 @@ def test_a_withdrawn_paper_stands_on_top_until_somebody_takes_note(house: House)
     assert "Zur Kenntnis genommen. Die absendende" in said(page)
     assert f'action="{form}"' not in house.person(COLLEAGUE).get("/inbox").text
     assert clerk.post(form, {"list": "state=new"}).status_code == 409
+
+
+@pytest.mark.parametrize("state", ["new", "withdrawn"])
+def test_only_who_opened_a_withdrawn_paper_is_asked_to_delete_a_copy(
+    house: House, state: str
+) -> None:
+    opened, never = withdrawn(house), withdrawn(house, opened=False)
+
+    page = house.person(CLERK).get(f"/inbox?state={state}").text
+
+    one = r'class="kd-ended__one"' if state == "new" else r'<tr class="kern-table__row"'
+    with_copy, without = (
+        next(part for part in re.split(one, page) if f"/{sent.delivery_id}/" in part)
+        for sent in (opened, never)
+    )
+    assert str(opened.document_id)[-12:] in with_copy.split("kd-code")[1].split("<")[0]
+    assert "nie geöffnet" in without
+    assert "kd-code" not in without
+    assert "löschen Sie Ihre Kopie" not in without
 
 
 def test_each_withdrawn_paper_is_acknowledged_in_its_row(house: House) -> None:

@@ -15,6 +15,7 @@ from kursdocs.operations import fsck
 from kursdocs.operations.fsck import Damage
 from kursdocs.web.integrity import DAMAGES, DEPTHS
 
+HERE = "/integrity"
 COORDINATOR, AUDITOR, CLERK = "ines.muster", "paul.probe", "amina.muster"
 DAY = timedelta(days=1)
 
@@ -80,7 +81,7 @@ def test_loss_is_red_counted_in_plain_words_and_names_no_paper(vault: House) -> 
     text = page(vault)
 
     assert "Es fehlt etwas, oder etwas stimmt nicht" in text
-    assert "„kursdocs fsck --deep“" in text
+    assert "kursdocs fsck --deep nennt ihm jeden Schaden" in text
     assert "Papiere, deren Datei fehlt 3" in text
     assert "Dateien, zu denen es kein Papier gibt 1" in text
     assert "Schaden 4 Funde" in text
@@ -122,6 +123,8 @@ def test_the_last_fourteen_days_are_listed_and_looking_is_an_event(vault: House)
 def test_the_coordinator_is_led_there_and_a_clerk_is_not_let_in(vault: House) -> None:
     assert 'href="/integrity"' in vault.person(COORDINATOR).get("/municipality").text
     assert 'href="/integrity"' in vault.person(AUDITOR).get("/log").text
+    assert 'class="kern-link" href="/municipality"' in vault.person(COORDINATOR).get(HERE).text
+    assert 'href="/municipality"' not in vault.person(AUDITOR).get(HERE).text
     assert vault.person(CLERK).get("/integrity").status_code == 403
 
 

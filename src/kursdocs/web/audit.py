@@ -249,10 +249,14 @@ def _entries(call: Call, events: Sequence[AuditEvent]) -> list[SimpleNamespace]:
     concerned = [UUID(str(e.detail["user"])) for e in events if "user" in e.detail]
     people = accounts.names_of(call.session, [*(e.user_id for e in events), *concerned])
     services = accounts.services_of(call.session, [event.service_account_id for event in events])
-    names = agencies.names_of(call.session, {e.agency_id for e in events if e.agency_id})
+    # Whose log it is stands above it once, not in every row.
+    own = call.actor.agency.id if call.actor.agency else None
+    others = {e.agency_id for e in events if e.agency_id and e.agency_id != own}
+    names = agencies.names_of(call.session, others)
     in_agency = call.actor.agency is not None
     return [
         SimpleNamespace(
+            seq=event.seq,
             at=event.at,
             actor_name=_actor_name(event, people | services),
             agency_name=names.get(event.agency_id, "") if event.agency_id else "",

@@ -21,7 +21,7 @@ _DONE = {
     "returned": N_("Zurückgegeben"),
     "withdrawn": N_("Zurückgezogen"),
     "corrected": N_("Durch ein berichtigtes Papier ersetzt"),
-    "blocked": N_("Gesperrt: Die Prüfung hat Schadsoftware gemeldet"),
+    "blocked": N_("Gesperrt"),
     "acknowledged": N_("Zur Kenntnis genommen"),
     "erased": N_("Inhalt gelöscht"),
 }
