@@ -6,6 +6,7 @@ A server starts with the first test that asks for it, once per worker process, a
 import gc
 import logging
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from tests.servers import (
     weed_binary,
 )
 from tests.servers_dovecot import DovecotServer, dovecot_binary, running_dovecot
+from xdist.scheduler import LoadFileScheduling
 
 from kursdocs.adapters.database import Database, migrate
 from kursdocs.core.tables import metadata
@@ -166,27 +168,25 @@ def _empty(server: PostgresServer, url: str) -> None:
         connection.execute("INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, '')")
 
 
-# A file belongs to one worker. Those that take a minute or more begin first, whatever the order of
-# the rest, so that none is left alone with one of them in the end.
+# Those that take half a minute or more, the longest first: they begin before the rest, whatever the
+# order of that, so that no worker is left alone with one of them in the end.
 _LONG = (
+    "journeys/",
+    "browser/test_accessibility",
+    "cli/test_serving",
+    "simulation/test_oracle",
+    "infra/test_compose",
+    "web/test_routes",
+    "operations/test_killed_mailing",
+    "operations/test_killed_intake",
+    "simulation/test_simulation",
+    "operations/test_killed_drafting",
+    "operations/test_killed_retention",
     "faults/test_planned",
     "faults/test_random_kills",
-    "web/test_routes",
-    "browser/test_accessibility",
-    "operations/test_killed_intake",
-    "operations/test_killed_mailing",
-    "journeys/test_certificate",
-    "operations/test_killed_drafting",
-    "browser/test_inbox",
-    "cli/test_rules",
-    "operations/test_killed_retention",
-    "cli/test_serving",
+    "browser/",
     "tests/test_conftest",
-    "browser/test_sending",
-    "browser/test_desk",
-    "browser/test_everywhere",
-    "journeys/",
-    "infra/test_compose",
+    "cli/test_rules",
 )
 
 
@@ -196,15 +196,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _place_of(item.nodeid.split(".py")[0]))
 
 
+def _place_of(file: str) -> int:
+    return next((at for at, name in enumerate(_LONG) if name in file), len(_LONG))
+
+
+_TOWN = re.compile(r"tests/journeys/.*\[(?:.*-)?(embedded|at_scale)\b")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """A file belongs to one worker, and so do all journeys in one town, which starts slowly."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    scheduler = LoadFileScheduling(config, log)
+    scheduler._split_scope = _unit_of
+    return scheduler
+
+
+def _unit_of(nodeid: str) -> str:
+    town = _TOWN.match(nodeid)
+    return f"tests/journeys {town[1]}" if town else nodeid.split("::", 1)[0]
+
+
 def pytest_collection_finish() -> None:
     """Look for garbage in what the tests make, not again and again in all that was imported."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 100)
-
-
-def _place_of(file: str) -> int:
-    return next((at for at, name in enumerate(_LONG) if name in file), len(_LONG))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
