@@ -33,7 +33,7 @@ from kursdocs.core.ports import (
 )
 from kursdocs.operations import rescanning
 from kursdocs.operations.alarming import Alarm
-from kursdocs.operations.rescanning import Rescanned, rescan, watch
+from kursdocs.operations.rescanning import Rescanned, look_again, rescan, watch
 
 WORM = b"Muster-Wurm, den gestern noch niemand kannte"
 BAD = small_pdf(b"/Probe 4 0 R", b"", stream(WORM))
@@ -85,6 +85,44 @@ def test_what_newer_signatures_find_is_blocked_and_the_rest_confirmed(
     assert (event.document_id, event.detail) == (bad, {"reason": "infected"})
     assert rescan(guarded.services) == Rescanned()
     assert guarded.faults() == []
+
+
+def test_what_signatures_of_ones_own_find_is_blocked_when_somebody_asks_for_it(
+    embedded: House, clamd: ClamdServer
+) -> None:
+    """clamd says the same of itself before and after; if it ever tells, this can be easier."""
+    guarded = with_scanner(embedded, ClamdScanner(clamd.address, seconds=5))
+    good, bad = guarded.send(PAPER).id, guarded.send(BAD).id
+    before = guarded.services.scanner.signatures()
+    clamd.add_own(WORM)
+    assert guarded.services.scanner.signatures() == before
+    assert rescan(guarded.services) == Rescanned()
+
+    assert look_again(guarded.services) == 2
+    assert rescan(guarded.services) == Rescanned(confirmed=1, blocked=1)
+
+    assert states(guarded, good, bad) == ["live", "blocked"]
+    assert rescan(guarded.services) == Rescanned()
+
+
+def test_whoever_judged_it_a_moment_ago_does_not_write_over_the_wish(
+    embedded: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rescanning, "BATCH", 2)
+    sent = [embedded.send().id for _ in range(5)]
+
+    def asked_meanwhile() -> None:
+        assert look_again(embedded.services) == 5
+
+    busy = with_scanner(embedded, Saying(signatures="new", first=asked_meanwhile))
+    calm = with_scanner(embedded, Saying(signatures="new"))
+
+    rescan(busy.services)
+    judged = 0
+    while (done := rescan(calm.services)).confirmed:
+        judged += done.confirmed
+
+    assert judged == len(sent)
 
 
 def test_while_the_scanner_is_away_or_hangs_nothing_is_touched(

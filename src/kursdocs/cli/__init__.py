@@ -21,6 +21,7 @@ from kursdocs.cli import (
     retention,
     rules,
     running,
+    scanning,
     town,
     town_calendar,
     town_settings,
@@ -50,6 +51,7 @@ app.add_typer(checking.app)
 app.add_typer(reminders.app)
 app.add_typer(mail.app, name="mail")
 app.add_typer(retention.app)
+app.add_typer(scanning.app)
 app.add_typer(backups.app)
 app.add_typer(pushing.app)
 app.add_typer(rules.app, name="catalogue")

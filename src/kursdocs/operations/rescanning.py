@@ -76,6 +76,23 @@ def rescan(services: Services) -> Rescanned:
     return run.result(is_done=seen == len(batch) < BATCH)
 
 
+def look_again(services: Services) -> int:
+    """Have the worker look at every paper once more; returns how many.
+
+    For signatures of one's own: no answer of the scanner's tells that they were loaded.
+    """
+    now, after, count = services.clock(), None, 0
+    while True:
+        with services.transaction() as session:
+            page = rescanning.forget(session, after=after, limit=BATCH, now=now)
+        count += len(page)
+        if len(page) < BATCH:
+            break
+        after = page[-1]
+    _log.info("rescanning.asked_for", documents=count)
+    return count
+
+
 def present_signatures(services: Services) -> Signatures | None:
     """With what the scanner would look now; ``None`` while it does not answer."""
     try:
@@ -91,6 +108,7 @@ class _Run:
         self._services, self._version = services, version
         self._clean: list[UUID] = []
         self._doubtful: list[UUID] = []
+        self._marks: set[str] = set()
         self._blocked = 0
         self._bytes = 0
         self._until = time.monotonic() + SECONDS_A_RUN
@@ -102,6 +120,7 @@ class _Run:
 
     def look_at(self, document: Document) -> bool:
         """Ask the scanner; returns whether it is of use to ask it about others now."""
+        self._marks.add(document.scan_signatures)
         try:
             content = open_one_of_many(self._services, document)
         except DocumentDamaged:
@@ -155,8 +174,8 @@ class _Run:
         if not self._clean and not self._doubtful:
             return
         with self._services.transaction() as session:
-            rescanning.confirm(session, self._clean, self._version)
-            rescanning.doubt(session, self._doubtful, self._version)
+            rescanning.confirm(session, self._clean, self._version, judged=self._marks)
+            rescanning.doubt(session, self._doubtful, self._version, judged=self._marks)
 
     def result(self, *, is_done: bool) -> Rescanned:
         """What the run did."""

@@ -2,7 +2,7 @@
 
 What was clean that day may not be so today: what new signatures find in a document that is out
 ends it for everybody, with a trace. Entry points: :func:`outdated`, :func:`confirm`,
-:func:`doubt`, :func:`block`.
+:func:`doubt`, :func:`forget`, :func:`block`.
 """
 
 from collections.abc import Collection, Sequence
@@ -21,6 +21,7 @@ from kursdocs.core.documents.reasons import INFECTED
 from kursdocs.core.documents.tables import Document, DocumentState
 
 _DOUBT = "?"
+_AGAIN = "!"
 _STATES = (DocumentState.HELD, DocumentState.LIVE, DocumentState.WITHDRAWN)
 
 
@@ -64,19 +65,54 @@ def is_in_doubt(document: Document, signatures: str) -> bool:
     return document.scan_signatures == _DOUBT + signatures
 
 
-def confirm(session: Session, ids: Collection[UUID], signatures: str) -> None:
-    """Note that these signatures find nothing in the documents."""
-    _note(session, ids, signatures)
+def forget(session: Session, *, after: UUID | None, limit: int, now: datetime) -> Sequence[UUID]:
+    """Take away with which signatures documents were judged, so that they are looked at again.
+
+    Of those whose content can be read and that were judged at all, by id from ``after`` on; returns
+    which. The scanner tells of its own signatures only, not of such that somebody added.
+    """
+    judged = (col(Document.state).in_(_STATES), col(Document.scanned_at).is_not(None))
+    page = select(Document.id).where(*judged).order_by(col(Document.id)).limit(limit)
+    if after is not None:
+        page = page.where(Document.id > after)
+    ids = session.exec(page).all()
+    # Unlike any mark before, so that who judged them a moment ago does not write over it.
+    _note(session, ids, f"{_AGAIN}{now.isoformat()}")
+    return ids
 
 
-def doubt(session: Session, ids: Collection[UUID], signatures: str) -> None:
+def confirm(
+    session: Session,
+    ids: Collection[UUID],
+    signatures: str,
+    *,
+    judged: Collection[str] | None = None,
+) -> None:
+    """Note that these signatures find nothing in the documents.
+
+    Only of those that are marked as they were when they were listed (``judged``), if that is said.
+    """
+    _note(session, ids, signatures, judged)
+
+
+def doubt(
+    session: Session,
+    ids: Collection[UUID],
+    signatures: str,
+    *,
+    judged: Collection[str] | None = None,
+) -> None:
     """Note that the scanner answers, but cannot judge these; other signatures will be asked."""
-    _note(session, ids, _DOUBT + signatures)
+    _note(session, ids, _DOUBT + signatures, judged)
 
 
-def _note(session: Session, ids: Collection[UUID], signatures: str) -> None:
-    rows = (col(Document.id).in_(list(ids)), col(Document.state).in_(_STATES))
-    session.exec(update(Document).where(*rows).values(scan_signatures=signatures))
+def _note(
+    session: Session, ids: Collection[UUID], mark: str, judged: Collection[str] | None = None
+) -> None:
+    rows = [col(Document.id).in_(list(ids)), col(Document.state).in_(_STATES)]
+    if judged is not None:
+        rows.append(col(Document.scan_signatures).in_(list(judged)))
+    session.exec(update(Document).where(*rows).values(scan_signatures=mark))
 
 
 def block(
