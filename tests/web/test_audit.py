@@ -2,7 +2,12 @@
 
 import re
 
+import pytest
 from tests.web.house import House
+
+from kursdocs import catalogue as rules
+from kursdocs.core.audit.happenings import DETAIL_KEYS, Happening
+from kursdocs.web import audit, errors, pages
 
 HEAD, AUDITOR = "vera.probe", "paul.probe"
 
@@ -33,3 +38,44 @@ def test_an_agencys_own_log_does_not_repeat_whose_it_is(house: House) -> None:
 
     assert "Vera Probe hat den Eingang" in own
     assert "Vera Probe VHS Musterstadt hat den Eingang" in towns
+
+
+@pytest.fixture(scope="module")
+def shown() -> pages.Pages:
+    """Pages as they are served, with their translations."""
+    return pages.load(pages.frontend_folder(), rules.load())
+
+
+def test_everything_that_can_happen_has_its_words_in_both_languages(shown: pages.Pages) -> None:
+    for happening in Happening:
+        details = dict.fromkeys(DETAIL_KEYS[happening] | {"person", "refusal"}, "X")
+        german, english = (
+            shown.text(language, audit.SENTENCES[happening], **details) for language in ("de", "en")
+        )
+        assert "" not in (german, english)
+        assert german != english
+        assert "%(" not in german + english
+
+
+def test_a_refusal_stands_in_the_log_in_the_words_in_which_it_was_told(house: House) -> None:
+    head = house.person(HEAD)
+    assert head.get("/integrity").status_code == 403
+
+    german = rows(head.get("/log").text)
+    english = rows(head.get("/log", headers={"Accept-Language": "en"}).text)
+
+    assert any("wurde abgewiesen: „" in row for row in german)
+    assert any("was refused: “" in row for row in english)
+    assert "not_permitted" not in " ".join(german + english)
+
+
+def test_every_refusal_can_be_told_again_without_its_details(shown: pages.Pages) -> None:
+    for code in errors.SENTENCES:
+        german, english = (errors.sentence_then(shown, language, code) for language in ("de", "en"))
+        assert german != english
+        assert "%(" not in german + english
+
+
+def test_a_refusal_by_a_code_of_old_keeps_it(shown: pages.Pages) -> None:
+    assert errors.sentence_then(shown, "de", "of_old") == "of_old"
+    assert errors.sentence_then(shown, "de", "") == "–"

@@ -37,7 +37,7 @@ SENTENCES = {
     Happening.SIGN_IN_ENDED_BY_PROVIDER: N_("wurde vom Anmeldedienst abgemeldet"),
     Happening.SIGN_IN_ENDED_EVERYWHERE: N_("hat sich auf allen Geräten abgemeldet"),
     Happening.AGENCY_SWITCHED: N_("handelt nun für diese Stelle"),
-    Happening.REQUEST_REFUSED: N_("wurde abgewiesen (%(code)s)"),
+    Happening.REQUEST_REFUSED: N_("wurde abgewiesen: „%(refusal)s“"),
     Happening.INBOX_LISTED: N_("hat den Eingang angesehen (Einträge: %(count)s)"),
     Happening.SENT_LISTED: N_("hat „Gesendet“ angesehen (Einträge: %(count)s)"),
     Happening.LEAVING_LISTED: N_("hat angesehen, was bald gelöscht wird (Einträge: %(count)s)"),
@@ -294,6 +294,9 @@ def _worded(call: Call, event: AuditEvent, people: Mapping[UUID, str]) -> dict[s
         worded = (call.kit.pages.text(call.language, SETTINGS[name]) for name in names)
         detail["fields"] = ", ".join(worded)
     translate = partial(call.kit.pages.text, call.language)
+    if event.happening is Happening.REQUEST_REFUSED:
+        said = errors.sentence_then(call.kit.pages, call.language, str(detail.get("code", "")))
+        detail["refusal"] = said
     if "reason" in detail:
         code, catalogue = str(detail["reason"]), call.services.catalogue
         detail["reason"] = reason_name(event.happening, code, catalogue, call.language, translate)

@@ -4,6 +4,7 @@ Every code has one German sentence that says what happened and, where there is s
 what to do; translations are in ``frontend/locale``. The API answers with problem+json (RFC 9457).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -528,6 +529,17 @@ def tell(pages: Pages, language: str, error: KursdocsError) -> Told:
         fields=fields,
         details=error.details,
     )
+
+
+def sentence_then(pages: Pages, language: str, code: str) -> str:
+    """What was said for a code once, with gaps for the details that nobody wrote down."""
+    if code not in SENTENCES:
+        return code or "–"
+    gaps = dict.fromkeys(_PLACEHOLDER.findall(SENTENCES[code]), "…")
+    return pages.text(language, SENTENCES[code], **gaps)
+
+
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
 def sentence(pages: Pages, language: str, error: KursdocsError) -> str:
