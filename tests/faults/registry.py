@@ -49,7 +49,7 @@ FAILPOINTS: Mapping[str, frozenset[str]] = {
     | _around("scanner.scan", "scanner.signatures"),
     "erase": _TRANSACTION | _REMOVE,
     "rescan": _TRANSACTION | _around("scanner.signatures", "scanner.scan", "keys.get", "store.get"),
-    "rewrap": _around("keys.rewrap", "keys commit"),
+    "rewrap": _around("keys.rewrap", "keys commit") | {"answered"},
     "plan": _TRANSACTION,
     "mail": _TRANSACTION | _around("mailer.send") | _CONVERSATION,
     "checkpoint": _TRANSACTION,
