@@ -14,6 +14,7 @@ from kursdocs.operations import (
     delivery,
     following_up,
     fsck,
+    last_backup,
     mailing,
     reminding,
     rescanning,
@@ -116,4 +117,4 @@ def _beat(duty: Duty, services: Services, *, succeeded: bool) -> None:
 
 def _forget_others(services: Services) -> None:
     with services.transaction() as session:
-        heartbeats.keep_only(session, [duty.name for duty in DUTIES])
+        heartbeats.keep_only(session, [last_backup.DUTY, *(duty.name for duty in DUTIES)])

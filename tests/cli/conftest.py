@@ -1,13 +1,16 @@
 """An embedded installation, and a shell to run commands on it."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from tests.cli.commands import Ran, Run, run_command
+from tests.operations.house import Clock, House, settled
 
 from kursdocs.adapters.database import Database
 from kursdocs.adapters.master_keys import MasterKeys
+from kursdocs.settings import Settings
 
 
 @pytest.fixture
@@ -37,6 +40,17 @@ def settings(tmp_path: Path) -> dict[str, object]:
         "MAIL_FROM": "kursdocs@musterstadt.example",
         "CLAMD": "off",
     }
+
+
+@pytest.fixture
+def house(run: Run, settings: dict[str, object]) -> Iterator[House]:
+    """A town with three papers, on these settings."""
+    assert run("migrate", **settings).code == 0
+    values = {name.lower(): value for name, value in settings.items()}
+    with settled(Settings(**values), Clock(datetime.now(UTC))) as opened:  # type: ignore[arg-type]  # as in the environment
+        for _ in range(3):
+            opened.send()
+        yield opened
 
 
 @pytest.fixture

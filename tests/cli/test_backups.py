@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.commands import Run, set_up_town
+from tests.operations.house import House
 
 
 @pytest.fixture
@@ -149,3 +150,21 @@ def test_the_keys_can_lie_in_a_place_of_their_own(
     assert without.code == 1
     assert "--keys-from" in without.err
     assert found.code == 0
+
+
+def test_a_copy_that_lacks_something_names_it_and_has_an_exit_code_of_its_own(
+    run: Run, settings: dict[str, object], safe: Path, house: House
+) -> None:
+    lost = house.documents()[1]
+    house.services.store.delete(lost.object_name)
+
+    code, out, err = backup(run, safe, **settings)
+    listed = json.loads(run("backup-list", str(safe), "--json").out)
+
+    assert code == 3
+    assert "3 documents; 2 objects" in str(out)
+    assert "The copy is not complete." in str(err)
+    assert f"drafts: 1\n  {lost.id}\nEverything else" in str(err)
+    assert [copy["missing"] for copy in listed] == ["1"]
+    told = backup(run, safe.with_name("safe too"), "--json", **settings)
+    assert json.loads(str(told[1]))["missing"] == [str(lost.id)]

@@ -1,32 +1,17 @@
 """``kursdocs fsck``: what it says, in words and for programs, and its exit codes."""
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from tests.cli.commands import Run
-from tests.operations.house import Clock, House, settled
+from tests.operations.house import House
 from tests.operations.outages import moved_away
 
 from kursdocs.cli.checking import EXIT_CODES, MEANINGS
 from kursdocs.core.checks import Health
 from kursdocs.operations.fsck import Damage
-from kursdocs.settings import Settings
 
 A_NAME = "0123456789abcdef" * 2
-
-
-@pytest.fixture
-def house(run: Run, settings: dict[str, object]) -> Iterator[House]:
-    """A town with three papers, on real parts."""
-    assert run("migrate", **settings).code == 0
-    values = {name.lower(): value for name, value in settings.items()}
-    with settled(Settings(**values), Clock(datetime.now(UTC))) as opened:  # type: ignore[arg-type]  # as in the environment
-        for _ in range(3):
-            opened.send()
-        yield opened
 
 
 def test_a_healthy_installation_is_clean_and_everything_was_looked_at(

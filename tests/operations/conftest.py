@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,6 +11,8 @@ import psycopg
 import pytest
 from psycopg import sql
 from pydantic import SecretStr
+from tests.faults.wire import Wire
+from tests.operations.copies import Backups, places
 from tests.operations.house import (
     Clock,
     House,
@@ -24,7 +27,9 @@ from tests.servers import PostgresServer, S3Server, SmtpServer
 
 from kursdocs import bootstrap, catalogue
 from kursdocs.adapters.identity import OidcProvider
+from kursdocs.adapters.object_store import open_store
 from kursdocs.core.tables import metadata
+from kursdocs.services import Services
 from kursdocs.settings import Settings
 
 
@@ -157,3 +162,36 @@ def any_post(settings: Settings, clock: Clock, smtp: SmtpServer) -> Iterator[Pos
     """The same on each combination of real parts."""
     with opened(settings, clock, smtp) as ready:
         yield ready
+
+
+@pytest.fixture
+def backups(house: House, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Backups]:
+    """Copies of a town on each combination of real parts."""
+    with places(house.services.settings, tmp_path, request) as new_place:
+        yield Backups.of(house, tmp_path, new_place)
+
+
+@pytest.fixture
+def of_files(embedded: House, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Backups]:
+    """The same, embedded only: for what does not depend on the parts."""
+    with places(embedded.services.settings, tmp_path, request) as new_place:
+        yield Backups.of(embedded, tmp_path, new_place)
+
+
+@pytest.fixture
+def store_line(at_servers: House) -> Iterator[Wire]:
+    """A line to the object store of the house on servers."""
+    port = urlsplit(at_servers.services.settings.store_url).port
+    assert port is not None
+    line = Wire(port)
+    yield line
+    line.close()
+
+
+@pytest.fixture
+def over_line(at_servers: House, store_line: Wire) -> Services:
+    """The services of that house, whose objects go over the line."""
+    settings = at_servers.services.settings
+    url = urlsplit(settings.store_url)._replace(netloc=f"127.0.0.1:{store_line.port}").geturl()
+    store = open_store(url, settings.s3_access_key, settings.s3_secret_key.get_secret_value())
+    return replace(at_servers.services, store=store)

@@ -12,7 +12,7 @@ from tests.servers import PostgresServer, S3Server
 from kursdocs import bootstrap
 from kursdocs.adapters.backup_folder import BackupFolder
 from kursdocs.adapters.sealed_files import Identities, create_identity
-from kursdocs.core.backups import Copies
+from kursdocs.core.backups import Copies, Manifest
 from kursdocs.operations import backing_up, restoring
 from kursdocs.operations.backing_up import BackedUp, Means
 from kursdocs.operations.restoring import Place, Restored
@@ -53,6 +53,10 @@ class Backups:
     def opener(self) -> Identities:
         """What opens the copies."""
         return Identities.load(self.identity)
+
+    def manifest(self) -> Manifest:
+        """What the newest copy says of itself."""
+        return restoring.read_manifest(self.copies, self.opener, self.copies.stamps()[-1])
 
     def means(self) -> Means:
         """What a copy of the house is made with."""

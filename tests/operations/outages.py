@@ -4,11 +4,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from psycopg import sql
 from tests.servers import PostgresServer, S3Server
 
 from kursdocs.core.ports import ObjectStore, StoreUnavailable
+from kursdocs.settings import Settings
 
 WAIT_SECONDS = 30.0
 
@@ -62,3 +64,8 @@ def _answers(store: ObjectStore, names: Sequence[str]) -> bool:
     except StoreUnavailable:
         return False
     return True
+
+
+def asking_for(settings: Settings, object_name: str) -> bytes:
+    """How a request to the bucket for the bytes of an object begins."""
+    return f"GET {urlsplit(settings.store_url).path}/{object_name}".encode()

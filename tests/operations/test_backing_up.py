@@ -1,43 +1,40 @@
 """What a copy takes, what it keeps, and for how long."""
 
+import errno
 import hashlib
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlmodel import select
+from tests.faults import wire
+from tests.faults.wire import Wire
 from tests.operations.copies import Backups, places
+from tests.operations.fsck.test_daily import give_the_coordinator_a_mailbox
+from tests.operations.fsck.wreckage import mails
 from tests.operations.house import OTHER_PAPER, House
+from tests.operations.outages import asking_for
 from tests.operations.test_retention import withdraw
 
 from kursdocs.core import installation
 from kursdocs.core.backups import BackupRefused
 from kursdocs.core.documents import erasing, lifecycle
 from kursdocs.core.documents.lifecycle import INTAKE_LIMIT
-from kursdocs.core.documents.tables import Document
+from kursdocs.core.documents.tables import Document, DocumentState
 from kursdocs.core.installation import Installation
-from kursdocs.operations import sweeping
+from kursdocs.core.outbox import Purpose
+from kursdocs.core.ports import StoreUnavailable
+from kursdocs.operations import fetching, fsck, sweeping
+from kursdocs.operations.readiness import PROBES, Condition, Part
+from kursdocs.services import Services
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def backups(house: House, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Backups]:
-    """Copies of a town on each combination of real parts."""
-    with places(house.services.settings, tmp_path, request) as new_place:
-        yield Backups.of(house, tmp_path, new_place)
-
-
-@pytest.fixture
-def of_files(embedded: House, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Backups]:
-    """The same, embedded only."""
-    with places(embedded.services.settings, tmp_path, request) as new_place:
-        yield Backups.of(embedded, tmp_path, new_place)
 
 
 def erase(house: House, document: Document) -> None:
@@ -192,6 +189,146 @@ def test_two_at_a_time_are_one_too_many(of_files: Backups) -> None:
         of_files.make()
 
     assert of_files.make().documents == 1
+
+
+# -- What cannot be read --------------------------------------------------------------------------
+
+REFUSED = wire.answer(b"403 Forbidden", b"<Error><Code>AccessDenied</Code></Error>")
+
+
+@pytest.fixture
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "PAUSE_SECONDS", 0.0)
+
+
+def backup_part(services: Services) -> Part:
+    return {name: part for probe in PROBES for name, part in probe(services).items()}["backup"]
+
+
+def alarms(house: House) -> list[str]:
+    return [mail.dedupe.split("|")[1] for mail in mails(house) if mail.purpose is Purpose.ALARM]
+
+
+@pytest.mark.usefixtures("_no_pause")
+def test_one_unreadable_object_stops_no_other_and_is_told_to_everybody(
+    at_servers: House,
+    over_line: Services,
+    store_line: Wire,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    house = replace(at_servers, services=over_line)
+    give_the_coordinator_a_mailbox(house)
+    stuck, sound = house.send(), house.send(OTHER_PAPER)
+    name = house.document(stuck.id).object_name
+    with places(house.services.settings, tmp_path, request) as new_place:
+        backups = Backups.of(house, tmp_path, new_place)
+        with store_line.troubled(REFUSED, asking_for(house.services.settings, name)):
+            made = backups.make()
+
+        assert (made.documents, made.objects, made.lost, made.missing) == (2, 1, 1, [stuck.id])
+        assert backups.manifest().lost_objects == [name]
+        assert backup_part(over_line) == Part(Condition.DEGRADED, "backup_incomplete", 0)
+        assert alarms(house) == ["backup_incomplete"]
+        with backups.restored() as restored:
+            assert restored.read(sound.id) == OTHER_PAPER
+            assert dict(fsck.check(restored.services).found) == {fsck.Damage.LOST_OBJECT: 1}
+
+        house.clock.advance(DAY)
+        again = backups.make()
+
+        assert (again.objects, again.lost, again.missing) == (2, 0, [])
+        assert backup_part(over_line) == Part(Condition.OK, seconds=0)
+        with backups.restored() as restored:
+            assert restored.faults() == []
+
+
+@pytest.mark.usefixtures("_no_pause")
+def test_a_store_that_hands_out_nothing_makes_no_copy(
+    at_servers: House, over_line: Services, store_line: Wire, tmp_path: Path
+) -> None:
+    house = replace(at_servers, services=over_line)
+    names = [house.document(house.send().id).object_name for _ in range(2)]
+    backups = Backups.of(house, tmp_path, lambda: house.services.settings)
+    on = [asking_for(house.services.settings, name) for name in names]
+
+    with store_line.troubled(REFUSED, *on), pytest.raises(StoreUnavailable):
+        backups.make()
+
+    assert list(backups.copies.stamps()) == []
+    assert backup_part(over_line) == Part(Condition.OFF)
+
+
+def test_a_lost_key_is_told_too_until_a_copy_is_complete(of_files: Backups) -> None:
+    house = of_files.house
+    give_the_coordinator_a_mailbox(house)
+    house.send()
+    lost = house.send(OTHER_PAPER).id
+    house.services.keys.destroy(lost)
+
+    made = of_files.make()
+
+    assert (made.lost, made.missing) == (1, [lost])
+    assert backup_part(house.services).code == "backup_incomplete"
+    house.clock.advance(DAY)
+    of_files.make()
+    assert alarms(house) == ["backup_incomplete"] * 2
+    # Too old is worse than incomplete.
+    house.clock.advance(3 * DAY)
+    assert backup_part(house.services).code == "backup_late"
+
+
+def test_a_copied_object_on_a_bad_sector_is_made_anew(
+    of_files: Backups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = of_files.house
+    house.send()
+    of_files.make()
+    [copy] = of_files.folder.glob("objects/*/*")
+    read = Path.read_bytes
+    bad = copy.stat().st_ino
+
+    def read_bytes(path: Path) -> bytes:
+        if path == copy and path.stat().st_ino == bad:
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    for _ in range(7):
+        house.clock.advance(DAY)
+        assert of_files.make().lost == 0
+
+    with of_files.restored() as restored:
+        assert restored.faults() == []
+
+
+@pytest.mark.parametrize("what", ["gone", "altered", "empty"])
+def test_while_a_list_of_objects_cannot_be_read_none_is_removed(
+    of_files: Backups, what: str
+) -> None:
+    house = of_files.house
+    gone = house.send()
+    old = of_files.make().stamp
+    erase(house, house.document(gone.id))
+    house.send(OTHER_PAPER)
+    sums = of_files.folder / old / "SHA256SUMS"
+    text = sums.read_text()
+    if what == "gone":
+        sums.unlink()
+    else:
+        sums.write_text(text.replace("objects", "objecte") if what == "altered" else "")
+    house.clock.advance(DAY)
+
+    made = of_files.make()
+
+    assert (made.unreadable, made.objects_removed, len(kept(of_files))) == ([old], 0, 2)
+    assert backup_part(house.services).condition is Condition.OK
+    sums.write_text(text)
+    with of_files.restored(old) as restored:
+        assert restored.document(gone.id).state is DocumentState.ERASED
+    of_files.copies.remove(old)
+    house.clock.advance(DAY)
+    assert of_files.make().objects_removed == 1
 
 
 @contextmanager

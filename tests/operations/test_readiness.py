@@ -15,9 +15,9 @@ from tests.scanners import Saying
 from tests.servers import PostgresServer, S3Server, free_port
 
 from kursdocs.adapters.scanner import open_scanner
-from kursdocs.core import heartbeats, installation, outbox
+from kursdocs.core import heartbeats, outbox
 from kursdocs.core.documents.tables import Document, DocumentState
-from kursdocs.operations import delivery
+from kursdocs.operations import delivery, last_backup
 from kursdocs.operations.readiness import PROBES, Condition, Part, Report
 from kursdocs.services import Services
 
@@ -274,7 +274,7 @@ def test_a_look_changes_nothing(house: House) -> None:
 def test_a_copy_of_everything_that_is_too_old_is_worth_an_alarm(embedded: House) -> None:
     work_done(embedded)
     with embedded.services.transaction() as session:
-        installation.mark_backed_up(session, at=embedded.clock())
+        last_backup.mark(session, at=embedded.clock(), is_complete=True)
 
     fresh = look(embedded.services).parts["backup"]
     embedded.clock.advance(timedelta(days=2, seconds=1))

@@ -1,6 +1,6 @@
 """A town that comes back from a copy: all of it, nothing that was erased, and never by half."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 from sqlalchemy.engine import make_url
 from sqlmodel import Session, select
-from tests.operations.copies import Backups, places
+from tests.operations.copies import Backups
 from tests.operations.house import OTHER_PAPER, PAPER, House
 from tests.operations.test_retention import OLD
 from tests.servers import PostgresServer
@@ -29,20 +29,6 @@ from kursdocs.settings import Settings, SettingsError
 
 NAME = "Kanarienvogel"
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def backups(house: House, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Backups]:
-    """Copies of a town on each combination of real parts."""
-    with places(house.services.settings, tmp_path, request) as new_place:
-        yield Backups.of(house, tmp_path, new_place)
-
-
-@pytest.fixture
-def of_files(embedded: House, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Backups]:
-    """The same, embedded only: for what does not depend on the parts."""
-    with places(embedded.services.settings, tmp_path, request) as new_place:
-        yield Backups.of(embedded, tmp_path, new_place)
 
 
 def log_end(session: Session) -> tuple[int, str]:

@@ -15,6 +15,7 @@ with a dot. Knows nothing of databases.
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -27,6 +28,7 @@ from typing import BinaryIO, cast
 
 from kursdocs.adapters.durable_files import sync_folder
 from kursdocs.core.backups import BackupRefused, is_stamp
+from kursdocs.core.ports import Tampered
 
 _OBJECT = re.compile(r"[0-9a-f]{32}")
 _PART = ".part"
@@ -93,9 +95,14 @@ class BackupFolder:
                 return None
 
     def object(self, name: str) -> bytes:
-        """The bytes of a kept object."""
+        """The bytes of a kept object; raises ``Tampered`` when this one cannot be read."""
         with _errors():
-            return self._object(name).read_bytes()
+            try:
+                return self._object(name).read_bytes()
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                raise Tampered("the kept object cannot be read") from error
 
     # ── Making a copy ────────────────────────────────────────────────────────────────────────
 

@@ -1,7 +1,7 @@
 """Copies of everything: backup, backup-list, backup-key, restore."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -20,9 +20,17 @@ from kursdocs.operations.backing_up import NOTE, BackedUp
 
 app = typer.Typer()
 
-_CODES = (
-    "Exit codes: 0 done; 1 refused, or something that a document needs was not there;"
-    " 2 a mistake in the command or the settings"
+SHOWN = 20
+"""So many documents are named; of more, their number alone. With --json all."""
+
+INCOMPLETE = 3
+"""The exit code of what was done, but not for everything."""
+
+_CODES = "Exit codes: 0 done; 1 refused; 2 a mistake in the command or the settings"
+_BACKUP_CODES = (
+    "Exit codes: 0 done; 1 refused: there is no copy more and none less; 2 a mistake in the command"
+    " or the settings; 3 there is a copy, but something that documents need could not be read and"
+    " is missing in it, or what is too old could not be removed"
 )
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the copies lie.")]
@@ -67,7 +75,7 @@ Moment = Annotated[
 ]
 
 
-@app.command(epilog=_CODES)
+@app.command(epilog=_BACKUP_CODES)
 def backup(
     folder: Folder,
     to: To,
@@ -87,13 +95,10 @@ def backup(
         means = bootstrap.backup_means(settings, folder, keys_to, to)
         with bootstrap.open_services(settings) as services:
             made = backing_up.back_up(services, means, keep_days=keep_days)
-    done(_told(made), as_json=as_json, **vars(made))
-    if made.lost:
-        fail(
-            f"{made.lost} objects or keys that documents need are not there, nor were they copied"
-            " earlier. Run: kursdocs fsck",
-            1,
-        )
+    missing = list(map(str, made.missing))
+    done(_told(made), as_json=as_json, **{**vars(made), "missing": missing})
+    if complaints := [*_incomplete(missing), *_unreadable(made.unreadable)]:
+        fail("\n".join(complaints), INCOMPLETE)
 
 
 def _told(made: BackedUp) -> str:
@@ -104,9 +109,37 @@ def _told(made: BackedUp) -> str:
     )
 
 
+def _incomplete(missing: Sequence[str]) -> Iterator[str]:
+    if missing:
+        yield (
+            "The copy is not complete. What is missing could not be read and is in no earlier copy;"
+            f" bytes or key of documents or drafts: {len(missing)}"
+        )
+        yield from _some(missing)
+        yield "Everything else is in it. Keep the older copies, and run: kursdocs fsck --deep"
+
+
+def _some(ids: Sequence[str]) -> Iterator[str]:
+    yield from (f"  {one}" for one in ids[:SHOWN])
+    if len(ids) > SHOWN:
+        yield f"  and {len(ids) - SHOWN} more"
+
+
+def _unreadable(stamps: Sequence[str]) -> Iterator[str]:
+    if stamps:
+        yield (
+            f"SHA256SUMS of {', '.join(stamps)} cannot be read or was altered: while it is there,"
+            " no document is removed from the copies. Look at the disk; if this copy is of no more"
+            " use, remove its folder."
+        )
+
+
 @app.command("backup-list", epilog=_CODES)
 def backup_list(folder: Folder, as_json: AsJson = False) -> None:
-    """List the copies in a folder, oldest first; needs neither settings nor a secret key."""
+    """List the copies in a folder, oldest first; needs neither settings nor a secret key.
+
+    Column "missing": how many objects and keys that documents need could not be copied.
+    """
     with _refusals():
         _require(folder)
         copies = BackupFolder(folder)
@@ -123,7 +156,11 @@ def _require(folder: Path | None) -> None:
 def _note(copies: Copies, stamp: str) -> dict[str, str]:
     with copies.opened(stamp, NOTE) as file:
         note = json.loads(file.read())
-    return {name: str(note[name]) for name in ("database", "version", "objects", "object_bytes")}
+    names = {"database", "version", "objects", "object_bytes"}
+    return {
+        **{name: str(value) for name, value in note.items() if name in names},
+        "missing": str(note["lost"]),
+    }
 
 
 @app.command("backup-key", epilog=_CODES)

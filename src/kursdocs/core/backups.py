@@ -147,7 +147,7 @@ class Copies(Protocol):
         """Keep an object, in place of one of the same name."""
 
     def object(self, name: str) -> bytes:
-        """The bytes of a kept object."""
+        """The bytes of a kept object; raises ``Tampered`` for one that cannot be read."""
 
     def finish(self, stamp: str) -> None:
         """Make the begun copy one of the copies, durably."""

@@ -22,7 +22,7 @@ class Installation(SQLModel, table=True):
     id: UUID = Field(default_factory=new_id)
     created_at: datetime
     bound_at: datetime | None = None
-    # When the last complete backup was begun; None while nobody ever made one with kursdocs.
+    # When the newest backup was begun; None while nobody ever made one with kursdocs.
     backed_up_at: datetime | None = None
     # By which rules the days of deletion were found out, as a fingerprint.
     retention_rules: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
@@ -62,7 +62,7 @@ def follow_rules(session: Session, rules: str, *, now: datetime) -> bool:
 
 
 def mark_backed_up(session: Session, *, at: datetime) -> None:
-    """Note the moment of which there is a complete copy now."""
+    """Note the moment of which there is a copy now."""
     found = session.exec(select(Installation)).one()
     found.backed_up_at = at
     session.add(found)

@@ -19,6 +19,7 @@ from kursdocs.core.documents import counting
 from kursdocs.core.outbox import OutboxMail, Purpose
 from kursdocs.core.ports import Letter
 from kursdocs.core.workdays import local_date
+from kursdocs.operations import last_backup
 from kursdocs.operations.letters.alarms import Alarm, alarm_letter
 from kursdocs.services import Services
 
@@ -133,8 +134,18 @@ def _integrity_lost(session: Session, now: datetime) -> int:
     return int(newest is not None and newest.verdict is Health.LOSS)
 
 
+def _backup_late(session: Session, now: datetime) -> int:
+    return int(last_backup.is_late(session, now))
+
+
+def _backup_incomplete(session: Session, now: datetime) -> int:
+    return int(last_backup.is_incomplete(session))
+
+
 _COUNTERS: Mapping[Alarm, Callable[[Session, datetime], int]] = {
     Alarm.HELD_LONG: _held_long,
     Alarm.MALWARE_DELIVERED: _malware_delivered,
     Alarm.INTEGRITY_LOSS: _integrity_lost,
+    Alarm.BACKUP_LATE: _backup_late,
+    Alarm.BACKUP_INCOMPLETE: _backup_incomplete,
 }

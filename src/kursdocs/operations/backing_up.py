@@ -7,6 +7,7 @@ number of days go, of the keys after 14 days at the latest, but never the newest
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -36,6 +37,9 @@ from kursdocs.core.documents import contents
 from kursdocs.core.documents.contents import Content
 from kursdocs.core.drafts import lifecycle as drafts
 from kursdocs.core.ports import KeyMissing, KeyStore, ObjectMissing, Tampered
+from kursdocs.operations import last_backup
+from kursdocs.operations.alarming import Alarm, alarm_within
+from kursdocs.operations.fetching import Fetching
 from kursdocs.operations.sealing import OVERHEAD_BYTES
 from kursdocs.services import Services
 
@@ -63,7 +67,13 @@ class Means:
 
 @dataclass(frozen=True)
 class BackedUp:
-    """What was done. ``lost`` counts what a row needs and was not there: ``fsck`` names it."""
+    """What was done.
+
+    ``lost`` counts the objects and keys that a row needs and that could not be read, nor had been
+    copied earlier; ``missing`` are the documents and drafts of which that is so, by id: ``fsck``
+    says more. ``unreadable`` are copies whose list of objects cannot be read: no object is removed
+    as long as they are there.
+    """
 
     stamp: str
     documents: int
@@ -73,12 +83,15 @@ class BackedUp:
     lost: int
     copies_removed: int
     objects_removed: int
+    missing: Sequence[UUID] = ()
+    unreadable: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class _Copied:
     """What became of one object: how long it is (``None``: it is not there), and its hash."""
 
+    owner_id: UUID
     name: str
     bytes: int | None
     sha256: str = ""
@@ -89,14 +102,15 @@ class _Copied:
 def back_up(services: Services, means: Means, *, keep_days: int) -> BackedUp:
     """Make a copy, and remove those that are older than ``keep_days``.
 
-    Raises ``BackupRefused`` and ``Unavailable``; then there is no copy more and none less.
+    What cannot be read stops nothing else: it is named in the copy and in the answer, readiness
+    knows of it and the operator is told. Raises ``BackupRefused`` and ``Unavailable``; then there
+    is no copy more and none less.
     """
     with means.copies.alone():
         begun_at = services.clock().replace(microsecond=0)
         manifest, done = _copy(services, means, stamp_of(begun_at))
-        with services.transaction() as session:
-            installation.mark_backed_up(session, at=begun_at)
-        copies_removed, objects_removed = _clear(means.copies, keep_days, services.clock())
+        _mark(services, begun_at, is_complete=not (manifest.lost_objects or manifest.lost_keys))
+        cleared = _clear(means.copies, keep_days, services.clock())
     told = BackedUp(
         stamp=manifest.stamp,
         documents=manifest.rows["document"],
@@ -104,11 +118,25 @@ def back_up(services: Services, means: Means, *, keep_days: int) -> BackedUp:
         copied=sum(one.is_new for one in done),
         object_bytes=manifest.object_bytes,
         lost=len(manifest.lost_objects) + len(manifest.lost_keys),
-        copies_removed=copies_removed,
-        objects_removed=objects_removed,
+        copies_removed=cleared.copies,
+        objects_removed=cleared.objects,
+        missing=_missing(manifest, done),
+        unreadable=cleared.unreadable,
     )
-    _log.info("backup.made", **asdict(told))
+    _log.info("backup.made", **{**asdict(told), "missing": len(told.missing)})
     return told
+
+
+def _mark(services: Services, made_at: datetime, *, is_complete: bool) -> None:
+    with services.transaction() as session:
+        last_backup.mark(session, at=made_at, is_complete=is_complete)
+        if not is_complete:
+            alarm_within(services, session, Alarm.BACKUP_INCOMPLETE, now=services.clock())
+
+
+def _missing(manifest: Manifest, done: Sequence[_Copied]) -> Sequence[UUID]:
+    without_object = {one.owner_id for one in done if one.is_lost}
+    return sorted(without_object | set(map(UUID, manifest.lost_keys)))
 
 
 def _copy(services: Services, means: Means, stamp: str) -> tuple[Manifest, Sequence[_Copied]]:
@@ -201,25 +229,30 @@ def _copy_objects(
     services: Services, copies: Copies, needed: Mapping[UUID, Content]
 ) -> Sequence[_Copied]:
     today = services.clock().toordinal()
+    fetching = Fetching(services.store, [content.object_name for content in needed.values()])
+    copy = partial(_copy_object, services, fetching, copies, today)
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        return list(pool.map(partial(_copy_object, services, copies, today), needed.values()))
+        return list(pool.map(copy, needed.values()))
 
 
-def _copy_object(services: Services, copies: Copies, today: int, content: Content) -> _Copied:
+def _copy_object(
+    services: Services, fetching: Fetching, copies: Copies, today: int, content: Content
+) -> _Copied:
     """Copy what is not there yet; damaged bytes never take the place of good ones."""
-    name, there = content.object_name, copies.size_of_object(content.object_name)
+    owner_id, name = content.owner_id, content.object_name
+    there = copies.size_of_object(name)
     is_there = content.sha256 and there == content.plain_bytes + OVERHEAD_BYTES
     if is_there and not _is_rotten(copies, today, content):
-        return _Copied(name, there, content.sha256)
+        return _Copied(owner_id, name, there, content.sha256)
     try:
-        data = services.store.get(name)
+        data = fetching.get(name)
     except (ObjectMissing, Tampered):
-        return _Copied(name, None, is_lost=_is_needed(services, content.owner_id))
+        return _Copied(owner_id, name, None, is_lost=_is_needed(services, owner_id))
     found = hashlib.sha256(data).hexdigest()
     if content.sha256 and found != content.sha256:
-        return _Copied(name, None, is_lost=_is_needed(services, content.owner_id))
+        return _Copied(owner_id, name, None, is_lost=_is_needed(services, owner_id))
     copies.put_object(name, data)
-    return _Copied(name, len(data), found, is_new=there is None)
+    return _Copied(owner_id, name, len(data), found, is_new=there is None)
 
 
 def _is_rotten(copies: Copies, today: int, content: Content) -> bool:
@@ -229,7 +262,10 @@ def _is_rotten(copies: Copies, today: int, content: Content) -> bool:
     """
     if (int(content.object_name[:4], 16) + today) % _READ_AGAIN_DAYS:
         return False
-    return hashlib.sha256(copies.object(content.object_name)).hexdigest() != content.sha256
+    try:
+        return hashlib.sha256(copies.object(content.object_name)).hexdigest() != content.sha256
+    except Tampered:
+        return True
 
 
 def _is_needed(services: Services, owner_id: UUID) -> bool:
@@ -288,8 +324,17 @@ def _writing(text: str) -> Callable[[BinaryIO], None]:
     return fill
 
 
-def _clear(copies: Copies, keep_days: int, now: datetime) -> tuple[int, int]:
-    """Remove what is too old, never the newest; returns how many copies and objects went."""
+@dataclass(frozen=True)
+class _Cleared:
+    """How many copies and objects went, and copies of which nobody knows what they name."""
+
+    copies: int
+    objects: int
+    unreadable: Sequence[str]
+
+
+def _clear(copies: Copies, keep_days: int, now: datetime) -> _Cleared:
+    """Remove what is too old, never the newest, and no object that any copy may need."""
     old = stamp_of(now - timedelta(days=keep_days))
     removed = [stamp for stamp in copies.stamps()[:-1] if stamp < old]
     for stamp in removed:
@@ -299,7 +344,23 @@ def _clear(copies: Copies, keep_days: int, now: datetime) -> tuple[int, int]:
         if stamp < old_keys:
             copies.remove_keys(stamp)
     named: set[str] = set()
+    unreadable: list[str] = []
     for stamp in copies.stamps():
-        with copies.opened(stamp, SUMS) as file:
-            named |= names_in(file.read().decode("ascii"))
-    return len(removed), copies.keep_only(named)
+        try:
+            with copies.opened(stamp, SUMS) as file:
+                named |= _all_names_in(file.read())
+        except BackupRefused:
+            unreadable.append(stamp)
+    gone = 0 if unreadable else copies.keep_only(named)
+    return _Cleared(len(removed), gone, unreadable)
+
+
+_SUMS_LINE = re.compile(rb"[0-9a-f]{64}  (objects/[0-9a-f]{2}/[0-9a-f]{32}|[0-9TZ]{16}/[a-z.]+)\n")
+
+
+def _all_names_in(data: bytes) -> set[str]:
+    """Raises ``BackupRefused`` for a list that is not as it was written."""
+    lines = data.splitlines(keepends=True)
+    if not lines or not all(_SUMS_LINE.fullmatch(line) for line in lines):
+        raise BackupRefused("A list of sums was altered.")
+    return names_in(data.decode("ascii"))

@@ -13,20 +13,18 @@ from enum import StrEnum
 
 from sqlmodel import Session
 
-from kursdocs.core import checks, heartbeats, installation, outbox
+from kursdocs.core import checks, heartbeats, outbox
 from kursdocs.core.checks import Health
 from kursdocs.core.documents import counting
 from kursdocs.core.errors import Unavailable
 from kursdocs.core.ports import Schema, Signatures
-from kursdocs.operations import delivery, starting
+from kursdocs.operations import delivery, last_backup, starting
 from kursdocs.operations.rescanning import SIGNATURES_AGE_MAX
 from kursdocs.operations.sweeping import HELD_LIMIT
 from kursdocs.services import Services
 
 # Mails go out within seconds; what is older than this is stuck at the mail server or has no worker.
 MAIL_LIMIT = timedelta(minutes=30)
-# Copies are made daily; what happened since the newest would be lost with the machine.
-BACKUP_LIMIT = timedelta(days=2)
 
 
 class Condition(StrEnum):
@@ -123,10 +121,13 @@ def _integrity(session: Session, now: datetime) -> Part:
 
 def _backup(session: Session, now: datetime) -> Part:
     """The newest copy of everything; off where nobody makes them with kursdocs."""
-    ours = installation.known(session)
-    if ours is None or ours.backed_up_at is None:
+    made_at = last_backup.moment(session)
+    if made_at is None:
         return Part(Condition.OFF)
-    return _waiting_since(ours.backed_up_at, now, BACKUP_LIMIT, "backup_late")
+    part = _waiting_since(made_at, now, last_backup.LIMIT, "backup_late")
+    if part.condition is Condition.OK and last_backup.is_incomplete(session):
+        return Part(Condition.DEGRADED, "backup_incomplete", part.seconds)
+    return part
 
 
 def _waiting_since(since: datetime | None, now: datetime, limit: timedelta, code: str) -> Part:
@@ -149,7 +150,7 @@ def _bounces(services: Services, session: Session, now: datetime) -> Part:
 
 def _worker(session: Session, now: datetime) -> Part:
     """Whether somebody works; what it finds of others stands in parts of its own."""
-    beats = heartbeats.latest(session)
+    beats = [beat for beat in heartbeats.latest(session) if beat.duty != last_backup.DUTY]
     if not beats:
         return Part(Condition.DEGRADED, "worker_never_seen")
     late = [beat.duty for beat in beats if beat.is_late(now) and beat.duty not in delivery.OUTSIDE]

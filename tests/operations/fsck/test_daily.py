@@ -20,7 +20,7 @@ from kursdocs.core import checks
 from kursdocs.core.agencies import Municipality
 from kursdocs.core.checks import CheckRun, Depth, Health
 from kursdocs.core.errors import Unavailable
-from kursdocs.operations import alarming, fsck
+from kursdocs.operations import alarming, fsck, last_backup
 from kursdocs.operations.fsck import Damage
 from kursdocs.operations.readiness import PROBES, Condition, Part
 
@@ -149,3 +149,24 @@ def test_a_loss_that_is_mended_before_the_mail_goes_is_not_told(embedded: House)
     fsck.check(services)
 
     assert alarming.written(services, mail, message_id="<1@musterstadt.example>") is None
+
+
+def test_copies_that_are_made_no_more_are_told_by_mail_once_a_day(embedded: House) -> None:
+    give_the_coordinator_a_mailbox(embedded)
+    with embedded.services.transaction() as session:
+        last_backup.mark(session, at=embedded.clock(), is_complete=True)
+    embedded.clock.advance(2 * DAY)
+    fsck.daily(embedded.services)
+    assert mails(embedded) == []
+
+    embedded.clock.advance(HOUR)
+    for _ in range(3):
+        fsck.daily(embedded.services)
+
+    [mail] = mails(embedded)
+    assert mail.dedupe.split("|")[1] == "backup_late"
+    # It says what is true when it goes.
+    assert alarming.written(embedded.services, mail, message_id="<1@x.example>") is not None
+    with embedded.services.transaction() as session:
+        last_backup.mark(session, at=embedded.clock(), is_complete=False)
+    assert alarming.written(embedded.services, mail, message_id="<1@x.example>") is None

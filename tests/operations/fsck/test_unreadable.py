@@ -1,15 +1,11 @@
 """One object that the store never hands out is damage; a store that hands out nothing is away."""
 
-from collections.abc import Iterator
-from dataclasses import replace
-from urllib.parse import urlsplit
-
 import pytest
 from tests.faults import wire
 from tests.faults.wire import Act, Wire
 from tests.operations.house import OTHER_PAPER, House
+from tests.operations.outages import asking_for
 
-from kursdocs.adapters.object_store import open_store
 from kursdocs.core.checks import Depth, Health
 from kursdocs.core.ports import StoreUnavailable
 from kursdocs.operations import fetching, fsck
@@ -31,41 +27,16 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetching, "PAUSE_SECONDS", 0.0)
 
 
-@pytest.fixture
-def line(at_servers: House) -> Iterator[Wire]:
-    """A line to the object store."""
-    port = urlsplit(at_servers.services.settings.store_url).port
-    assert port is not None
-    made = Wire(port)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def over_line(at_servers: House, line: Wire) -> Services:
-    """The services of the house, whose objects go over the line."""
-    settings = at_servers.services.settings
-    url = urlsplit(settings.store_url)._replace(netloc=f"127.0.0.1:{line.port}").geturl()
-    store = open_store(url, settings.s3_access_key, settings.s3_secret_key.get_secret_value())
-    return replace(at_servers.services, store=store)
-
-
-def asking_for(house: House, object_name: str) -> bytes:
-    """How a request for the object begins."""
-    bucket = urlsplit(house.services.settings.store_url).path
-    return f"GET {bucket}/{object_name}".encode()
-
-
 @pytest.mark.parametrize("act", TROUBLES.values(), ids=list(TROUBLES))
 def test_one_object_that_is_never_handed_out_is_named_and_the_check_goes_on(
-    at_servers: House, over_line: Services, line: Wire, act: Act
+    at_servers: House, over_line: Services, store_line: Wire, act: Act
 ) -> None:
     house = at_servers
     stuck, _, lost = house.send(), house.send(OTHER_PAPER), house.send()
     house.services.store.delete(house.document(lost.id).object_name)
     name = house.document(stuck.id).object_name
 
-    with line.troubled(act, asking_for(house, name)):
+    with store_line.troubled(act, asking_for(house.services.settings, name)):
         report = fsck.check(over_line, Depth.DEEP)
 
     assert report.health is Health.LOSS
@@ -80,12 +51,12 @@ def test_one_object_that_is_never_handed_out_is_named_and_the_check_goes_on(
 
 
 def test_the_only_object_is_named_too_when_the_store_is_there(
-    at_servers: House, over_line: Services, line: Wire
+    at_servers: House, over_line: Services, store_line: Wire
 ) -> None:
     only = at_servers.send()
     name = at_servers.document(only.id).object_name
 
-    with line.troubled(REFUSED, asking_for(at_servers, name)):
+    with store_line.troubled(REFUSED, asking_for(at_servers.services.settings, name)):
         report = fsck.check(over_line, Depth.DEEP)
 
     assert dict(report.found) == {Damage.CORRUPT: 1}
@@ -93,26 +64,32 @@ def test_the_only_object_is_named_too_when_the_store_is_there(
 
 @pytest.mark.parametrize("what", ["objects", "all"])
 def test_a_store_that_hands_out_nothing_is_away_and_nothing_is_called_lost(
-    at_servers: House, over_line: Services, line: Wire, what: str
+    at_servers: House, over_line: Services, store_line: Wire, what: str
 ) -> None:
     """Also when it still knows its mark and its lists, as when a disk behind it is away."""
     papers = [at_servers.send() for _ in range(3)]
     names = [at_servers.document(paper.id).object_name for paper in papers]
-    on = [asking_for(at_servers, name) for name in names] if what == "objects" else [b"GET"]
+    on = (
+        [asking_for(at_servers.services.settings, name) for name in names]
+        if what == "objects"
+        else [b"GET"]
+    )
 
-    with line.troubled(REFUSED, *on), pytest.raises(StoreUnavailable):
+    with store_line.troubled(REFUSED, *on), pytest.raises(StoreUnavailable):
         fsck.check(over_line, Depth.DEEP)
 
     assert fsck.check(over_line, Depth.DEEP).health is Health.CLEAN
 
 
 def test_a_store_that_stumbles_once_is_no_finding(
-    at_servers: House, over_line: Services, line: Wire
+    at_servers: House, over_line: Services, store_line: Wire
 ) -> None:
     papers = [at_servers.send() for _ in range(2)]
     name = at_servers.document(papers[0].id).object_name
 
-    with line.troubled(REFUSED, asking_for(at_servers, name), skip=0) as trouble:
+    with store_line.troubled(
+        REFUSED, asking_for(at_servers.services.settings, name), skip=0
+    ) as trouble:
         real = trouble.takes
         trouble.takes = lambda data: trouble.hits == 0 and real(data)  # type: ignore[method-assign]
         report = fsck.check(over_line, Depth.DEEP)

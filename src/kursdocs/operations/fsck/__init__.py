@@ -11,7 +11,8 @@ from datetime import timedelta
 from kursdocs.core import checks
 from kursdocs.core.checks import Depth, Health
 from kursdocs.core.errors import Unavailable
-from kursdocs.operations.alarming import Alarm, alarm
+from kursdocs.operations import last_backup
+from kursdocs.operations.alarming import Alarm, alarm, alarm_within
 from kursdocs.operations.fsck import repairing
 from kursdocs.operations.fsck.damages import LOSSES, Damage, Finding, health_of
 from kursdocs.operations.fsck.looking import look
@@ -63,12 +64,15 @@ def check(
 def daily(services: Services) -> Report | None:
     """The daily check, with the bytes of a few papers; ``None`` when today's was made.
 
-    The operator is told of loss on each day on which it is found, and when for days no check could
-    be made. Raises ``Unavailable`` when a part does not answer.
+    The operator is told of loss on each day on which it is found, when for days no check could
+    be made, and when for days no copy was, where they are made. Raises ``Unavailable`` when a part
+    does not answer.
     """
     now = services.clock()
     with services.transaction() as session:
         last, read = checks.newest(session), checks.newest_reading(session)
+        if last_backup.is_late(session, now):
+            alarm_within(services, session, Alarm.BACKUP_LATE, now=now)
     if read is not None and now - read.started_at < EVERY:
         return None
     try:

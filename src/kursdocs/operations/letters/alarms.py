@@ -26,6 +26,7 @@ class Alarm(StrEnum):
     LOG_UNSIGNED = "log_unsigned"
     BACKUP_LATE = "backup_late"
     DATABASE_OLD = "database_old"
+    BACKUP_INCOMPLETE = "backup_incomplete"
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,23 @@ WORDS: Mapping[Alarm, Wording] = {
             "that is lost for good.",
         ),
         "kursdocs fsck",
+    ),
+    Alarm.BACKUP_INCOMPLETE: Wording(
+        always(
+            Text(
+                "Die letzte Sicherung ist nicht vollständig: Papiere oder ihre Schlüssel ließen "
+                "sich nicht lesen und fehlen darin.",
+                "The last backup is not complete: papers or their keys could not be read and are "
+                "missing in it.",
+            )
+        ),
+        Text(
+            "Bitte löschen Sie keine älteren Sicherungen. Der Befehl nennt, was beschädigt ist; "
+            "was fehlt, steht auch in der Ausgabe der Sicherung.",
+            "Please remove no older backups. The command names what is damaged; what is missing "
+            "is also in the output of the backup.",
+        ),
+        "kursdocs fsck --deep",
     ),
 }
 
