@@ -135,6 +135,53 @@ def test_with_a_new_key_it_goes_on_when_the_rows_agree(keeper: Keeper) -> None:
     assert [line["event"] for line in log] == ["log.signed_anew"]
 
 
+def test_a_log_that_does_not_hold_is_walked_along_once_and_then_ever_more_rarely(
+    keeper: Keeper, tamper: Tamper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a change of the key each walk is along all of it."""
+    keeper.write(6)
+    keeper.sign()
+    keeper.log_signer = make_log_key()
+    keeper.write(1)
+    tamper("UPDATE audit_event SET happening = 'mail.listed' WHERE seq = 2")
+    keeper.now += timedelta(hours=1)
+    patience, page = checkpointing.Patience(), checkpointing._page
+    walked: list[datetime] = []
+
+    def watched(*asked: Any) -> object:
+        walked.append(keeper.now)
+        return page(*asked)
+
+    monkeypatch.setattr(checkpointing, "_page", watched)
+    began = keeper.now
+
+    with capture_logs() as log:
+        for _ in range(6 * 36):
+            checkpointing.run(keeper.services, patience)
+            keeper.now += timedelta(minutes=10)
+
+    assert [(at - began) / timedelta(hours=1) for at in walked] == [0, 1, 3, 7, 15, 27]
+    assert [line["log_level"] for line in log if line["event"] == "log.not_signed"] == ["error"] * 6
+    assert alarms(keeper).count("log_altered") >= 2
+    assert sizes(keeper) == [6]
+
+
+def test_what_is_mended_is_signed_by_a_worker_that_starts_anew_and_by_hand(
+    keeper: Keeper, tamper: Tamper
+) -> None:
+    keeper.write(3)
+    with keeper.transaction() as session:
+        was = session.get_one(AuditEvent, 2).happening.value
+    tamper("UPDATE audit_event SET happening = 'mail.listed' WHERE seq = 2")
+    patience = checkpointing.Patience()
+    assert checkpointing.run(keeper.services, patience) is None
+    tamper("UPDATE audit_event SET happening = :was WHERE seq = 2", was=was)
+
+    assert checkpointing.run(keeper.services, patience) is None
+    assert checkpointing.run(keeper.services, checkpointing.Patience()) is not None
+    assert sizes(keeper) == [3]
+
+
 def test_nobody_signs_without_a_key_and_after_a_day_somebody_is_told(keeper: Keeper) -> None:
     keeper.write(1)
     keeper.sign()

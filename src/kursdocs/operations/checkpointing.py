@@ -34,6 +34,8 @@ from kursdocs.services import Services
 
 EVERY = timedelta(hours=1)
 ROWS = 1_000
+AGAIN_FIRST, AGAIN_LAST = timedelta(hours=1), timedelta(hours=12)
+"""So long nobody looks again at a log that does not hold; each day somebody is told."""
 UNSIGNED_ALARM = timedelta(days=1)
 """So long after the last checkpoint somebody is told that the key is missing where it was."""
 BATCHES_A_RUN = 20
@@ -45,15 +47,52 @@ _NOTE = re.compile(r"\n\n— ")
 _log = structlog.get_logger()
 
 
-def run(services: Services) -> AuditCheckpoint | None:
-    """Sign the log if it is time to; ``None`` when it is not, or nobody signs here."""
+class Patience:
+    """When a log that did not hold is looked at again: after an hour, then ever more rarely.
+
+    After a change of the key that is a look at all of it. What was found is remembered by the
+    process alone, so that whoever has mended something starts the worker again. It is about one
+    key and one checkpoint, so whatever is new is looked at without delay.
+    """
+
+    def __init__(self) -> None:
+        self._about = ("", "")
+        self._wait = AGAIN_FIRST
+        self._until: datetime | None = None
+
+    def lasts(self, about: tuple[str, str], now: datetime) -> bool:
+        """Whether it is too early to look again."""
+        return self._about == about and self._until is not None and now < self._until
+
+    def begin(self, about: tuple[str, str], now: datetime) -> datetime:
+        """It does not hold; returns until when nobody looks again."""
+        self._wait = min(2 * self._wait, AGAIN_LAST) if self._about == about else AGAIN_FIRST
+        self._about, self._until = about, now + self._wait
+        return self._until
+
+
+_patience = Patience()
+
+
+def run(services: Services, patience: Patience = _patience) -> AuditCheckpoint | None:
+    """Sign the log if it is time to; ``None`` when it is not, or nobody signs here.
+
+    What did not hold is not walked along again each minute (``patience``).
+    """
     with services.transaction() as session:
         last = checkpoints.newest(session)
         end, _ = end_of(session)
     new = end - (last.size if last else 0)
     age = services.clock() - last.signed_at if last else timedelta.max
-    if services.log_signer is not None and new > 0 and (age >= EVERY or new >= ROWS):
-        return sign(services, services.log_signer)
+    is_due = new > 0 and (age >= EVERY or new >= ROWS)
+    if services.log_signer is not None and is_due:
+        about = (services.log_signer.verifier, last.note if last else "")
+        if not patience.lasts(about, services.clock()):
+            made, holds = _sign(services, services.log_signer)
+            if not holds:
+                again_at = patience.begin(about, services.clock())
+                _log.error("log.not_signed", size=end, again_at=again_at.isoformat())
+            return made
     if last is not None and new > 0 and age >= UNSIGNED_ALARM:
         alarming.alarm(services, Alarm.LOG_UNSIGNED, now=services.clock())
     return None
@@ -65,6 +104,11 @@ def sign(services: Services, signer: LogSigner) -> AuditCheckpoint | None:
     It goes on from the last checkpoint; one whose signature is not known here counts for nothing
     but must not contradict the rows.
     """
+    return _sign(services, signer)[0]
+
+
+def _sign(services: Services, signer: LogSigner) -> tuple[AuditCheckpoint | None, bool]:
+    """What was signed, if anything, and whether the log holds."""
     walk = _walk(services, signer)
     with services.transaction() as session:
         end, digest = end_of(session)
@@ -73,16 +117,17 @@ def sign(services: Services, signer: LogSigner) -> AuditCheckpoint | None:
     walk.end(end, digest, has_more=False)
     if walk.found:
         _report(services, walk.found[0])
-        return None
+        return None, False
     statement = Statement(signer.name, walk.tree.size, walk.tree.root())
     with services.transaction() as session:
-        return checkpoints.keep(
+        made = checkpoints.keep(
             session,
             walk.tree,
             signer=signer.verifier,
             note=signer.sign(statement.text()),
             now=services.clock(),
         )
+    return made, True
 
 
 def _walk(services: Services, signer: LogSigner) -> Walk:
