@@ -8,6 +8,7 @@ the route table that stands in no list fails.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,11 +16,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FilePayload, Page
 from tests.browser.browsing import Visitors
+from tests.browser.checking import forget_checks, found
 from tests.browser.conftest import Opening
 from tests.browser.demo import KIND_NAME, Demo, day
 from tests.web.test_everywhere import NOT_PAGES
 
 from kursdocs.demo.papers import sample_paper
+from kursdocs.operations.fsck import Damage
 from kursdocs.web.routes import ROUTES
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -50,6 +53,7 @@ class Story:
     delivery: str
     handed_on: str
     request: str
+    database: Path
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +96,7 @@ def story(demo: Demo) -> Story:
         delivery=demo.delivery(papers[0], "auslaenderbehoerde"),
         handed_on=f"/deliveries/{demo.delivery(theirs, 'sprachwerk')}/forward",
         request=f"/requests/{request['id']}",
+        database=demo.var / "kursdocs.sqlite",
     )
 
 
@@ -107,6 +112,21 @@ def paper(state: str, below: str = "") -> Callable[[Page, Story], None]:
 
 def _loaded(page: Page, path: str) -> None:
     page.goto(path)
+
+
+def checked(*damages: Damage, days_ago: int = 0) -> Callable[[Page, Story], None]:
+    """The report after a check that found so much."""
+
+    def reach(page: Page, story: Story) -> None:
+        found(story.database, *damages, days_ago=days_ago)
+        _loaded(page, "/integrity")
+
+    return reach
+
+
+def unchecked(page: Page, story: Story) -> None:
+    forget_checks(story.database)
+    _loaded(page, "/integrity")
 
 
 def picker(page: Page, _: Story) -> None:
@@ -423,6 +443,10 @@ CASES = (
     Case("log of the municipality", "Paul Probe", go("/log")),
     Case("integrity", "Ines Muster", go("/integrity")),
     Case("integrity of the auditor", "Paul Probe", go("/integrity")),
+    Case("integrity, never checked", "Ines Muster", unchecked),
+    Case("integrity, long ago", "Ines Muster", checked(days_ago=3)),
+    Case("integrity, left over", "Ines Muster", checked(Damage.UNTRACKED_OBJECT)),
+    Case("integrity, every damage", "Ines Muster", checked(*Damage)),
     Case("log, nothing found", "Paul Probe", go("/log?from=01.01.2020&to=02.01.2020")),
     Case("log, impossible day", "Paul Probe", go("/log?from=31.02.2026"), 422),
     Case("agencies", "Ines Muster", go("/agencies")),
@@ -516,6 +540,7 @@ SHOWN_BY = {
 }
 ENGLISH = ("inbox, new, filled", "form", "paper of the recipient, new")
 MIRRORED = (
+    "integrity, every damage",
     "settings with mistakes",
     "paces with mistakes",
     "claims, tried",

@@ -137,7 +137,7 @@ def test_a_check_tries_every_part_and_names_those_that_fail(
         ("database", "KURSDOCS_DATABASE_URL: The database does not answer. "),
         ("key store", "KURSDOCS_KEYS_URL: The key store does not answer. "),
         ("object store", "KURSDOCS_STORE_URL: The document store does not answer. "),
-        ("malware scanner", "KURSDOCS_CLAMD: scanner_unavailable"),
+        ("malware scanner", "KURSDOCS_CLAMD: The malware scanner does not answer. Papers are held"),
         ("mail server", "KURSDOCS_SMTP_URL: "),
         ("mailbox for returned mail", "KURSDOCS_BOUNCES_URL: bounces_unavailable (Connection"),
         ("sign-in provider", "KURSDOCS_OIDC_ISSUER: "),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import typer
 from tests.cli.commands import Run
 from tests.servers import free_port
@@ -26,6 +27,24 @@ REQUIRED = (
     "MAIL_FROM",
     "CLAMD",
 )
+
+
+def test_the_help_fills_its_lines_and_keeps_those_of_an_example(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    fsck, push = run("fsck", "--help").out, run("push", "--help").out
+
+    assert max(map(len, f"{fsck}\n{push}".splitlines())) <= 80
+    assert " Each damage is named with its code and the id of what it is about.\n" in unpadded(fsck)
+    assert "--released \\\n    --family-name Muster" in unpadded(push)
+    assert "\n  kursdocs push --list course.csv" in unpadded(push)
+
+
+def unpadded(text: str) -> str:
+    """Without the blanks at the ends of lines."""
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
 
 def test_the_installed_program_names_every_missing_setting() -> None:

@@ -13,6 +13,11 @@ from kursdocs.settings import Settings, SettingsError, load
 
 app = typer.Typer()
 
+# Only operators hear of these, so that pages and API have no sentence for them.
+_OURS = {
+    "scanner_unavailable": "The malware scanner does not answer. Papers are held until it does.",
+}
+
 
 @app.command(epilog=EXIT_CODES)
 def migrate() -> None:
@@ -64,7 +69,7 @@ def _scanner_in_words(settings: Settings) -> str:
 def _in_words(problem: str) -> str:
     """The same with a sentence where it ends in the code of a part that is down."""
     start, colon, last = problem.rpartition(": ")
-    said = sentence(last, {})
+    said = _OURS.get(last) or sentence(last, {})
     return f"{start}{colon}{said} [{last}]" if said != last else problem
 
 

@@ -155,11 +155,10 @@ def push(  # noqa: PLR0913 - one argument per option
     Everything is checked before the first byte leaves. After a broken line it tries again by
     itself; the same command again skips what was sent.
 
-    \b
-    kursdocs push scan.pdf --kind admission_ik_jc --to jobcenter --released \\
-      --family-name Muster --given-names Lin --birth-date 1990-01-02 \\
-      --field issued_on=2026-11-02 --field expires_on=2027-11-02
-    kursdocs push --list course.csv --kind attendance_ik --to jobcenter
+        kursdocs push scan.pdf --kind admission_ik_jc --to jobcenter --released \\
+          --family-name Muster --given-names Lin --birth-date 1990-01-02 \\
+          --field issued_on=2026-11-02 --field expires_on=2027-11-02
+        kursdocs push --list course.csv --kind attendance_ik --to jobcenter
 
     Exit codes: 0 everything is stored; 1 the server refused some, the others are stored; 2 a
     mistake in the command, the list or the settings, or the server cannot be reached; 130 stopped.
