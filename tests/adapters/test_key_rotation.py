@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
+from kursdocs.adapters import key_store
 from kursdocs.adapters.key_store import SqlKeyStore, document_key, migrate
 from kursdocs.adapters.master_keys import MasterKeys
 from kursdocs.core.ports import (
@@ -265,6 +266,30 @@ def test_a_file_spoiled_under_a_running_process_stops_new_keys_and_no_reading(
     key_file.unlink()
     running.prove(document, key)
     assert running.create(uuid4())
+
+
+def test_nothing_is_made_in_the_key_store_of_another_town_put_in_its_place(
+    process: Process, keys_url: str
+) -> None:
+    """As by a copy for trying things out, which has the same master key."""
+    store = process()
+    key = store.create(document := uuid4())
+    engine = sa.create_engine(keys_url, poolclass=sa.NullPool)
+    tables = key_store.metadata.tables
+    with engine.begin() as connection:
+        connection.execute(document_key.delete())
+        connection.execute(tables["master_key"].delete())
+        connection.execute(tables["key_store_info"].update().values(instance=uuid4()))
+        [other] = connection.scalars(sa.select(tables["key_store_info"].c.instance))
+    theirs = SqlKeyStore(keys_url, store._master_keys)
+    theirs.claim(other)
+    theirs.create(document)
+    theirs.close()
+
+    with pytest.raises(KeysUnavailable):
+        store.create(uuid4())
+    with pytest.raises(KeysUnavailable):
+        store.prove(document, key)
 
 
 # --- Proving -------------------------------------------------------------------------------------

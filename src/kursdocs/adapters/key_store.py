@@ -129,6 +129,7 @@ class SqlKeyStore:
         )
         self._writing = self._engine.execution_options(is_writing=True)
         self._master_keys = master_keys
+        self._instance: UUID | None = None
         self._now = now
 
     def create(self, document_id: UUID) -> bytes:
@@ -316,6 +317,7 @@ class SqlKeyStore:
             _lock(connection)
             self._claim_instance(connection, instance)
             self._claim_master_keys(connection, instance, self._reread())
+        self._instance = instance
 
     def claimed_by(self) -> UUID | None:
         """Which installation it is bound to, if any; raises :class:`KeysUnavailable`."""
@@ -449,11 +451,19 @@ class SqlKeyStore:
         return chosen
 
     def _proven(self, connection: sa.Connection, masters: MasterKeys) -> set[str]:
-        """Those that the database knows by the same key, not by the name alone."""
+        """Those that the database knows by the same key, not by the name alone.
+
+        None when it is not the one that this process has claimed: that of another town was put in
+        its place, and may even have the same master key.
+        """
         instance = sa.select(key_store_info.c.instance).scalar_subquery()
         columns = master_key.c.id, master_key.c.check_value, instance
         known = connection.execute(sa.select(*columns).where(master_key.c.id.in_(masters.ids)))
-        return {key_id for key_id, *proof in known if _is_same(masters, key_id, *proof)}
+        return {
+            key_id
+            for key_id, value, town in known
+            if town == (self._instance or town) and _is_same(masters, key_id, value, town)
+        }
 
     def _locked_instance(self, connection: sa.Connection, action: str) -> UUID:
         _lock(connection)
