@@ -168,3 +168,26 @@ def test_a_copy_that_lacks_something_names_it_and_has_an_exit_code_of_its_own(
     assert [copy["missing"] for copy in listed] == ["1"]
     told = backup(run, safe.with_name("safe too"), "--json", **settings)
     assert json.loads(str(told[1]))["missing"] == [str(lost.id)]
+
+
+def test_a_damaged_copy_is_put_back_on_request_and_what_did_not_come_back_is_named(
+    run: Run, settings: dict[str, object], safe: Path, tmp_path: Path, house: House
+) -> None:
+    backup(run, safe, **settings)
+    lost = house.documents()[1]
+    safe.joinpath("objects", lost.object_name[:2], lost.object_name).unlink()
+    other = restored_settings(settings, tmp_path / "other")
+    command = ("restore", str(safe), "--identity", str(tmp_path / "secret.txt"))
+
+    refused = run(*command, **other)
+    restored = run(*command, "--despite-damage", **other)
+    checked = run("fsck", **other)
+
+    assert refused.code == 1
+    assert refused.err.startswith("1 of 4 files of this copy are missing or damaged")
+    assert "--despite-damage brings back everything else" in refused.err
+    assert restored.code == 3
+    assert "3 documents, 2 objects" in restored.out
+    assert "loss {'lost_object': 1}" in restored.out
+    assert f"damaged there: 1\n  {lost.id}\n" in restored.err
+    assert (checked.code, str(lost.id) in checked.out) == (2, True)

@@ -77,6 +77,7 @@ class Backups:
         *,
         copies: Copies | None = None,
         place: Place | None = None,
+        despite_damage: bool = False,
     ) -> Restored:
         """Restore the newest copy, or that of a stamp."""
         clock = self.house.clock
@@ -86,6 +87,7 @@ class Backups:
             self.opener,
             stamp=stamp or self.copies.stamps()[-1],
             now=clock,
+            despite_damage=despite_damage,
         )
 
     @contextmanager

@@ -1,6 +1,8 @@
 """A town that comes back from a copy: all of it, nothing that was erased, and never by half."""
 
-from collections.abc import Callable
+import errno
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +16,7 @@ from sqlalchemy.engine import make_url
 from sqlmodel import Session, select
 from tests.operations.copies import Backups
 from tests.operations.house import OTHER_PAPER, PAPER, House
+from tests.operations.test_drafting import keep
 from tests.operations.test_retention import OLD
 from tests.servers import PostgresServer
 
@@ -25,6 +28,7 @@ from kursdocs.core.checks import Depth
 from kursdocs.core.documents import erasing, lifecycle
 from kursdocs.core.documents.tables import Document, DocumentState
 from kursdocs.operations import fsck, sweeping
+from kursdocs.operations.handout import DocumentDamaged
 from kursdocs.settings import Settings, SettingsError
 
 NAME = "Kanarienvogel"
@@ -79,7 +83,7 @@ def test_the_town_comes_back_as_it_was_and_passes_the_deep_check(backups: Backup
         *before, told = restored.events()
         assert (before[-1].seq, before[-1].hash) == end
         assert told.happening is Happening.MUNICIPALITY_RESTORED
-        assert told.detail == {"moment": "2026-11-23T09:30:00Z", "forgotten": 0}
+        assert told.detail == {"moment": "2026-11-23T09:30:00Z", "forgotten": 0, "damaged": 0}
         assert [one.id for one in restored.documents()] == [first.id, second.id]
         assert restored.read(first.id) == PAPER
         assert restored.read(second.id) == OTHER_PAPER
@@ -272,6 +276,113 @@ def test_a_copy_that_is_not_whole_is_refused_before_anything_is_written(
     assert is_empty(settings)
 
 
+@pytest.mark.parametrize("damage", ["gone", "altered", "unreadable"])
+def test_despite_damage_all_else_comes_back_and_the_damage_is_named(
+    backups: Backups, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = backups.house
+    lost, kept = house.send(), house.send(OTHER_PAPER)
+    draft = keep(house).id
+    backups.make()
+    [drafted] = house.drafts()
+    names = [house.document(lost.id).object_name, drafted.object_name]
+    for path in (backups.folder / "objects" / name[:2] / name for name in names):
+        if damage == "gone":
+            path.unlink()
+        else:
+            path.write_bytes(bytes(path.stat().st_size))
+    if damage == "unreadable":
+        on_bad_sectors(monkeypatch, names)
+    settings = backups.new_place()
+
+    said = refusal(backups, settings)
+
+    assert "2 of 4 files" in said
+    assert "--despite-damage" in said
+    assert is_empty(settings)
+    told = backups.put_back(settings, despite_damage=True)
+    assert (told.objects, told.forgotten) == (1, 0)
+    assert set(told.damaged) == {lost.id, draft}
+    with backups.opened(settings) as restored:
+        [*_, event] = restored.events(Happening.MUNICIPALITY_RESTORED)
+        assert event.detail["damaged"] == 2
+        assert restored.read(kept.id) == OTHER_PAPER
+        # The row is as it was: it proves that it was sent. Nobody is handed anything.
+        assert restored.document(lost.id).state is DocumentState.LIVE
+        with pytest.raises(DocumentDamaged):
+            restored.read(lost.id)
+        report = fsck.check(restored.services, Depth.DEEP, repair=True)
+        assert {(one.damage.value, one.subject) for one in report.named} == {
+            ("lost_object", str(lost.id)),
+            ("lost_object", str(draft)),
+        }
+
+
+def on_bad_sectors(monkeypatch: pytest.MonkeyPatch, names: Sequence[str]) -> None:
+    """The disk with the copies does not give these files back."""
+    read = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        if path.name in names:
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+
+
+def test_despite_damage_what_was_erased_since_stays_erased(of_files: Backups) -> None:
+    """Its file in the copy may be damaged all the same: it is no loss."""
+    house = of_files.house
+    gone = canary(house)
+    first = of_files.make().stamp
+    house.clock.advance(SECOND)
+    with house.services.transaction() as session:
+        actor = lifecycle.system_of(session.get_one(Document, gone), "test")
+        erasing.forget_without_key(session, actor, gone, reason="test", now=house.clock())
+    sweeping.bury_tombstones(house.services)
+    of_files.make()
+    [an_object] = of_files.folder.glob("objects/*/*")
+    an_object.unlink()
+    settings = of_files.new_place()
+
+    told = of_files.put_back(settings, first, despite_damage=True)
+
+    assert (told.objects, told.forgotten, told.damaged) == (0, 1, [])
+    with of_files.opened(settings) as restored:
+        assert restored.document(gone).state is DocumentState.ERASED
+        assert restored.faults() == []
+
+
+@pytest.mark.parametrize("name", ["database.age", "SHA256SUMS", "manifest.age"])
+def test_damage_to_the_database_is_refused_in_any_case(of_files: Backups, name: str) -> None:
+    of_files.house.send()
+    path = of_files.folder / of_files.make().stamp / name
+    path.write_bytes(path.read_bytes()[:-30])
+    settings = of_files.new_place()
+
+    with pytest.raises(BackupRefused) as refused:
+        of_files.put_back(settings, despite_damage=True)
+
+    assert "--despite-damage" not in str(refused.value)
+    assert is_empty(settings)
+
+
+def test_what_a_newer_version_says_of_its_copy_is_no_obstacle_to_say_so(
+    of_files: Backups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_files.house.send()
+    dumps = json.dumps
+    monkeypatch.setattr(
+        "kursdocs.operations.backing_up.json.dumps",
+        lambda found, **kw: dumps({**found, "new": 1, "revision": "9999", "version": "99"}, **kw),
+    )
+    of_files.make()
+
+    assert "made by kursdocs 99, which is newer: install that" in refusal(
+        of_files, of_files.new_place()
+    )
+
+
 def test_damaged_keys_leave_no_database(backups: Backups) -> None:
     backups.house.send()
     stamp = backups.make().stamp
@@ -279,7 +390,9 @@ def test_damaged_keys_leave_no_database(backups: Backups) -> None:
     keys.write_bytes(keys.read_bytes()[:-20])
     settings = backups.new_place()
 
-    assert "damaged" in refusal(backups, settings)
+    said = refusal(backups, settings)
+    assert f"{stamp}.age" in said
+    assert "damaged" in said
 
     place = bootstrap.restore_place(settings)
     assert place.database.is_empty()

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -17,6 +18,7 @@ from kursdocs.core.backups import BackupRefused, Copies, moment_of
 from kursdocs.core.checks import Depth
 from kursdocs.operations import backing_up, fsck, restoring
 from kursdocs.operations.backing_up import NOTE, BackedUp
+from kursdocs.operations.restoring import Restored
 
 app = typer.Typer()
 
@@ -27,6 +29,10 @@ INCOMPLETE = 3
 """The exit code of what was done, but not for everything."""
 
 _CODES = "Exit codes: 0 done; 1 refused; 2 a mistake in the command or the settings"
+_RESTORE_CODES = (
+    "Exit codes: 0 done; 1 refused; 2 a mistake in the command or the settings; 3 restored, but not"
+    " everything is whole"
+)
 _BACKUP_CODES = (
     "Exit codes: 0 done; 1 refused: there is no copy more and none less; 2 a mistake in the command"
     " or the settings; 3 there is a copy, but something that documents need could not be read and"
@@ -73,6 +79,14 @@ Moment = Annotated[
     str,
     typer.Option("--moment", metavar="STAMP", help="Which copy (default: the newest)."),
 ]
+DespiteDamage = Annotated[
+    bool,
+    typer.Option(
+        "--despite-damage",
+        help="Leave out documents whose files in the copy are missing or damaged, and name them,"
+        " instead of refusing.",
+    ),
+]
 
 
 @app.command(epilog=_BACKUP_CODES)
@@ -95,9 +109,9 @@ def backup(
         means = bootstrap.backup_means(settings, folder, keys_to, to)
         with bootstrap.open_services(settings) as services:
             made = backing_up.back_up(services, means, keep_days=keep_days)
-    missing = list(map(str, made.missing))
-    done(_told(made), as_json=as_json, **{**vars(made), "missing": missing})
-    if complaints := [*_incomplete(missing), *_unreadable(made.unreadable)]:
+    data = {**vars(made), "missing": list(map(str, made.missing))}
+    done(_told(made), as_json=as_json, **data)
+    if complaints := [*_incomplete(made.missing), *_unreadable(made.unreadable)]:
         fail("\n".join(complaints), INCOMPLETE)
 
 
@@ -109,7 +123,7 @@ def _told(made: BackedUp) -> str:
     )
 
 
-def _incomplete(missing: Sequence[str]) -> Iterator[str]:
+def _incomplete(missing: Sequence[UUID]) -> Iterator[str]:
     if missing:
         yield (
             "The copy is not complete. What is missing could not be read and is in no earlier copy;"
@@ -119,7 +133,7 @@ def _incomplete(missing: Sequence[str]) -> Iterator[str]:
         yield "Everything else is in it. Keep the older copies, and run: kursdocs fsck --deep"
 
 
-def _some(ids: Sequence[str]) -> Iterator[str]:
+def _some(ids: Sequence[UUID]) -> Iterator[str]:
     yield from (f"  {one}" for one in ids[:SHOWN])
     if len(ids) > SHOWN:
         yield f"  and {len(ids) - SHOWN} more"
@@ -179,12 +193,13 @@ def backup_key(
         fail(f"{path} cannot be written: {error.strerror}", 1)
 
 
-@app.command(epilog=_CODES)
+@app.command(epilog=_RESTORE_CODES)
 def restore(
     folder: Folder,
     identity: Identity,
     moment: Moment = "",
     keys_from: KeysFrom = None,
+    despite_damage: DespiteDamage = False,
     var: DemoFolder = None,
     port: DemoPort = 8000,
     as_json: AsJson = False,
@@ -203,23 +218,53 @@ def restore(
         copies = BackupFolder(folder, keys_from)
         place = bootstrap.restore_place(settings)
         stamp = _chosen(copies, moment)
-        restored = restoring.restore(place, copies, opener, stamp=stamp, now=bootstrap.utc_now)
+        restored = restoring.restore(
+            place,
+            copies,
+            opener,
+            stamp=stamp,
+            now=bootstrap.utc_now,
+            despite_damage=despite_damage,
+        )
         with bootstrap.open_services(settings) as services:
             restoring.tidy(services)
             checked = fsck.check(services, Depth.DEEP)
-    told = {
-        "moment": moment_of(stamp).isoformat(),
+    told = _answer(restored, checked)
+    done(_told_of(told), as_json=as_json, **told)
+    if complaints := [*_damaged(restored.damaged), *_found(checked)]:
+        fail("\n".join(complaints), INCOMPLETE)
+
+
+def _answer(restored: Restored, checked: fsck.Report) -> Mapping[str, object]:
+    return {
+        "moment": moment_of(restored.manifest.stamp).isoformat(),
         "keys": restored.keys_stamp,
         "documents": restored.manifest.rows["document"],
         "objects": restored.objects,
         "forgotten": restored.forgotten,
+        "damaged": list(map(str, restored.damaged)),
         "log_rows": restored.manifest.log_seq,
         "health": checked.health.value,
         "found": {damage.value: count for damage, count in checked.found.items()},
     }
-    done(_told_of(told), as_json=as_json, **told)
+
+
+def _damaged(ids: Sequence[UUID]) -> Iterator[str]:
+    if ids:
+        yield (
+            "Not everything came back. The bytes or the key of these documents or drafts are in no"
+            f" copy, or damaged there: {len(ids)}"
+        )
+        yield from _some(ids)
+        yield (
+            "Nobody is handed anything of them; their senders, whom the log of each document"
+            " names, have to send them again."
+        )
+
+
+def _found(checked: fsck.Report) -> Iterator[str]:
     if checked.found:
-        fail("The deep check found what stands above. For its meaning: kursdocs fsck --deep", 1)
+        yield "The deep check found what stands above. For its meaning: kursdocs fsck --deep"
 
 
 def _told_of(told: Mapping[str, object]) -> str:

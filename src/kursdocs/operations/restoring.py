@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import partial
 from io import BytesIO
@@ -27,7 +27,7 @@ from kursdocs.core.audit import Happening
 from kursdocs.core.backups import BackupRefused, Copies, Dump, Manifest, Opener, moment_of
 from kursdocs.core.documents import contents, erasing, lifecycle
 from kursdocs.core.drafts import lifecycle as drafts
-from kursdocs.core.ports import ForeignInstance, KeyStore, ObjectStore
+from kursdocs.core.ports import ForeignInstance, KeyStore, ObjectStore, Tampered
 from kursdocs.operations import sweeping
 from kursdocs.operations.backing_up import (
     DATABASE,
@@ -67,12 +67,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Restored:
-    """What is there again. ``forgotten`` counts what had been erased since the copy was made."""
+    """What is there again. ``forgotten`` counts what had been erased since the copy was made.
+
+    ``damaged`` are the documents and drafts, by id, whose bytes or key did not come back: their
+    rows stay as they are, so that ``fsck`` names the loss and nobody is handed anything.
+    """
 
     manifest: Manifest
     keys_stamp: str
     objects: int
     forgotten: int
+    damaged: Sequence[UUID] = ()
 
 
 def read_manifest(copies: Copies, opener: Opener, stamp: str) -> Manifest:
@@ -80,29 +85,38 @@ def read_manifest(copies: Copies, opener: Opener, stamp: str) -> Manifest:
     with copies.opened(stamp, MANIFEST) as sealed:
         plain = BytesIO()
         opener.open(sealed, plain)
+    known = {one.name for one in fields(Manifest)}  # a newer version may say more
     try:
         found = json.loads(plain.getvalue())
-        return Manifest(**{**found, "instance": UUID(found["instance"])})
+        values = {name: value for name, value in found.items() if name in known}
+        return Manifest(**{**values, "instance": UUID(found["instance"])})
     except (ValueError, TypeError, KeyError) as error:
         raise BackupRefused(f"The manifest of {stamp} is none that this version knows.") from error
 
 
 def restore(
-    place: Place, copies: Copies, opener: Opener, *, stamp: str, now: Callable[[], datetime]
+    place: Place,
+    copies: Copies,
+    opener: Opener,
+    *,
+    stamp: str,
+    now: Callable[[], datetime],
+    despite_damage: bool = False,
 ) -> Restored:
     """Put the copy of that stamp into the empty place, with the newest keys.
 
     Raises ``BackupRefused`` before anything is written when the place is not empty or the copy is
     not whole; ``Unavailable`` when a part does not answer. Broken off, it can be begun again.
+    ``despite_damage``: objects that are not whole are left out instead.
     """
     manifest = read_manifest(copies, opener, stamp)
     keys_stamp = _keys_for(copies, stamp)
     sums = _sums(copies, manifest)
     _check_place(place, manifest, names_in(sums))
-    _check_files(copies, sums)
-    _fill_store(place.store, copies, manifest.instance, sorted(names_in(sums)))
-    with copies.opened_keys(keys_stamp) as sealed, place.keys.filling() as plain:
-        opener.open(sealed, plain)
+    damaged = _damaged_objects(copies, sums, despite_damage=despite_damage)
+    whole = names_in(sums) - damaged
+    _fill_store(place.store, copies, manifest.instance, whole, besides=damaged)
+    _fill_keys(place.keys, copies, opener, keys_stamp)
     with place.key_store() as keys:
         _require_master_key(keys, manifest.instance)
         with copies.opened(stamp, DATABASE) as sealed, place.database.filling() as plain:
@@ -111,10 +125,12 @@ def restore(
         known = _known_losses(copies, opener, manifest, keys_stamp)
         with place.prepared(manifest.revision) as transaction:
             forgotten = _forget(transaction, keys, names_in(sums) | known, now)
-            _log_it(transaction, stamp, forgotten, now())
+            without = _not_whole(transaction, keys, whole)
+            done = Restored(manifest, keys_stamp, len(whole), forgotten, without)
+            _log_it(transaction, done, now())
     place.shown()
-    done = Restored(manifest, keys_stamp, len(names_in(sums)), forgotten)
-    _log.info("backup.restored", stamp=stamp, keys=keys_stamp, forgotten=forgotten)
+    counts = {"forgotten": forgotten, "damaged": len(without)}
+    _log.info("backup.restored", stamp=stamp, keys=keys_stamp, **counts)
     return done
 
 
@@ -173,8 +189,8 @@ def _not_empty(setting: str, what: str) -> BackupRefused:
     )
 
 
-def _check_files(copies: Copies, sums: str) -> None:
-    """Every byte is as it was copied."""
+def _damaged_objects(copies: Copies, sums: str, *, despite_damage: bool) -> set[str]:
+    """The objects of which not every byte is as it was copied; the database must be whole."""
     lines = [line.partition("  ") for line in sums.splitlines()]
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         checked = pool.map(
@@ -183,11 +199,21 @@ def _check_files(copies: Copies, sums: str) -> None:
         damaged = [
             place for (_, _, place), is_whole in zip(lines, checked, strict=True) if not is_whole
         ]
-    if damaged:
+    objects = {place.rpartition("/")[2] for place in damaged if place.startswith("objects/")}
+    if damaged and not (despite_damage and len(objects) == len(damaged)):
+        further = _FURTHER if len(objects) == len(damaged) else ""
         raise BackupRefused(
             f"{len(damaged)} of {len(lines)} files of this copy are missing or damaged, the first"
             f" is {damaged[0]}. Nothing was restored: take another copy, or another disk's."
+            f"{further}"
         )
+    return objects
+
+
+_FURTHER = (
+    " Where there is none, --despite-damage brings back everything else, and names the documents"
+    " whose files are lost."
+)
 
 
 def _is_whole(copies: Copies, file: tuple[str, str]) -> bool:
@@ -196,7 +222,10 @@ def _is_whole(copies: Copies, file: tuple[str, str]) -> bool:
     if place.startswith("objects/"):
         if copies.size_of_object(name) is None:
             return False
-        return hashlib.sha256(copies.object(name)).hexdigest() == expected
+        try:
+            return hashlib.sha256(copies.object(name)).hexdigest() == expected
+        except Tampered:
+            return False
     with copies.opened(folder, name) as opened:
         found = hashlib.sha256()
         while chunk := opened.read(_CHUNK):
@@ -207,17 +236,35 @@ def _is_whole(copies: Copies, file: tuple[str, str]) -> bool:
 # ── Writing ──────────────────────────────────────────────────────────────────────────────────
 
 
-def _fill_store(store: ObjectStore, copies: Copies, instance: UUID, names: Sequence[str]) -> None:
+def _fill_store(
+    store: ObjectStore, copies: Copies, instance: UUID, names: set[str], *, besides: set[str]
+) -> None:
+    """``besides``: what may be there from an attempt that was broken off."""
     store.claim(instance)
-    if not set(store.names()) <= set(names):  # it had no mark of anybody, yet objects
+    if not set(store.names()) <= names | besides:  # it had no mark of anybody, yet objects
         raise _not_empty("STORE_URL", "the object store")
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        for _ in pool.map(partial(_put, store, copies), names):
+        for _ in pool.map(partial(_put, store, copies), sorted(names)):
             pass
 
 
+def _fill_keys(keys: Dump, copies: Copies, opener: Opener, stamp: str) -> None:
+    try:
+        with copies.opened_keys(stamp) as sealed, keys.filling() as plain:
+            opener.open(sealed, plain)
+    except BackupRefused as error:
+        raise BackupRefused(
+            f"The newest copy of the document keys, {stamp}.age: {error} Take another disk's. An"
+            " older one is taken only when this file is moved away, and brings back what was erased"
+            " in between."
+        ) from error
+
+
 def _put(store: ObjectStore, copies: Copies, name: str) -> None:
-    data = copies.object(name)
+    try:
+        data = copies.object(name)
+    except Tampered as error:
+        raise BackupRefused(f"{name} could be read a moment ago: look at the disk.") from error
     try:
         store.put(name, data)
     except FileExistsError:
@@ -288,14 +335,31 @@ def _forget(
     return len(gone)
 
 
-def _log_it(transaction: Transaction, stamp: str, forgotten: int, now: datetime) -> None:
+def _not_whole(transaction: Transaction, keys: KeyStore, whole: set[str]) -> Sequence[UUID]:
+    """What still needs its content, and has no object or no key here."""
+    with transaction() as session:
+        needed = {one.owner_id: one.object_name for one in contents.kept(session)}
+        needed.update(drafts.ready_contents(session))
+    have = set(all_keys(keys))
+    return sorted(one for one, name in needed.items() if name not in whole or one not in have)
+
+
+def _log_it(transaction: Transaction, done: Restored, now: datetime) -> None:
     """What happened after that moment stands in no log any more; that it does not, does."""
-    moment = moment_of(stamp).isoformat().replace("+00:00", "Z")
+    moment = moment_of(done.manifest.stamp).isoformat().replace("+00:00", "Z")
     with transaction() as session:
         for municipality_id in session.exec(select(Municipality.id)).all():
             actor = Actor(kind=ActorKind.SYSTEM, display_name=DUTY, municipality_id=municipality_id)
             happening = Happening.MUNICIPALITY_RESTORED
-            audit.record(session, actor, happening, now=now, moment=moment, forgotten=forgotten)
+            audit.record(
+                session,
+                actor,
+                happening,
+                now=now,
+                moment=moment,
+                forgotten=done.forgotten,
+                damaged=len(done.damaged),
+            )
 
 
 def _forget_one(session: Session, document_id: UUID, now: datetime) -> None:

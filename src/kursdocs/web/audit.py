@@ -88,7 +88,8 @@ SENTENCES = {
     Happening.MUNICIPALITY_CREATED: N_("hat die Kommune eingerichtet"),
     Happening.MUNICIPALITY_RESTORED: N_(
         "hat den Stand vom %(moment)s aus einer Sicherung zurückgeholt"
-        " (seither gelöschte Papiere, die gelöscht bleiben: %(forgotten)s)"
+        " (seither gelöschte Papiere, die gelöscht bleiben: %(forgotten)s; Papiere, deren Datei"
+        " beschädigt ist oder fehlt: %(damaged)s)"
     ),
     Happening.MUNICIPALITY_CHANGED: N_("hat die Angaben der Kommune geändert (%(fields)s)"),
     Happening.CLAIMS_TRIED: N_("hat ausprobiert, was ein Token gäbe (Regeln: %(rules)s)"),

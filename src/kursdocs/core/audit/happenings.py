@@ -155,7 +155,7 @@ DETAIL_KEYS: Mapping[Happening, frozenset[str]] = {
         Happening.MUNICIPALITY_CLOSING_REMOVED: "slug first_day last_day",
         Happening.MUNICIPALITY_CREATED: "slug",
         Happening.MUNICIPALITY_CHANGED: "slug fields",
-        Happening.MUNICIPALITY_RESTORED: "moment forgotten",
+        Happening.MUNICIPALITY_RESTORED: "moment forgotten damaged",
         Happening.CLAIMS_TRIED: "rules",
         Happening.AGENCY_OPENED: "slug kind",
         Happening.AGENCY_CHANGED: "slug fields",
