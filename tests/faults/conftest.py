@@ -11,6 +11,7 @@ from tests.operations.conftest import (  # noqa: F401 - fixtures
     embedded_settings,
     house,
     papers,
+    post,
     server_settings,
     settings,
 )

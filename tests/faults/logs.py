@@ -85,7 +85,15 @@ CHECKPOINT = Deed(
     _sign_again,
     _logged,
     is_alone=True,
+    is_swept=False,
     meanwhile=checkpointing.run,
     limit=checkpointing.EVERY,
 )
-SHORTEN = Deed(_shorten, _shorten_again, _old, is_alone=True, meanwhile=_shorten_to_today)
+SHORTEN = Deed(
+    _shorten,
+    _shorten_again,
+    _old,
+    is_alone=True,
+    is_swept=False,
+    meanwhile=_shorten_to_today,
+)

@@ -196,16 +196,22 @@ def _kill(stable: Stable[Job], job: Job, case: Case, report: Report) -> None:
 
 
 def _recover(scene: Scene, jobs: Sequence[Job], report: Report) -> None:
-    """What is kept must be whole at once; then the sweeper comes, and everything is tried again."""
-    known = ledger.read([scene.ledger])
+    """What is kept must be whole at once; then the sweeper comes, and everything is tried again.
+
+    All are of one deed; where it is the worker's own, it is tried again first.
+    """
+    if not jobs:
+        return
+    deed, known = DEEDS[jobs[0].deed], ledger.read([scene.ledger])
     report.findings += oracle.unreadable(scene.house.services, known, {job.key for job in jobs})
-    if jobs and DEEDS[jobs[0].deed].is_alone:
+    if deed.is_alone:
         for job in jobs:
-            DEEDS[job.deed].again(scene, job)
-    scene.house.sweep(INTAKE_LIMIT + SECOND)
-    if jobs and not DEEDS[jobs[0].deed].is_alone:
+            deed.again(scene, job)
+    if deed.is_swept:
+        scene.house.sweep(INTAKE_LIMIT + SECOND)
+    if not deed.is_alone:
         for job in jobs:
-            DEEDS[job.deed].again(scene, job)
+            deed.again(scene, job)
 
 
 # -- faults within this process --------------------------------------------------------------------

@@ -54,4 +54,6 @@ def _rewrap_again(scene: Scene, job: Job) -> None:
             keys.retire(master.id)
 
 
-REWRAP = Deed(_rewrap, _rewrap_again, _rotated, is_alone=True, meanwhile=_rewrap_all)
+REWRAP = Deed(
+    _rewrap, _rewrap_again, _rotated, is_alone=True, is_swept=False, meanwhile=_rewrap_all
+)

@@ -122,6 +122,8 @@ class Deed:
     prepare: Callable[[Scene, Job], Job] = lambda _, job: job
     is_alone: bool = False
     """It acts on everything that is due, so that each fault must be recovered from by itself."""
+    is_swept: bool = True
+    """The sweeper has to do with what is left of it."""
     scanner: Saying | None = None
     meanwhile: Callable[[Services], object] = sweeping.sweep
     """What another process does while this one stands still."""

@@ -5,8 +5,8 @@ try again under the same key and it is stored once; once the sweeper was there n
 
 Elsewhere, and not repeated here: each method of a store against false answers
 (``adapters/test_object_store``), parts that stop altogether at each moment of an intake and stores
-that read back something else (``operations/test_intake``), each step of SMTP with every kind of no,
-silence and lost answers (``operations/test_mailing``, ``adapters/test_mail``), each answer of clamd
+that read back something else (``operations/test_intake``), every kind of no of a mail server and
+its lost answers (``operations/test_mailing``, ``adapters/test_mail``), each answer of clamd
 (``adapters/test_scanner``), pages and API while a part is down (``web/test_outages``).
 """
 
@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -24,21 +24,25 @@ from tests.conftest import leave_out
 from tests.faults import wire
 from tests.faults.wire import Act, Wire
 from tests.operations.house import OTHER_PAPER, PAPER, House
-from tests.servers import PostgresServer, S3Server
+from tests.operations.post import SENDER, Post
+from tests.servers import PostgresServer, S3Server, SmtpServer
 from tests.servers_clamd import ClamdServer, clamd_binary, running_clamd
 
-from kursdocs.adapters import s3_lines
+from kursdocs.adapters import mail_servers, s3_lines
 from kursdocs.adapters.database import Database
+from kursdocs.adapters.mail import SmtpMailer
 from kursdocs.adapters.object_store import open_store
 from kursdocs.adapters.scanner import ClamdScanner
 from kursdocs.core.documents import lifecycle
 from kursdocs.core.errors import Conflict, NotFound, Unavailable
+from kursdocs.core.outbox import LEASE
 from kursdocs.core.ports import StoreUnavailable
 from kursdocs.services import Services
 
 TOO_LATE = lifecycle.INTAKE_LIMIT + timedelta(minutes=1)
 SOON = timedelta(days=2)
 SILENCE_SECONDS = 0.4
+MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
 
 
 def attempt(house: House, services: Services) -> UUID | None:
@@ -335,3 +339,76 @@ def test_while_the_scanner_hangs_for_days_nothing_is_released_and_nothing_lost(
     assert house.sweep(timedelta(hours=1)).released == 1
     assert house.read(held.id) == PAPER
     assert house.faults() == []
+
+
+# -- the line to the mail server ------------------------------------------------------------------
+
+STEPS = {
+    "ehlo": b"ehlo",
+    "mail": b"mail",
+    "rcpt": b"rcpt",
+    "data": b"data",
+    "content": b"Subject:",
+    "quit": b"quit",
+}
+TALKS: dict[str, Act] = {
+    "later": wire.say(b"451 4.3.0 later"),
+    "reset": wire.reset,
+    "silence": wire.hear_nothing,
+    "lost reply": wire.lose_the_reply,
+}
+
+
+@pytest.fixture
+def smtp_wire(smtp: SmtpServer) -> Iterator[Wire]:
+    line = Wire(smtp.port)
+    yield line
+    line.close()
+
+
+@pytest.fixture
+def post_over_wire(post: Post, smtp_wire: Wire) -> Post:
+    """A mail is planned; it goes over the line."""
+    post.at(MONDAY).arrive()
+    post.remind()
+    server, _ = mail_servers.read(
+        f"smtp://127.0.0.1:{smtp_wire.port}?tls=off", "", mail_servers.SMTP
+    )
+    mailer = SmtpMailer(server, SENDER, SILENCE_SECONDS)
+    return replace(post, house=replace(post.house, services=replace(post.services, mailer=mailer)))
+
+
+@pytest.mark.parametrize("act", TALKS.values(), ids=TALKS)
+@pytest.mark.parametrize("step", STEPS)
+def test_trouble_on_the_line_to_the_mail_server_brings_one_mail_and_says_so_once(
+    post_over_wire: Post, smtp_wire: Wire, step: str, act: Act
+) -> None:
+    """Twice only where the server took it and nobody heard of that, then as the same mail."""
+    post = post_over_wire
+
+    with smtp_wire.troubled(act, STEPS[step]) as trouble:
+        post.deliver()
+
+    assert trouble.hits > 0
+    post.later(seconds=LEASE.total_seconds()).work()
+    post.at(TUESDAY).work()
+    is_double = (step, act) == ("content", wire.lose_the_reply)
+    assert len(post.smtp.letters) == (2 if is_double else 1)
+    (mail,) = post.mails()
+    names = {letter.message["Message-ID"] for letter in post.smtp.letters}
+    assert names == {f"<{mail.id}@musterstadt.example>"}
+    assert [one.mail_id for one in post.told()] == [mail.id]
+
+
+@pytest.mark.parametrize("step", ["rcpt", "data", "content"])
+def test_a_final_no_on_the_line_is_told_the_next_day(
+    post_over_wire: Post, smtp_wire: Wire, step: str
+) -> None:
+    post = post_over_wire
+
+    with smtp_wire.troubled(wire.say(b"554 5.7.1 never"), STEPS[step]):
+        post.deliver()
+        assert post.later(hours=1).work() == []
+
+    assert len(post.at(TUESDAY).work()) == 1
+    assert [one.dead_at is None for one in post.mails()] == [False, True]

@@ -316,6 +316,17 @@ def lose_the_reply(exchange: Exchange) -> None:
         exchange.server.sendall(exchange.client.recv(_CHUNK))
 
 
+def say(words: bytes) -> Act:
+    """An answer in one line that nobody behind the line gave; then yes to everything."""
+
+    def act(exchange: Exchange) -> None:
+        exchange.client.sendall(words + b"\r\n")
+        while exchange.client.recv(_CHUNK):
+            exchange.client.sendall(b"250 OK\r\n")
+
+    return act
+
+
 # -- commits --------------------------------------------------------------------------------------
 
 COMMIT = b"Q\x00\x00\x00\x0bCOMMIT\x00"
