@@ -73,7 +73,7 @@ class Plan:
     """How often the clock jumps by ``JUMP`` in all processes."""
     blackouts: int = 0
     """How often everybody is killed at once, and begins again days later."""
-    seconds_max: float = 3_600.0
+    seconds_max: float = 7_200.0
 
 
 @dataclass
