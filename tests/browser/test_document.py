@@ -184,3 +184,15 @@ def test_the_receipt_comes_as_a_pdf_that_opens(
     download.value.save_as(tmp_path / "receipt.pdf")
     with pikepdf.open(tmp_path / "receipt.pdf") as pdf:
         assert len(pdf.pages) >= 1
+
+
+def test_a_phone_shows_it_all_before_our_letters_have_come(opened: Opening, demo: Demo) -> None:
+    """On a slow line the letters are those of the system for a while; where they fail, for good."""
+    sent = demo.send(name=("Buchstabe", "Lin"), recipients=(OFFICE,))
+    page = opened(SENDER, broken=True)
+    page.route("**/*.woff2", lambda route: route.abort())
+
+    page.goto(f"{path_of(sent)}/receipt")
+
+    assert page.evaluate("[...document.fonts].map(font => font.status)") == ["error", "error"]
+    expect_fits_a_phone(page)
