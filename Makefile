@@ -15,6 +15,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 export PYTHON
 export UV_PYTHON_DOWNLOADS := never
+# Some containers set it; the program would then be compiled anew at each of its many starts here.
+unexport PYTHONDONTWRITEBYTECODE
 
 uv := .tools/bin/uv
 # The folder counts too: the scripts in .venv name it, so that a moved checkout needs a new one.
@@ -45,12 +47,13 @@ test: ## Check and test everything, with the Debian packages for it: make test T
 	@$(MAKE) check
 	@$(MAKE) setup-tests
 	@# Real databases and stores write durably; memory spares the disk where there is enough of it.
+	@# One worker more than processors, as each often waits for servers, browsers and processes.
 	@free=$$(df -Pm /dev/shm 2>/dev/null | awk 'NR == 2 { print $$4 }'); \
 	if [ "$${free:-0}" -gt 4096 ]; then \
 		folder=$$(mktemp -d /dev/shm/kursdocs-XXXXXX); trap 'rm -rf "$$folder"' EXIT; \
 		set -- --basetemp="$$folder/t"; \
 	fi; \
-	.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$$@" $(T)
+	.venv/bin/python -m pytest -n "$$(($$(nproc) + 1))" --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$$@" $(T)
 
 setup-tests: ## Install what the tests need as well
 	@$(MAKE) -s -j2 $(all) $(frontend) $(test_packages)
