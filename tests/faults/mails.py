@@ -16,9 +16,11 @@ from tests.faults.ledger import Word, fingerprint
 from tests.faults.scene import SECOND, Deed, Job, Scene
 
 from kursdocs.catalogue import AgencyKind
+from kursdocs.core import outbox
 from kursdocs.core.documents import settling
 from kursdocs.core.documents.tables import Delivery
 from kursdocs.core.outbox import LEASE
+from kursdocs.core.reminders import times
 from kursdocs.core.workdays import LOCAL, Workdays, local_date, local_moment
 from kursdocs.operations import intake, mailing, reminding
 from kursdocs.services import Services
@@ -72,8 +74,18 @@ def _arrived(scene: Scene, job: Job, ago: timedelta) -> UUID:
 
 
 def _planned(scene: Scene, job: Job) -> Job:
+    """The same, with the mail in the outbox as the worker puts it there."""
     made = _news(scene, job)
-    reminding.remind(scene.house.services)
+    house, today = scene.house, _today(scene)
+    address = f"{scene.recipients[job.key].acting.slug}@post.example"
+    with house.services.transaction() as session:
+        outbox.put(
+            session,
+            dedupe=outbox.digest_of(address, today),
+            address=address,
+            now=house.clock(),
+            lapses_at=times.lapses_at(today),
+        )
     return made
 
 
@@ -97,6 +109,13 @@ def _work_again(scene: Scene, job: Job) -> None:
     """The next run, after the lease; then somebody takes the paper over."""
     scene.house.clock.advance(LEASE + SECOND)
     _work(scene.house.services)
+    _take_over(scene)
+
+
+def _mail_again(scene: Scene, job: Job) -> None:
+    """The same where everything is planned."""
+    scene.house.clock.advance(LEASE + SECOND)
+    mailing.deliver_due(scene.house.services)
     _take_over(scene)
 
 
@@ -126,6 +145,12 @@ def _by_day(scene: Scene) -> None:
     now = scene.house.clock().astimezone(LOCAL)
     if not (WORKDAYS.includes(now.date()) and BEGINS <= now.hour < ENDS):
         _morning(scene)
+
+
+def _end(scene: Scene) -> None:
+    """Nobody hears anything more on the same day."""
+    _work(scene.house.services)
+    _morning(scene)
 
 
 def _morning(scene: Scene) -> None:
@@ -162,16 +187,16 @@ PLAN = Deed(
     is_swept=False,
     meanwhile=_work,
     limit=LEASE,
-    finish=_morning,
+    finish=_end,
 )
 MAIL = Deed(
     _mail,
-    _work_again,
+    _mail_again,
     _planned,
     is_alone=True,
     is_swept=False,
-    meanwhile=_work,
+    meanwhile=mailing.deliver_due,
     limit=LEASE,
     foresee=_foresee,
-    finish=_morning,
+    finish=_end,
 )
