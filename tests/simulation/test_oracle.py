@@ -177,7 +177,7 @@ MISTAKES = (
     ),
     Mistake("pauses", ignores_pauses, ("no working day",), date(2025, 10, 2), date(2025, 10, 9)),
     Mistake("utc", tells_the_time_by_utc, ("not told of",)),
-    Mistake("any time", mails_at_any_time, ("not by day",), last=date(2025, 10, 27)),
+    Mistake("any time", mails_at_any_time, ("not by day",), last=date(2025, 10, 21)),
     Mistake("taken over", does_not_see_what_was_taken_over, ("it says",)),
     Mistake("ledger", forgets_what_was_told, ("nothing new",), date(2025, 10, 13)),
     # Three at once, as each of them takes weeks to show.
