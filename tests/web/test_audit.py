@@ -7,7 +7,7 @@ from tests.web.house import House
 
 from kursdocs import catalogue as rules
 from kursdocs.core.audit.happenings import DETAIL_KEYS, Happening
-from kursdocs.web import audit, errors, pages
+from kursdocs.web import audit, error_words, errors, pages
 
 HEAD, AUDITOR = "vera.probe", "paul.probe"
 
@@ -70,7 +70,7 @@ def test_a_refusal_stands_in_the_log_in_the_words_in_which_it_was_told(house: Ho
 
 
 def test_every_refusal_can_be_told_again_without_its_details(shown: pages.Pages) -> None:
-    for code in errors.SENTENCES:
+    for code in error_words.SENTENCES:
         german, english = (errors.sentence_then(shown, language, code) for language in ("de", "en"))
         assert german != english
         assert "%(" not in german + english

@@ -31,7 +31,7 @@ from tests.web.lint import Outline, leads_somewhere
 
 from kursdocs.core.accounts import Membership, User
 from kursdocs.core.audit import Happening
-from kursdocs.web import errors, pages
+from kursdocs.web import error_words, pages
 from kursdocs.web.pages import Pages
 
 MIB = 1024 * 1024
@@ -68,7 +68,7 @@ def nothing_stored(house: House) -> Iterator[None]:
 
 def sentence(shown: Pages, language: str, code: str, **details: object) -> str:
     """What people read for a code."""
-    return shown.text(language, errors.SENTENCES[code], **details)
+    return shown.text(language, error_words.SENTENCES[code], **details)
 
 
 def filled(page: Outline) -> dict[str, list[str]]:

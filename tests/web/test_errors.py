@@ -10,7 +10,8 @@ import pytest
 from kursdocs import catalogue
 from kursdocs.core import errors as domain
 from kursdocs.web import errors, pages
-from kursdocs.web.errors import HEADINGS, SENTENCES, status_of
+from kursdocs.web.error_words import HEADINGS, SENTENCES
+from kursdocs.web.errors import status_of
 from kursdocs.web.pages import LANGUAGES
 
 SOURCE = Path(errors.__file__).parents[1]

@@ -12,7 +12,7 @@ from kursdocs.core import agencies
 from kursdocs.core.access import Role
 from kursdocs.core.agencies import Municipality
 from kursdocs.web import help
-from kursdocs.web.errors import SENTENCES
+from kursdocs.web.error_words import SENTENCES
 
 # What the page says about each refusal of a file, by the words its part begins with.
 ADVICE = {

@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from tests.web.house import OFFICE, VHS, House, sending_fields, the_file
 
-from kursdocs.web.errors import HEADINGS
+from kursdocs.web.error_words import HEADINGS
 from kursdocs.web.routes import API
 
 EXAMPLES = 40

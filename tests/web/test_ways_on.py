@@ -8,7 +8,7 @@ from tests.web.lint import leads_somewhere
 from tests.web.samples import CLERK, COORDINATOR, VISITOR
 
 from kursdocs.web import ways_on
-from kursdocs.web.errors import HEADINGS
+from kursdocs.web.error_words import HEADINGS
 from kursdocs.web.pages import Page
 
 READERS = (VISITOR, CLERK, COORDINATOR)

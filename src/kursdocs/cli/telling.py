@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from kursdocs.core.errors import Invalid, InvalidForm, KursdocsError
-from kursdocs.web.errors import SENTENCES
+from kursdocs.web.error_words import SENTENCES
 from kursdocs.web.pages import frontend_folder, read_translations
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
