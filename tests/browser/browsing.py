@@ -56,6 +56,7 @@ class Visitors:
     browser: Browser
     url: str
     _states: dict[str, StorageState] = field(default_factory=dict)
+    _kept: dict[tuple[str, str], BrowserContext] = field(default_factory=dict)
 
     @contextmanager
     def context(
@@ -75,6 +76,21 @@ class Visitors:
         state = None
         if person:
             state = self._signed_in(person) if fresh else self._state(person)
+        context = self._context(
+            state, url=url, language=language, java_script=java_script, size=size
+        )
+        yield context
+        context.close()
+
+    def _context(
+        self,
+        state: StorageState | None,
+        *,
+        url: str = "",
+        language: str,
+        java_script: bool = True,
+        size: tuple[int, int] = (1280, 900),
+    ) -> BrowserContext:
         context = self.browser.new_context(
             base_url=url or self.url,
             storage_state=state,
@@ -84,8 +100,20 @@ class Visitors:
             reduced_motion="reduce",
         )
         context.set_default_timeout(20_000)
-        yield context
-        context.close()
+        return context
+
+    def kept_page(self, person: str, language: str) -> Page:
+        """A fresh page in the browser that this person used before, as it was after signing in.
+
+        What pages load is in its cache already. It ends with Chromium.
+        """
+        context = self._kept.get((person, language)) or self._context(None, language=language)
+        self._kept[person, language] = context
+        context.clear_cookies()
+        if person:
+            cookies = self._state(person)["cookies"]
+            context.add_cookies([{**cookie} for cookie in cookies])  # type: ignore[typeddict-item]  # read and written cookies have types of their own
+        return context.new_page()
 
     def _state(self, person: str) -> StorageState:
         if person not in self._states:

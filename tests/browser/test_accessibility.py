@@ -9,15 +9,14 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FilePayload, Page
-from tests.browser.browsing import Visitors
+from tests.browser.browsing import Visitors, Watched
 from tests.browser.checking import forget_checks, found
-from tests.browser.conftest import Opening
 from tests.browser.demo import KIND_NAME, Demo, day
 from tests.web.test_everywhere import NOT_PAGES
 
@@ -98,6 +97,33 @@ def story(demo: Demo) -> Story:
         request=f"/requests/{request['id']}",
         database=demo.var / "kursdocs.sqlite",
     )
+
+
+class Showing(Protocol):
+    """Opens a page of a person; see the fixture ``shown``."""
+
+    def __call__(
+        self, person: str, *, allowed: tuple[int, ...] = (), language: str = "de-DE"
+    ) -> Page: ...
+
+
+@pytest.fixture
+def shown(visitors: Visitors) -> Iterator[Showing]:
+    """Open an empty page in the browser that a person keeps; the test fails when it complained.
+
+    A browser of its own for each of so many pages takes longer to load than to judge them.
+    """
+    watched: list[Watched] = []
+
+    def show_page(person: str, *, allowed: tuple[int, ...] = (), language: str = "de-DE") -> Page:
+        page = visitors.kept_page(person, language)
+        watched.append(Watched(page, allowed=allowed))
+        return page
+
+    yield show_page
+    for each in watched:
+        each.page.close()
+    assert [complaint for each in watched for complaint in each.complaints] == []
 
 
 def go(path: str) -> Callable[[Page, Story], None]:
@@ -620,8 +646,8 @@ def judge(page: Page) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_everybody_can_use_the_page(opened: Opening, story: Story, case: Case) -> None:
-    page = opened(case.person, allowed=(case.status,))
+def test_everybody_can_use_the_page(shown: Showing, story: Story, case: Case) -> None:
+    page = shown(case.person, allowed=(case.status,))
 
     case.reach(page, story)
 
@@ -640,8 +666,8 @@ def test_every_page_of_the_table_is_in_the_list() -> None:
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.name in ENGLISH], ids=lambda c: c.name)
-def test_the_english_page_is_as_good(opened: Opening, story: Story, case: Case) -> None:
-    page = opened(case.person, language="en-GB")
+def test_the_english_page_is_as_good(shown: Showing, story: Story, case: Case) -> None:
+    page = shown(case.person, language="en-GB")
 
     case.reach(page, story)
 
@@ -650,8 +676,8 @@ def test_the_english_page_is_as_good(opened: Opening, story: Story, case: Case) 
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.name in MIRRORED], ids=lambda c: c.name)
-def test_the_page_works_from_right_to_left(opened: Opening, story: Story, case: Case) -> None:
-    page = opened(case.person, allowed=(case.status,))
+def test_the_page_works_from_right_to_left(shown: Showing, story: Story, case: Case) -> None:
+    page = shown(case.person, allowed=(case.status,))
 
     case.reach(page, story)
     page.evaluate("Object.assign(document.documentElement, {dir: 'rtl', lang: 'ar'})")
@@ -684,8 +710,8 @@ def without_store(demo: Demo) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("without_store")
-def test_everybody_can_read_that_a_part_is_down(opened: Opening, story: Story) -> None:
-    page = opened(AMINA, allowed=(503,))
+def test_everybody_can_read_that_a_part_is_down(shown: Showing, story: Story) -> None:
+    page = shown(AMINA, allowed=(503,))
 
     response = page.goto(f"{story.new}/content")
 
