@@ -313,6 +313,23 @@ def test_a_key_is_noted_as_needed_when_it_comes_out_as_it_was_made(process: Proc
     ]
 
 
+def test_a_key_that_was_noted_as_needed_is_destroyed_only_by_who_insists(process: Process) -> None:
+    store = process()
+    needed, unused = uuid4(), uuid4()
+    key, _ = (store.create(document) for document in (needed, unused))
+    store.prove(needed, key)
+
+    for document in (needed, unused):
+        store.destroy(document, unless_needed=True)
+
+    assert store.get(needed) == key
+    with pytest.raises(KeyMissing):
+        store.get(unused)
+    store.destroy(needed)
+    with pytest.raises(KeyMissing):
+        store.get(needed)
+
+
 @pytest.mark.parametrize("damage", ["other key", "other master key", "gone"])
 def test_a_key_that_does_not_come_out_is_not_proven(
     process: Process, key_file: Path, keys_url: str, damage: str

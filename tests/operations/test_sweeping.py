@@ -1,9 +1,10 @@
 """Finding what died: in two phases, never what is alive, and continued after a part was down."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -178,6 +179,41 @@ def test_keys_that_an_older_version_made_are_noted_as_needed(house: House) -> No
     assert house.sweep(TOO_LATE) == NOTHING
 
     assert house.services.keys.newest_needed(1) == [view.id]
+
+
+def test_a_key_that_a_row_came_to_need_outlives_a_sweeper_whose_clock_is_ahead(
+    house: House,
+) -> None:
+    """It finds the key between its making and its row, and destroys when the row is there."""
+    keys, late = house.services.keys, list[Callable[[], None]]()
+
+    class Slow:
+        def destroy(self, *args: Any, **named: Any) -> None:
+            late.append(partial(keys.destroy, *args, **named))
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(keys, name)
+
+    sweeper = replace(house.services, keys=Slow(), clock=lambda: house.clock() + TOO_LATE)
+
+    class Swept:
+        def create(self, document_id: UUID) -> bytes:
+            key = keys.create(document_id)
+            sweep(sweeper)
+            return key
+
+        def prove(self, document_id: UUID, key: bytes) -> None:
+            keys.prove(document_id, key)
+            for destroy in late:
+                destroy()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(keys, name)
+
+    view = house.send(services=replace(house.services, keys=Swept()))
+
+    assert late
+    assert house.read(view.id) == PAPER
 
 
 def test_what_is_erased_or_discarded_does_not_make_the_database_look_older(house: House) -> None:

@@ -174,14 +174,16 @@ class SqlKeyStore:
             raise KeyMissing
         return self._unwrap("get", document_id, *found)
 
-    def destroy(self, document_id: UUID) -> None:
+    def destroy(self, document_id: UUID, *, unless_needed: bool = False) -> None:
         """Forget the key for ever; silent when there is none.
 
-        When it raises, the key may be gone for every reader but not from the disk: repeat it.
+        ``unless_needed``: not one that was noted as needed meanwhile. When it raises, the key may
+        be gone for every reader but not from the disk: repeat it.
         """
+        spared = (sa.not_(document_key.c.had_row),) if unless_needed else ()
         with _errors("destroy"):
             with self._writing.begin() as connection:
-                connection.execute(document_key.delete().where(_is(document_id)))
+                connection.execute(document_key.delete().where(_is(document_id), *spared))
             self._empty_log("destroy")
 
     def made_between(
@@ -279,7 +281,7 @@ class SqlKeyStore:
             instance = self._locked_instance(connection, "rotate")
             self._claim_master_keys(connection, instance, self._reread())
             # The file comes first: a key that the database knows and no file has would be noise,
-            # one that the file has and the database does not know yet is registered when used.
+            # one that only the file has wraps nothing until a start makes it known.
             with self._master_keys.with_fresh() as fresh:
                 self._register(connection, instance, fresh)
         self._master_keys = fresh
@@ -480,10 +482,7 @@ class SqlKeyStore:
     # -- the disk ---------------------------------------------------------------------------------
 
     def _empty_log(self, action: str) -> None:
-        """On SQLite move the write-ahead log into the file and cut it to nothing.
-
-        It held what was there before.
-        """
+        """On SQLite move the write-ahead log, which holds what was before, into the file."""
         if self._engine.dialect.name != "sqlite":
             return
         give_up = time.monotonic() + key_databases.BUSY_SECONDS

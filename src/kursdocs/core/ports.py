@@ -220,8 +220,11 @@ class KeyStore(Protocol):
     def get(self, document_id: UUID) -> bytes:
         """The document's key; raises :class:`KeyMissing`."""
 
-    def destroy(self, document_id: UUID) -> None:
-        """Forget the key for ever; silent when there is none."""
+    def destroy(self, document_id: UUID, *, unless_needed: bool = False) -> None:
+        """Forget the key for ever; silent when there is none.
+
+        ``unless_needed``: not when it was noted that a row needs it, in the same step.
+        """
 
     def made_between(
         self,

@@ -94,7 +94,7 @@ def _key_destroyed(services: Services, finding: Finding) -> bool:
     document_id = UUID(finding.subject)
     if _claim(services, finding) is not None:
         return False
-    services.keys.destroy(document_id)
+    services.keys.destroy(document_id, unless_needed=True)
     return True
 
 
