@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlmodel import select
@@ -20,6 +21,7 @@ from tests.operations.fsck.test_daily import give_the_coordinator_a_mailbox
 from tests.operations.fsck.wreckage import mails
 from tests.operations.house import OTHER_PAPER, House
 from tests.operations.outages import asking_for
+from tests.operations.test_drafting import keep
 from tests.operations.test_retention import withdraw
 
 from kursdocs.core import installation
@@ -30,7 +32,7 @@ from kursdocs.core.documents.tables import Document, DocumentState
 from kursdocs.core.installation import Installation
 from kursdocs.core.outbox import Purpose
 from kursdocs.core.ports import StoreUnavailable
-from kursdocs.operations import fetching, fsck, sweeping
+from kursdocs.operations import backing_up, drafting, fetching, fsck, sweeping
 from kursdocs.operations.readiness import PROBES, Condition, Part
 from kursdocs.services import Services
 
@@ -329,6 +331,32 @@ def test_while_a_list_of_objects_cannot_be_read_none_is_removed(
     of_files.copies.remove(old)
     house.clock.advance(DAY)
     assert of_files.make().objects_removed == 1
+
+
+def test_a_draft_turned_while_it_is_copied_makes_no_copy_incomplete(of_files: Backups) -> None:
+    """Its old pages are in no store any more, and its row needs other ones now."""
+    house, services = of_files.house, of_files.house.services
+    house.send()
+    of_files.make()  # so that nothing but the draft is fetched
+    house.clock.advance(DAY)
+    draft = keep(house, OTHER_PAPER)
+
+    class Turning:
+        def get(self, name: str) -> bytes:
+            if "turned" not in vars(self):
+                self.turned = drafting.turn(services, house.sender, draft.id, page=1, degrees=90)
+            return services.store.get(name)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(services.store, name)
+
+    turning = replace(services, store=Turning())
+    made = backing_up.back_up(turning, of_files.means(), keep_days=14)
+
+    assert (made.objects, made.lost, made.missing) == (1, 0, [])
+    assert backup_part(services).condition is Condition.OK
+    with of_files.restored() as restored:
+        assert restored.faults() == []
 
 
 @contextmanager

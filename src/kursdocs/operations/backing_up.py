@@ -247,10 +247,10 @@ def _copy_object(
     try:
         data = fetching.get(name)
     except (ObjectMissing, Tampered):
-        return _Copied(owner_id, name, None, is_lost=_is_needed(services, owner_id))
+        return _Copied(owner_id, name, None, is_lost=_is_needed(services, owner_id, name))
     found = hashlib.sha256(data).hexdigest()
     if content.sha256 and found != content.sha256:
-        return _Copied(owner_id, name, None, is_lost=_is_needed(services, owner_id))
+        return _Copied(owner_id, name, None, is_lost=_is_needed(services, owner_id, name))
     copies.put_object(name, data)
     return _Copied(owner_id, name, len(data), found, is_new=there is None)
 
@@ -268,10 +268,15 @@ def _is_rotten(copies: Copies, today: int, content: Content) -> bool:
         return True
 
 
-def _is_needed(services: Services, owner_id: UUID) -> bool:
-    """Whether it still needs content and key; else it ended after the database was copied."""
+def _is_needed(services: Services, owner_id: UUID, object_name: str = "") -> bool:
+    """Whether it still needs its key, or this object; else it ended after the database was copied.
+
+    A draft may have other pages since then.
+    """
     with services.transaction() as session:
-        return contents.is_kept(session, owner_id) or drafts.is_ready(session, owner_id)
+        return contents.is_kept(session, owner_id) or drafts.is_ready(
+            session, owner_id, object_name=object_name
+        )
 
 
 def _lost_keys(services: Services, needed: Mapping[UUID, Content]) -> Sequence[UUID]:

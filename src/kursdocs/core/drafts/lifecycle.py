@@ -328,10 +328,12 @@ def ready_contents(session: Session) -> Sequence[tuple[UUID, str]]:
     return session.exec(query.order_by(col(Draft.id))).all()
 
 
-def is_ready(session: Session, draft_id: UUID) -> bool:
-    """Whether the draft needs its bytes and its key now."""
+def is_ready(session: Session, draft_id: UUID, *, object_name: str = "") -> bool:
+    """Whether the draft needs its bytes and its key now; those of that object, if it is named."""
     draft = session.get(Draft, draft_id)
-    return draft is not None and draft.state is DraftState.READY
+    if draft is None or draft.state is not DraftState.READY:
+        return False
+    return object_name in ("", draft.object_name)
 
 
 def end_lost(session: Session, draft_id: UUID, *, duty: str, reason: str, now: datetime) -> None:
