@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import os
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -280,22 +281,26 @@ def test_a_lost_key_is_told_too_until_a_copy_is_complete(of_files: Backups) -> N
     assert backup_part(house.services).code == "backup_late"
 
 
+@pytest.mark.parametrize(
+    ("asked", "number"),
+    [("read_bytes", errno.EIO), ("read_bytes", errno.EBADMSG), ("stat", errno.EUCLEAN)],
+)
 def test_a_copied_object_on_a_bad_sector_is_made_anew(
-    of_files: Backups, monkeypatch: pytest.MonkeyPatch
+    of_files: Backups, monkeypatch: pytest.MonkeyPatch, asked: str, number: int
 ) -> None:
+    """Its bytes cannot be read, or what the file system says of it is itself damaged."""
     house = of_files.house
     house.send()
     of_files.make()
     [copy] = of_files.folder.glob("objects/*/*")
-    read = Path.read_bytes
-    bad = copy.stat().st_ino
+    answer, bad = getattr(Path, asked), os.stat(copy).st_ino
 
-    def read_bytes(path: Path) -> bytes:
-        if path == copy and path.stat().st_ino == bad:
-            raise OSError(errno.EIO, "Input/output error", str(path))
-        return read(path)
+    def damaged(path: Path, **named: Any) -> object:
+        if path == copy and os.stat(copy).st_ino == bad:
+            raise OSError(number, os.strerror(number), str(path))
+        return answer(path, **named)
 
-    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    monkeypatch.setattr(Path, asked, damaged)
     for _ in range(7):
         house.clock.advance(DAY)
         assert of_files.make().lost == 0

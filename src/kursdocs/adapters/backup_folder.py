@@ -32,6 +32,8 @@ from kursdocs.core.ports import Tampered
 
 _OBJECT = re.compile(r"[0-9a-f]{32}")
 _PART = ".part"
+# Of one file and not of the disk: bad sectors, sums of the file system that are not right.
+_OF_ONE_FILE = frozenset((errno.EIO, errno.EBADMSG, errno.EUCLEAN))
 
 
 class BackupFolder:
@@ -87,11 +89,13 @@ class BackupFolder:
             yield file
 
     def size_of_object(self, name: str) -> int | None:
-        """How long a kept object is; ``None`` when there is none."""
+        """How long a kept object is; ``None`` when there is none that anybody can use."""
         with _errors():
             try:
                 return self._object(name).stat().st_size
-            except FileNotFoundError:
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, *_OF_ONE_FILE):
+                    raise
                 return None
 
     def object(self, name: str) -> bytes:
@@ -100,7 +104,7 @@ class BackupFolder:
             try:
                 return self._object(name).read_bytes()
             except OSError as error:
-                if error.errno != errno.EIO:
+                if error.errno not in _OF_ONE_FILE:
                     raise
                 raise Tampered("the kept object cannot be read") from error
 

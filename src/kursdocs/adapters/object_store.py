@@ -50,8 +50,14 @@ QUARANTINE = "quarantine"
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 _SET_ASIDE_NAME = re.compile(r"[0-9a-f]{32}(\.[0-9a-f]{16})?")
-# What the file system says of one file and not of the whole: bad sectors, no file, not for us.
-_OF_ONE_FILE = frozenset((errno.EIO, errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM))
+# What the file system says of one file and not of the whole: bad sectors or sums, no file, not
+# for us.
+_OF_ONE_FILE = frozenset(
+    (
+        *(errno.EIO, errno.EBADMSG, errno.EUCLEAN),
+        *(errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM),
+    )
+)
 _SHARDS = tuple(f"{number:02x}" for number in range(256))
 
 log = structlog.get_logger(__name__)
