@@ -408,6 +408,26 @@ def test_migrating_again_changes_nothing(open_store: Open, database_url: str) ->
     assert execute(database_url, "SELECT version_num FROM key_store_version") == [("0002",)]
 
 
+def test_a_key_store_of_an_older_version_is_unavailable_until_it_is_migrated(
+    open_store: Open, database_url: str
+) -> None:
+    """Somebody put an old copy of it back under a running process."""
+    store = open_store()
+    store.claim(INSTANCE)
+    key = store.create(DOCUMENT)
+    execute(database_url, "ALTER TABLE document_key DROP COLUMN had_row")
+    execute(database_url, "UPDATE key_store_version SET version_num = '0001'")
+
+    with pytest.raises(KeysUnavailable):
+        store.check()
+
+    assert store.get(DOCUMENT) == key
+    migrate(database_url)
+    store.check()
+    assert [(one.document_id, one.had_row) for one in store.examine(None, 9)] == [(DOCUMENT, False)]
+    store.prove(DOCUMENT, key)
+
+
 def test_a_key_store_of_a_newer_version_is_refused_with_a_sentence(
     open_store: Open, database_url: str
 ) -> None:

@@ -331,6 +331,7 @@ class SqlKeyStore:
         with _errors("check"), self._engine.begin() as connection:
             if connection.scalar(sa.select(key_store_info.c.id)) is None:
                 raise _unavailable("check", "not claimed yet")
+            connection.execute(sa.select(document_key).limit(1))  # no old copy put back beneath us
 
     def close(self) -> None:
         """Give all connections back."""
