@@ -1,5 +1,6 @@
 """One contract for both object stores, the folder and the S3 server; then each on its own."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -9,12 +10,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -373,6 +375,46 @@ def test_a_relative_folder_stays_where_it_was(
     store.put(name(1), b"sealed")
 
     assert (tmp_path / "var/objects" / name(1)[:2] / name(1)).read_bytes() == b"sealed"
+
+
+def test_one_file_with_a_damaged_entry_is_listed_and_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file system says so of everything that is asked about it."""
+    (store := FolderStore(tmp_path / "objects")).claim(INSTANCE)
+    for number in (1, 2):
+        store.put(name(number), b"sealed")
+    scandir, opened = os.scandir, Path.open
+
+    class Entry:
+        def __init__(self, real: os.DirEntry[str]) -> None:
+            self.name, self._real = real.name, real
+
+        def stat(self, *, follow_symlinks: bool) -> os.stat_result:
+            refuse(self.name)
+            return self._real.stat(follow_symlinks=follow_symlinks)
+
+    def refuse(asked: str) -> None:
+        if asked == name(1):
+            raise OSError(errno.EUCLEAN, "Structure needs cleaning", asked)
+
+    def listed(folder: Path) -> AbstractContextManager[Sequence[Entry]]:
+        with scandir(folder) as found:
+            return nullcontext([Entry(entry) for entry in found])
+
+    def open_it(path: Path, *args: Any, **named: Any) -> Any:
+        refuse(path.name)
+        return opened(path, *args, **named)
+
+    monkeypatch.setattr(os, "scandir", listed)
+    monkeypatch.setattr(Path, "open", open_it)
+
+    told = {entry.name: entry.byte_size for entry in store.entries()}
+
+    assert told == {name(1): 0, name(2): 6}
+    with pytest.raises(Tampered):
+        store.get(name(1))
+    assert store.get(name(2)) == b"sealed"
 
 
 def test_bytes_names_and_folders_are_synced_in_the_order_that_survives_a_power_cut(

@@ -50,14 +50,10 @@ QUARANTINE = "quarantine"
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 _SET_ASIDE_NAME = re.compile(r"[0-9a-f]{32}(\.[0-9a-f]{16})?")
-# What the file system says of one file and not of the whole: bad sectors or sums, no file, not
+# What the file system says of one file and not of the whole: bad sectors or sums; or no file, not
 # for us.
-_OF_ONE_FILE = frozenset(
-    (
-        *(errno.EIO, errno.EBADMSG, errno.EUCLEAN),
-        *(errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM),
-    )
-)
+_ROTTEN = frozenset((errno.EIO, errno.EBADMSG, errno.EUCLEAN))
+_OF_ONE_FILE = _ROTTEN | {errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM}
 _SHARDS = tuple(f"{number:02x}" for number in range(256))
 
 log = structlog.get_logger(__name__)
@@ -460,9 +456,18 @@ def _files(folder: Path) -> Iterator[StoredObject]:
     with os.scandir(folder) as listed:
         for file in listed:
             with contextlib.suppress(FileNotFoundError):
-                told = file.stat(follow_symlinks=False)
-                changed_at = datetime.fromtimestamp(told.st_mtime, UTC)
-                yield StoredObject(file.name, told.st_size, changed_at)
+                yield _told_of(file)
+
+
+def _told_of(file: os.DirEntry[str]) -> StoredObject:
+    """What the file system says of it; when that is damaged, that it is empty and new."""
+    try:
+        told = file.stat(follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _ROTTEN:
+            raise
+        return StoredObject(file.name, 0, datetime.now(UTC))
+    return StoredObject(file.name, told.st_size, datetime.fromtimestamp(told.st_mtime, UTC))
 
 
 def _is_ours(entry: Object) -> bool:
