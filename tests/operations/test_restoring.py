@@ -219,6 +219,29 @@ def test_what_was_lost_before_the_copy_is_not_taken_for_erased(of_files: Backups
         assert {damage.value for damage in found} == {"key_missing", "lost_object"}
 
 
+def test_what_was_erased_after_its_key_was_lost_does_not_come_back(of_files: Backups) -> None:
+    """The older copy calls its key lost; the newer one knows nothing that needs it."""
+    house = of_files.house
+    gone = canary(house)
+    house.services.keys.destroy(gone)
+    first = of_files.make()
+    assert first.missing == [gone]
+    house.clock.advance(SECOND)
+    with house.services.transaction() as session:
+        actor = lifecycle.system_of(session.get_one(Document, gone), "test")
+        erasing.forget_without_key(session, actor, gone, reason="test", now=house.clock())
+    sweeping.bury_tombstones(house.services)
+    of_files.make()
+    settings = of_files.new_place()
+
+    told = of_files.put_back(settings, first.stamp)
+
+    assert (told.forgotten, told.damaged) == (1, [])
+    with of_files.opened(settings) as restored:
+        assert restored.document(gone).family_name == ""
+        assert restored.faults() == []
+
+
 # -- Refused, and nothing was written --------------------------------------------------------------
 
 

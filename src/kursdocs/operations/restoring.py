@@ -300,12 +300,13 @@ def _check_rows(database: Dump, manifest: Manifest) -> None:
 def _known_losses(copies: Copies, opener: Opener, manifest: Manifest, keys_stamp: str) -> set[str]:
     """Objects and keys that were lost, not erased, when the copies were made.
 
-    Their rows stay as they are: ``fsck`` shall go on naming them.
+    Their rows stay as they are: ``fsck`` shall go on naming them. Of keys, what the copy says that
+    was made with them counts: what had lost its key earlier, and is not named there, was erased.
     """
-    known = [manifest]
+    newest = manifest
     if keys_stamp != manifest.stamp and keys_stamp in copies.stamps():
-        known.append(read_manifest(copies, opener, keys_stamp))
-    return {name for one in known for name in (*one.lost_objects, *one.lost_keys)}
+        newest = read_manifest(copies, opener, keys_stamp)
+    return {*manifest.lost_objects, *newest.lost_objects, *newest.lost_keys}
 
 
 def _forget(
