@@ -16,6 +16,7 @@ from sqlalchemy.engine import make_url
 from sqlmodel import Session, select
 from tests.operations.copies import Backups
 from tests.operations.house import OTHER_PAPER, PAPER, House
+from tests.operations.test_backing_up import backup_part
 from tests.operations.test_drafting import keep
 from tests.operations.test_retention import OLD
 from tests.servers import PostgresServer
@@ -29,6 +30,7 @@ from kursdocs.core.documents import erasing, lifecycle
 from kursdocs.core.documents.tables import Document, DocumentState
 from kursdocs.operations import fsck, sweeping
 from kursdocs.operations.handout import DocumentDamaged
+from kursdocs.operations.readiness import Condition, Part
 from kursdocs.settings import Settings, SettingsError
 
 NAME = "Kanarienvogel"
@@ -240,6 +242,19 @@ def test_what_was_erased_after_its_key_was_lost_does_not_come_back(of_files: Bac
     with of_files.opened(settings) as restored:
         assert restored.document(gone).family_name == ""
         assert restored.faults() == []
+
+
+def test_a_town_that_came_back_from_its_first_copy_knows_that_copies_are_made(
+    of_files: Backups,
+) -> None:
+    """Or nobody would be told that on the new machine nobody makes them."""
+    of_files.house.send()
+    of_files.make()
+
+    with of_files.restored() as restored:
+        assert backup_part(restored.services) == Part(Condition.OK, seconds=0)
+        of_files.house.clock.advance(timedelta(days=3))
+        assert backup_part(restored.services).code == "backup_late"
 
 
 # -- Refused, and nothing was written --------------------------------------------------------------

@@ -65,6 +65,11 @@ class Manifest:
     lost_objects: Sequence[str] = ()
     lost_keys: Sequence[str] = ()
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything that a row needed was there."""
+        return not (self.lost_objects or self.lost_keys)
+
 
 class Frozen(Protocol):
     """A database at one moment, whatever others write meanwhile. ``revision`` is its schema's."""

@@ -109,7 +109,7 @@ def back_up(services: Services, means: Means, *, keep_days: int) -> BackedUp:
     with means.copies.alone():
         begun_at = services.clock().replace(microsecond=0)
         manifest, done = _copy(services, means, stamp_of(begun_at))
-        _mark(services, begun_at, is_complete=not (manifest.lost_objects or manifest.lost_keys))
+        _mark(services, begun_at, is_complete=manifest.is_complete)
         cleared = _clear(means.copies, keep_days, services.clock())
     told = BackedUp(
         stamp=manifest.stamp,

@@ -28,7 +28,7 @@ from kursdocs.core.backups import BackupRefused, Copies, Dump, Manifest, Opener,
 from kursdocs.core.documents import contents, erasing, lifecycle
 from kursdocs.core.drafts import lifecycle as drafts
 from kursdocs.core.ports import ForeignInstance, KeyStore, ObjectStore, Tampered
-from kursdocs.operations import sweeping
+from kursdocs.operations import last_backup, sweeping
 from kursdocs.operations.backing_up import (
     DATABASE,
     MANIFEST,
@@ -128,6 +128,10 @@ def restore(
             without = _not_whole(transaction, keys, whole)
             done = Restored(manifest, keys_stamp, len(whole), forgotten, without)
             _log_it(transaction, done, now())
+            with transaction() as session:
+                # Its database is from before there was this copy, and may know of none.
+                is_whole = manifest.is_complete and not without
+                last_backup.mark(session, at=moment_of(stamp), is_complete=is_whole)
     place.shown()
     counts = {"forgotten": forgotten, "damaged": len(without)}
     _log.info("backup.restored", stamp=stamp, keys=keys_stamp, **counts)
