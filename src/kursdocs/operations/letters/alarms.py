@@ -198,10 +198,12 @@ WORDS: Mapping[Alarm, Wording] = {
             )
         ),
         Text(
-            "Bitte löschen Sie keine älteren Sicherungen. Der Befehl nennt, was beschädigt ist; "
-            "was fehlt, steht auch in der Ausgabe der Sicherung.",
-            "Please remove no older backups. The command names what is damaged; what is missing "
-            "is also in the output of the backup.",
+            "Bitte kopieren Sie den Ordner der Sicherungen bald an eine andere Stelle: Ältere "
+            "Kopien der Schlüssel entfernt kursdocs nach 14 Tagen. Der Befehl nennt, was "
+            "beschädigt ist; was fehlt, steht auch in der Ausgabe der Sicherung.",
+            "Please copy the folder of the backups to another place soon: kursdocs removes older "
+            "copies of the keys after 14 days. The command names what is damaged; what is "
+            "missing is also in the output of the backup.",
         ),
         "kursdocs fsck --deep",
     ),
