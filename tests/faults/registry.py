@@ -99,7 +99,6 @@ ELSEWHERE: Mapping[str, str] = {
     "store.names": _ASKS,
     "store.set_aside_names": _ASKS,
     "store.unfinished": _ASKS,
-    "keys.filling": _KILLED_COPYING,
     "keys.note_needed": "only notes again what stands in the database; done once more if need be",
     "keys.frozen": _KILLED_COPYING,
     "keys.is_empty": _KILLED_COPYING,
